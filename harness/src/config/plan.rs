@@ -1,0 +1,147 @@
+//! The plan: an experiment with every path absolute and every default filled in.
+//! Nothing downstream of [`crate::config`] ever sees TOML.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::Channel;
+
+/// A validated experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Name of the experiment: part of the results directory's name.
+    pub name: String,
+    /// Where the host comes from.
+    pub platform: PlatformKind,
+    /// The host's kernel (the guest runs the same image).
+    pub kernel: KernelPlan,
+    /// The host.
+    pub host: HostPlan,
+    /// The guest.
+    pub guest: GuestPlan,
+    /// When and how counters are read.
+    pub sampling: SamplingPlan,
+    /// Commands run in the guest over SSH after the last sample, each between two
+    /// `stats` readings; their output goes to `run.json`.
+    pub inspect: Vec<String>,
+    /// How long each wait may take.
+    pub deadlines: Deadlines,
+}
+
+/// Where the host comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlatformKind {
+    /// Intel with VMX, emulated by Bochs; counts repeat bit for bit.
+    BochsVmx,
+}
+
+/// What kernel to build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelPlan {
+    /// Where the source comes from.
+    pub source: KernelSource,
+    /// Whether KVM is given the exit census; `false` builds the kernel as it is.
+    pub census: bool,
+    /// Kconfig fragments of the user's own, merged after exitlab's.
+    pub fragments: Vec<PathBuf>,
+}
+
+/// Where a kernel's source comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelSource {
+    /// A Debian source package installed through apt: `linux-source-6.12`.
+    Debian(String),
+    /// A directory that holds a kernel tree. It is copied, never changed.
+    Tree(PathBuf),
+    /// A tarball with one kernel tree.
+    Tarball(PathBuf),
+}
+
+/// The host (L1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPlan {
+    /// Memory, MiB.
+    pub memory_mib: u32,
+    /// More words for the host kernel's command line.
+    pub cmdline: String,
+    /// Instructions that make one second of emulated time.
+    pub instructions_per_second: u64,
+}
+
+/// QEMU machine type of the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Machine {
+    /// ICH9, PCI Express: what people use.
+    Q35,
+    /// i440FX.
+    Pc,
+    /// No PCI, no firmware worth the name: a tenth of the exits.
+    Microvm,
+}
+
+/// The guest (L2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestPlan {
+    /// Machine type.
+    pub machine: Machine,
+    /// Memory, MiB.
+    pub memory_mib: u32,
+    /// Number of vCPUs.
+    pub vcpus: u32,
+    /// QEMU's `-cpu`.
+    pub cpu: String,
+    /// More words for the guest kernel's command line.
+    pub cmdline: String,
+    /// Programs of L0 copied into the guest's image with the libraries they need.
+    pub files: Vec<PathBuf>,
+    /// What the guest's key pairs are derived from: equal seeds give equal images.
+    pub seed: String,
+    /// Whether the guest starts its SSH server; `false` only to see what happens without.
+    pub sshd: bool,
+}
+
+/// When and how counters are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SamplingPlan {
+    /// The moments, in order; the first is always [`Moment::Boot`].
+    pub schedule: Vec<Moment>,
+    /// The channels.
+    pub channels: Vec<Channel>,
+}
+
+/// A moment of the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// As soon as SSH login works.
+    Boot,
+    /// So many seconds of guest time after the moment before.
+    After(f64),
+}
+
+impl Moment {
+    /// As written in a configuration: `boot`, `+5s`.
+    pub fn label(&self) -> String {
+        match self {
+            Moment::Boot => "boot".to_owned(),
+            Moment::After(seconds) => format!("+{seconds}s"),
+        }
+    }
+}
+
+/// How long each wait may take. Wall time unless it says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// From the emulator's start to the agent's first event, seconds of wall time.
+    pub host_boot_s: f64,
+    /// Longest silence of the agent, seconds of wall time.
+    pub silence_s: f64,
+    /// From QEMU's start to an SSH login, seconds of the host's clock.
+    pub guest_ssh_s: f64,
+    /// One QMP command or one exchange over SSH, seconds of the host's clock.
+    pub exchange_s: f64,
+}

@@ -1,0 +1,162 @@
+//! The top-level error: what failed, in which stage, what cures it, and the exit code.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Documented exit codes (`docs/exit-codes.md`).
+pub mod exit_code {
+    /// All went well.
+    pub const SUCCESS: u8 = 0;
+    /// A gate found a regression.
+    pub const REGRESSION: u8 = 1;
+    /// Usage or configuration.
+    pub const CONFIG: u8 = 2;
+    /// A prerequisite is missing.
+    pub const PREREQUISITE: u8 = 3;
+    /// A build failed.
+    pub const BUILD: u8 = 4;
+    /// The experiment failed: host or guest died, deadline, results not writable.
+    pub const EXPERIMENT: u8 = 5;
+    /// Interrupted.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// What kind of failure the agent met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// KVM on the host carries no exit census.
+    NoCensus,
+    /// QEMU did not start or ended early.
+    QemuDied,
+    /// The guest panicked or reset itself.
+    GuestDied,
+    /// Something did not happen before its deadline.
+    Deadline,
+    /// A command in the guest or a protocol answered what it must not.
+    Protocol,
+    /// The host cannot run a guest: no `/dev/kvm`, no room, ...
+    Host,
+}
+
+/// Result with exitlab's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Anything that ends a command of exitlab. The message is a lower-case fragment that
+/// fits after "exitlab: "; [`Error::cure`] says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A configuration file, `--set` or an argument is wrong.
+    #[error("{message}")]
+    Config {
+        /// File, key, value and what is wrong with it.
+        message: String,
+        /// What to do.
+        cure: String,
+    },
+    /// Programs, packages or rights that are missing: all of them at once.
+    #[error("{}", missing_list(.missing))]
+    Prerequisite {
+        /// One line for each thing that is missing.
+        missing: Vec<String>,
+        /// The command that installs them.
+        cure: String,
+    },
+    /// A build of a kernel or an image failed.
+    #[error("{stage}: {message}")]
+    Build {
+        /// For example `kernel: apply hooks`.
+        stage: String,
+        /// What happened.
+        message: String,
+        /// Last lines of the build's output.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// The experiment failed.
+    #[error("{stage}: {message}")]
+    Experiment {
+        /// For example `guest boots`.
+        stage: String,
+        /// What happened.
+        message: String,
+        /// Last lines of the console of what died or never answered.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// A file or directory of ours could not be read or written.
+    #[error("failed to {action} {}: {source}", path.display())]
+    Io {
+        /// A verb: `write`, `create`.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The user pressed Ctrl-C (or sent SIGTERM).
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn missing_list(missing: &[String]) -> String {
+    format!("missing:\n  {}", missing.join("\n  "))
+}
+
+impl Error {
+    /// The exit code of the process (DESIGN: 0 1 2 3 4 5 130).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Config { .. } => exit_code::CONFIG,
+            Error::Prerequisite { .. } => exit_code::PREREQUISITE,
+            Error::Build { .. } => exit_code::BUILD,
+            Error::Experiment { .. } | Error::Io { .. } => exit_code::EXPERIMENT,
+            Error::Interrupted => exit_code::INTERRUPTED,
+        }
+    }
+
+    /// What the user can do about it; empty if nothing.
+    pub fn cure(&self) -> String {
+        match self {
+            Error::Config { cure, .. }
+            | Error::Prerequisite { cure, .. }
+            | Error::Build { cure, .. }
+            | Error::Experiment { cure, .. } => cure.clone(),
+            Error::Io { source, .. } => io_cure(source).to_owned(),
+            Error::Interrupted => String::new(),
+        }
+    }
+
+    /// Last lines of the console or build output that belong to it.
+    pub fn tail(&self) -> &[String] {
+        match self {
+            Error::Build { tail, .. } | Error::Experiment { tail, .. } => tail,
+            _ => &[],
+        }
+    }
+
+    /// Wraps an I/O error of `path`: `.map_err(Error::io("write", path))`.
+    pub fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+}
+
+fn io_cure(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            "free some space there, or choose another directory with --out"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "check the rights of that path, or choose another one"
+        }
+        std::io::ErrorKind::NotFound => "check that the path exists",
+        _ => "check that path and try again",
+    }
+}

@@ -1,0 +1,33 @@
+//! exitlab: which VM exits does a guest cause, how many of each, and when.
+//!
+//! ```text
+//! config ─► plan ─► artifact: kernel · image ─► platform ─► agent
+//!                                                  │ events
+//!                                      run ◄───────┘
+//!                                       └─► record ─► analysis ─► export · ui
+//! ```
+//!
+//! The modules are listed in the order in which a run passes through them.
+
+pub mod cli;
+pub mod config;
+pub mod doctor;
+pub mod process;
+
+pub mod artifact;
+pub mod image;
+pub mod kernel;
+
+pub mod agent;
+pub mod platform;
+
+pub mod event;
+pub mod record;
+pub mod run;
+
+pub mod analysis;
+pub mod export;
+pub mod reasons;
+
+pub mod error;
+pub mod ui;

@@ -1,0 +1,3 @@
+//! The `exitlab` binary: starts logging, runs one command, maps its error to an exit code.
+
+fn main() {}

@@ -1,0 +1,189 @@
+//! What a run measured: samples as they were taken, and the whole run as
+//! `run.json` keeps it. Raw material only; every figure derived from it comes from
+//! [`crate::analysis`].
+
+use serde::{Deserialize, Serialize};
+
+/// Version of `run.json`.
+pub const SCHEMA: u32 = 1;
+
+/// How a census was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// By CPUID leaf 0x4FFFFFFE from inside the guest: one exit per leaf read.
+    Cpuid,
+    /// By QMP `query-stats` on the host: no guest instruction is executed.
+    Stats,
+}
+
+/// What KVM says of one exit reason (CPUID leaf 0x4FFFFFF1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonStatus {
+    /// Not defined by the SDM.
+    Undefined,
+    /// Defined, but no control in force lets it happen in this VM.
+    NotEnabled,
+    /// It can happen in this VM.
+    Enabled,
+}
+
+/// The clocks at one sample.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Clocks {
+    /// Guest uptime (`CLOCK_BOOTTIME`) just before the first leaf was read, seconds.
+    pub guest_s: f64,
+    /// Host monotonic clock when the sample began, seconds.
+    pub host_s: f64,
+    /// The guest's time-stamp counter at `guest_s`, cycles.
+    pub guest_tsc: u64,
+    /// The host's time-stamp counter at `host_s`, cycles.
+    pub host_tsc: u64,
+}
+
+/// A census read by CPUID from inside the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuidReading {
+    /// Counts; the index is the reason number, undefined reasons read 0.
+    pub counts: Vec<u64>,
+    /// Leaves read between the two `stats` readings around this one: CPUID exits
+    /// that the reading itself caused.
+    pub leaves: u64,
+}
+
+/// A census read by QMP `query-stats`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatsReading {
+    /// Counts summed over vCPUs; the index is the reason number.
+    pub counts: Vec<u64>,
+    /// Exits whose basic reason no table defines (last slot of the histogram).
+    pub other: u64,
+    /// KVM's own `exits` statistic in the same query, summed over vCPUs.
+    pub exits: u64,
+}
+
+/// All counters at one moment of the schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Position in the schedule, from 1.
+    pub number: u32,
+    /// The schedule's entry: `boot`, `+5s`.
+    pub label: String,
+    /// What happened since the sample before: `boot`, `idle`.
+    pub phase: String,
+    /// The clocks.
+    pub clocks: Clocks,
+    /// `stats` channel, immediately before the guest was asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stats_before: Option<StatsReading>,
+    /// `cpuid` channel.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpuid: Option<CpuidReading>,
+    /// `stats` channel, immediately after the guest answered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stats_after: Option<StatsReading>,
+}
+
+impl Sample {
+    /// The counts that tables show: `cpuid` where it was read, else `stats`.
+    pub fn counts(&self) -> &[u64] {
+        match (&self.cpuid, &self.stats_before) {
+            (Some(cpuid), _) => &cpuid.counts,
+            (None, Some(stats)) => &stats.counts,
+            (None, None) => &[],
+        }
+    }
+}
+
+/// A command of the plan's `inspect` list, run in the guest over SSH after the last sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// The command line.
+    pub command: String,
+    /// Its exit status.
+    pub exit: u32,
+    /// What it printed on standard output.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
+    /// `stats` channel before the command.
+    pub before: StatsReading,
+    /// `stats` channel after the command.
+    pub after: StatsReading,
+}
+
+/// Where everything in a run came from. Repeatability is promised for equal provenance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// exitlab's version.
+    pub exitlab: String,
+    /// Commit that exitlab was built from, `-dirty` if changed; empty if unknown.
+    pub commit: String,
+    /// Digest of the exitlab binary (BLAKE3, hex).
+    pub exitlab_digest: String,
+    /// `uname -r` of the host.
+    pub host_kernel: String,
+    /// Digest of every input of the kernel (source, overlay, hooks, fragments, compiler).
+    pub kernel_key: String,
+    /// The inputs one by one: name and digest or version.
+    pub kernel_inputs: Vec<(String, String)>,
+    /// Digest of the kernel image.
+    pub kernel_digest: String,
+    /// Digest of the host's root file system.
+    pub host_image_digest: String,
+    /// Digest of the guest's initramfs.
+    pub guest_image_digest: String,
+    /// Version of the emulator that the host ran on.
+    pub emulator: String,
+    /// Version of QEMU on the host.
+    pub qemu: String,
+    /// CPU model as the host saw it.
+    pub cpu: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Still running, or died without a word.
+    Unfinished,
+    /// Every sample of the schedule was taken.
+    Complete,
+    /// It failed; what was sampled until then is kept.
+    Failed {
+        /// The error, as it was printed.
+        message: String,
+    },
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// One run, as `run.json` keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// When the run started, UTC, RFC 3339. The only field that differs between equal runs,
+    /// with `finished` and directory names in `plan`.
+    pub started: String,
+    /// When it ended; absent while it runs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub finished: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Platform: `bochs-vmx`.
+    pub platform: String,
+    /// The plan as resolved.
+    pub plan: serde_json::Value,
+    /// Where everything came from.
+    pub provenance: Provenance,
+    /// Status of each reason, index = reason number; empty until known.
+    pub statuses: Vec<ReasonStatus>,
+    /// Samples in the order in which they were taken.
+    pub samples: Vec<Sample>,
+    /// Output of `inspect` commands.
+    pub inspections: Vec<Inspection>,
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Exit census: how many VM exits of each reason a VM has caused.
+ *
+ * Lifetime: the counters live in struct kvm_vcpu_stat and so as long as the
+ * vCPU.  Locking: none.  A slot is written only by the task that runs the
+ * vCPU, with interrupts disabled; readers on other CPUs see each 64-bit slot
+ * whole and sum over vCPUs at the time of reading.
+ */
+#ifndef __KVM_X86_EXIT_CENSUS_H
+#define __KVM_X86_EXIT_CENSUS_H
+
+#include <linux/kvm_host.h>
+
+enum kvm_exit_census_isa {
+	KVM_EXIT_CENSUS_VMX = 1,
+	KVM_EXIT_CENSUS_SVM = 2,
+};
+
+/* What the status leaf answers; part of the guest ABI. */
+enum kvm_exit_census_status {
+	KVM_EXIT_CENSUS_UNDEFINED = 0,
+	KVM_EXIT_CENSUS_NOT_ENABLED = 1,
+	KVM_EXIT_CENSUS_ENABLED = 2,
+};
+
+/**
+ * struct kvm_exit_census_ops - what the vendor module knows about its exits
+ * @isa: whose exit reasons these are
+ * @nr_reasons: number of defined reasons
+ * @slot: the census slot of an exit reason named by a guest; negative if the
+ *	reason is not defined.  Must be safe for any 32-bit value, also under
+ *	speculation.
+ * @enabled: whether the controls in force let this vCPU exit for the reason of
+ *	a slot.  Called on the vCPU's own task with its VMCS/VMCB loaded.
+ */
+struct kvm_exit_census_ops {
+	enum kvm_exit_census_isa isa;
+	unsigned int nr_reasons;
+	int (*slot)(u32 reason);
+	bool (*enabled)(struct kvm_vcpu *vcpu, unsigned int slot);
+};
+
+extern const struct kvm_exit_census_ops vmx_exit_census_ops;
+
+/* Count one VM exit; @slot must not come from a guest. */
+static __always_inline void kvm_exit_census_count(struct kvm_vcpu *vcpu,
+						  unsigned int slot)
+{
+	if (unlikely(slot >= KVM_EXIT_CENSUS_OTHER))
+		slot = KVM_EXIT_CENSUS_OTHER;
+	vcpu->stat.exits_by_reason[slot]++;
+}
+
+bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
+			   u32 *ecx, u32 *edx);
+
+#endif /* __KVM_X86_EXIT_CENSUS_H */
