@@ -40,6 +40,29 @@ pub enum FailureKind {
     Host,
 }
 
+impl FailureKind {
+    /// What the user can do about it.
+    pub fn cure(self) -> &'static str {
+        match self {
+            FailureKind::NoCensus => {
+                "boot a kernel that carries it: leave kernel.census = true, or add the hooks \
+                 to your own tree (docs/kernel-build.md)"
+            }
+            FailureKind::QemuDied => "see what QEMU and the guest printed, above and in qemu.log",
+            FailureKind::GuestDied => {
+                "see the guest's console above and in guest-console.log; guest.cmdline, \
+                 guest.memory and guest.machine decide how it boots"
+            }
+            FailureKind::Deadline => {
+                "see the guest's console above and in guest-console.log; for a guest that is \
+                 only slow, raise deadlines.guest_ssh or deadlines.exchange"
+            }
+            FailureKind::Protocol => "see the guest's console above and in guest-console.log",
+            FailureKind::Host => "see host-console.log in the results directory",
+        }
+    }
+}
+
 /// Result with exitlab's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod doctor;
 pub mod process;
+pub mod tool;
 
 pub mod artifact;
 pub mod image;
@@ -22,7 +23,9 @@ pub mod agent;
 pub mod platform;
 
 pub mod event;
+pub mod provenance;
 pub mod record;
+pub mod results;
 pub mod run;
 
 pub mod analysis;
@@ -30,4 +33,5 @@ pub mod export;
 pub mod reasons;
 
 pub mod error;
+pub mod signals;
 pub mod ui;

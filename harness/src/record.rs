@@ -118,7 +118,7 @@ pub struct Inspection {
 pub struct Provenance {
     /// exitlab's version.
     pub exitlab: String,
-    /// Commit that exitlab was built from, `-dirty` if changed; empty if unknown.
+    /// Commit that `scripts/run` built exitlab from, `-dirty` if changed; else empty.
     pub commit: String,
     /// Digest of the exitlab binary (BLAKE3, hex).
     pub exitlab_digest: String,

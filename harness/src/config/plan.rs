@@ -37,6 +37,14 @@ pub enum PlatformKind {
     BochsVmx,
 }
 
+impl std::fmt::Display for PlatformKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            PlatformKind::BochsVmx => "bochs-vmx",
+        })
+    }
+}
+
 /// What kernel to build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelPlan {

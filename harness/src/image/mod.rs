@@ -1,1 +1,12 @@
-//! See the module list in `lib.rs`.
+//! The images that a run boots from, built without root and byte for byte equal for
+//! equal inputs: the guest's initramfs and the host's root file system.
+
+mod closure;
+mod cpio;
+mod guest;
+mod host;
+pub mod keys;
+pub mod tree;
+
+pub use guest::{GuestImage, build_guest};
+pub use host::{CYLINDER, HostImage, HostParts, build_host, layout};

@@ -1,1 +1,42 @@
-//! See the module list in `lib.rs`.
+//! Where the host comes from. A platform boots it and hands on what its agent says.
+
+mod bochs;
+mod machine;
+mod watch;
+
+use std::path::Path;
+
+use crate::agent::Order;
+use crate::artifact::Cache;
+use crate::config::Plan;
+use crate::config::plan::PlatformKind;
+use crate::error::Result;
+use crate::image::HostImage;
+use crate::kernel::HostKernel;
+
+pub use machine::{Machine, Report};
+
+/// What a host boots from.
+#[derive(Debug, Clone, Copy)]
+pub struct Boot<'a> {
+    /// The host's kernel.
+    pub kernel: &'a HostKernel,
+    /// The host's root file system.
+    pub image: &'a HostImage,
+    /// What its agent is to do.
+    pub order: &'a Order,
+}
+
+/// Boots a host; its files go to `dir`, which must exist.
+pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Result<Machine> {
+    match plan.platform {
+        PlatformKind::BochsVmx => bochs::start(plan, boot, cache, dir).await,
+    }
+}
+
+/// The emulator's version, for the provenance.
+pub fn emulator_version(kind: PlatformKind) -> String {
+    match kind {
+        PlatformKind::BochsVmx => bochs::version(),
+    }
+}

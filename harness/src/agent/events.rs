@@ -1,0 +1,60 @@
+//! The way out: events as JSON lines to a serial port or a file.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc;
+
+use crate::event::{Event, Stage};
+
+use super::clock::host_seconds;
+
+/// Emits events. A thread of its own writes them, because a serial port takes its time
+/// and sampling must not wait for it.
+pub struct Events {
+    sender: mpsc::Sender<Event>,
+    writer: std::thread::JoinHandle<()>,
+}
+
+impl Events {
+    /// Opens `path` for writing.
+    pub fn open(path: &Path) -> std::io::Result<Events> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        let (sender, receiver) = mpsc::channel::<Event>();
+        let writer = std::thread::spawn(move || {
+            for event in receiver {
+                let Ok(mut line) = serde_json::to_vec(&event) else { continue };
+                line.push(b'\n');
+                // Nobody is left to tell when this fails: the conductor notices the
+                // silence and reports the console.
+                if file.write_all(&line).is_err() {
+                    return;
+                }
+            }
+            // A serial port: wait until the last byte is out, or power-off cuts it.
+            let _ = rustix::termios::tcdrain(&file);
+        });
+        Ok(Events { sender, writer })
+    }
+
+    /// Emits one event.
+    pub fn emit(&self, event: Event) {
+        let _ = self.sender.send(event);
+    }
+
+    /// A sender for another task.
+    pub fn sender(&self) -> mpsc::Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// Says that a stage begins.
+    pub fn stage(&self, stage: Stage) {
+        self.emit(Event::Stage { stage, host_s: host_seconds() });
+    }
+
+    /// Waits until everything is written. Every [`Events::sender`] must be gone by then.
+    pub async fn close(self) {
+        drop(self.sender);
+        let _ = tokio::task::spawn_blocking(move || self.writer.join()).await;
+    }
+}

@@ -1,0 +1,62 @@
+//! The order: the part of a plan that the agent carries out, as it is handed to the
+//! host on a small disk of its own.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Plan;
+use crate::config::plan::{Deadlines, GuestPlan, SamplingPlan};
+use crate::error::FailureKind;
+use crate::event::Stage;
+
+use super::failure::Failure;
+
+/// Longest order, bytes: more than any plan needs, less than the disk it comes on.
+const LONGEST: u64 = 256 * 1024;
+
+/// What the agent is to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// The guest.
+    pub guest: GuestPlan,
+    /// When and how counters are read.
+    pub sampling: SamplingPlan,
+    /// Commands to run in the guest after the last sample.
+    pub inspect: Vec<String>,
+    /// How long each wait may take.
+    pub deadlines: Deadlines,
+}
+
+impl Order {
+    /// The agent's part of a plan.
+    pub fn of(plan: &Plan) -> Order {
+        Order {
+            guest: plan.guest.clone(),
+            sampling: plan.sampling.clone(),
+            inspect: plan.inspect.clone(),
+            deadlines: plan.deadlines.clone(),
+        }
+    }
+
+    /// The order as the content of a disk of `size` bytes, padded with zeros.
+    pub fn to_disk(&self, size: u64) -> serde_json::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec(self)?;
+        bytes.resize(bytes.len().max(size as usize), 0);
+        Ok(bytes)
+    }
+
+    /// Reads an order from a disk or file.
+    pub fn read(path: &Path) -> Result<Order, Failure> {
+        let failure = |why: String| {
+            let message = format!("failed to read the plan from {}: {why}", path.display());
+            Failure::new(Stage::Host, FailureKind::Host, message)
+        };
+        let file = std::fs::File::open(path).map_err(|e| failure(e.to_string()))?;
+        let mut bytes = Vec::new();
+        file.take(LONGEST).read_to_end(&mut bytes).map_err(|e| failure(e.to_string()))?;
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        serde_json::from_slice(&bytes[..end]).map_err(|e| failure(e.to_string()))
+    }
+}

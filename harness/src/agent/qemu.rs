@@ -1,0 +1,125 @@
+//! The QEMU process.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::error::FailureKind;
+use crate::event::{Event, Stage};
+use crate::image::layout;
+
+use super::argv::{Places, qemu_args};
+use super::console::{Tail, follow};
+use super::events::Events;
+use super::failure::Failure;
+use super::order::Order;
+use super::vigil::Vigil;
+
+/// The port on the host's loopback that leads to the guest's SSH server. The emulated
+/// host runs nothing else, so it cannot clash.
+pub const SSH_PORT: u16 = 2222;
+
+/// How long QEMU may take to end by itself after the experiment, before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A running QEMU, reaped by a task of its own.
+pub struct Qemu {
+    kill: Option<oneshot::Sender<()>>,
+    reaper: JoinHandle<()>,
+    followers: Vec<JoinHandle<()>>,
+    ended: watch::Receiver<Option<String>>,
+    guest: Tail,
+    log: Tail,
+}
+
+/// A directory for the QMP socket that nobody else can enter.
+pub fn private_dir() -> Result<tempfile::TempDir, Failure> {
+    tempfile::Builder::new().prefix("exitlab-").tempdir().map_err(|e| {
+        let message = format!("failed to create a temporary directory: {e}");
+        Failure::new(Stage::Host, FailureKind::Host, message)
+    })
+}
+
+/// Where the QMP socket lies in the private directory.
+pub fn qmp_socket(dir: &Path) -> std::path::PathBuf {
+    dir.join("qmp")
+}
+
+impl Qemu {
+    /// Starts QEMU.
+    pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
+        require_kvm()?;
+        let places = Places {
+            firmware: Path::new(layout::FIRMWARE),
+            kernel: Path::new(layout::GUEST_KERNEL),
+            initramfs: Path::new(layout::GUEST_INITRAMFS),
+            qmp: &qmp_socket(dir),
+            ssh_port: SSH_PORT,
+        };
+        let mut child = Command::new(layout::QEMU)
+            .args(qemu_args(&order.guest, "kvm", places))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|e| {
+                let message = format!("failed to start {}: {e}", layout::QEMU);
+                Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
+            })?;
+
+        let (guest, log) = (Tail::default(), Tail::default());
+        let mut followers = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            let line = |line| Event::GuestConsole { line };
+            followers.push(follow(stdout, guest.clone(), events.sender(), line));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            let line = |line| Event::QemuLog { line };
+            followers.push(follow(stderr, log.clone(), events.sender(), line));
+        }
+        let (kill, killed) = oneshot::channel();
+        let (tell, ended) = watch::channel(None);
+        let reaper = tokio::spawn(async move {
+            let status = tokio::select! {
+                status = child.wait() => status,
+                _ = killed => {
+                    let _ = child.start_kill();
+                    child.wait().await
+                }
+            };
+            let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+            let _ = tell.send(Some(how));
+        });
+        Ok(Qemu { kill: Some(kill), reaper, followers, ended, guest, log })
+    }
+
+    /// A vigil over this QEMU.
+    pub fn vigil(&self) -> Vigil {
+        Vigil::new(self.ended.clone(), self.guest.clone(), self.log.clone())
+    }
+
+    /// Waits for QEMU's end, killing it if it does not end by itself; then for the last
+    /// line of its console.
+    pub async fn stop(&mut self) {
+        let quit = self.ended.borrow().is_some();
+        if !quit && let Some(kill) = self.kill.take() {
+            let _ = kill.send(());
+        }
+        let _ = tokio::time::timeout(GRACE, &mut self.reaper).await;
+        for follower in &mut self.followers {
+            let _ = tokio::time::timeout(GRACE, follower).await;
+        }
+    }
+}
+
+fn require_kvm() -> Result<(), Failure> {
+    std::fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").map(drop).map_err(|e| {
+        let message = format!("failed to open /dev/kvm: {e}");
+        Failure::new(Stage::Qemu, FailureKind::Host, message)
+    })
+}

@@ -1,0 +1,238 @@
+//! The QMP session: QEMU's version, KVM's statistics, and the guest's power switch.
+
+use std::path::Path;
+
+use qapi::futures::{QapiService, QmpStreamTokio};
+use qapi::qmp;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+
+use crate::error::FailureKind;
+use crate::reasons::ReasonTable;
+use crate::record::StatsReading;
+
+use super::failure::Failure;
+use super::qemu::qmp_socket;
+use super::vigil::Vigil;
+
+/// The histogram that the exit census adds to `struct kvm_vcpu_stat`.
+const CENSUS: &str = "exits_by_reason";
+
+/// KVM's own count of exits.
+const EXITS: &str = "exits";
+
+/// Longest line that QEMU may send, bytes.
+const LONGEST_LINE: u64 = 16 << 20;
+
+type Service = QapiService<QmpStreamTokio<tokio::net::unix::OwnedWriteHalf>>;
+
+/// A QMP session.
+pub struct Qmp {
+    service: Service,
+    /// The filter, and `qapi`'s reader of answers and events.
+    tasks: [tokio::task::JoinHandle<()>; 2],
+}
+
+impl Drop for Qmp {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+impl Qmp {
+    /// Connects to the socket in `dir` as soon as QEMU has opened it, and negotiates.
+    pub async fn connect(dir: &Path, vigil: &Vigil) -> Result<Qmp, Failure> {
+        let socket = qmp_socket(dir);
+        vigil
+            .wait("QMP greeting", async {
+                let stream = loop {
+                    match UnixStream::connect(&socket).await {
+                        Ok(stream) => break stream,
+                        // QEMU has not come to it yet; the vigil ends this loop.
+                        Err(_) => tokio::time::sleep(POLL).await,
+                    }
+                };
+                let (read, write) = stream.into_split();
+                let (known, pipe) = tokio::io::duplex(64 * 1024);
+                let reader = tokio::spawn(pass_known(read, pipe));
+                let stream = QmpStreamTokio::open_split(known, write)
+                    .await
+                    .map_err(|e| format!("failed to open the QMP session: {e}"))?;
+                let stream =
+                    stream.negotiate().await.map_err(|e| format!("failed to negotiate QMP: {e}"))?;
+                let (service, session) = stream.spawn_tokio();
+                Ok(Qmp { service, tasks: [reader, session] })
+            })
+            .await
+    }
+
+    /// QEMU's version (`query-version`).
+    pub async fn version(&self, vigil: &Vigil) -> Result<String, Failure> {
+        let info = self.execute(qmp::query_version {}, "query-version", vigil).await?;
+        let triple = info.qemu;
+        let number = format!("{}.{}.{}", triple.major, triple.minor, triple.micro);
+        Ok(match info.package.as_str() {
+            "" => number,
+            package => format!("{number} ({package})"),
+        })
+    }
+
+    /// Fails unless KVM's statistics carry the exit census.
+    pub async fn require_census(&self, vigil: &Vigil) -> Result<(), Failure> {
+        let names = self.query(vigil).await?;
+        if names.iter().any(|result| result.stats.iter().any(|stat| stat.name == CENSUS)) {
+            return Ok(());
+        }
+        let message = format!("KVM on this host carries no exit census: no statistic '{CENSUS}'");
+        let mut failure = vigil.failure(FailureKind::NoCensus, message);
+        failure.tail.clear();
+        Err(failure)
+    }
+
+    /// The census and KVM's own count, summed over vCPUs, from one `query-stats`.
+    pub async fn stats(&self, vigil: &Vigil) -> Result<StatsReading, Failure> {
+        let results = self.query(vigil).await?;
+        sum(&results).map_err(|why| vigil.failure(FailureKind::Protocol, why))
+    }
+
+    /// Ends QEMU (`quit`) and waits until it is gone.
+    pub async fn quit(&self, vigil: &Vigil) -> Result<(), Failure> {
+        // QEMU may be gone before its answer is: only its end counts.
+        let _ = tokio::time::timeout(POLL * 100, self.service.execute(qmp::quit {})).await;
+        vigil.ended().await
+    }
+
+    async fn query(&self, vigil: &Vigil) -> Result<Vec<qmp::StatsResult>, Failure> {
+        let request = qmp::StatsRequest {
+            names: Some(vec![CENSUS.to_owned(), EXITS.to_owned()]),
+            provider: qmp::StatsProvider::kvm,
+        };
+        let filter = qmp::StatsFilter::vcpu {
+            providers: Some(vec![request]),
+            vcpu: qmp::StatsVCPUFilter { vcpus: None },
+        };
+        self.execute(qmp::query_stats(filter), "query-stats", vigil).await
+    }
+
+    async fn execute<C: qmp::QmpCommand>(
+        &self,
+        command: C,
+        name: &str,
+        vigil: &Vigil,
+    ) -> Result<C::Ok, Failure> {
+        vigil
+            .wait(&format!("answer to {name}"), async {
+                let answer = self.service.execute(command).await;
+                answer.map_err(|e| format!("QEMU refused {name}: {e}"))
+            })
+            .await
+    }
+}
+
+const POLL: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// Copies QEMU's lines, but for events that `qapi`'s schema does not know: one such
+/// event would end its session.
+async fn pass_known(read: OwnedReadHalf, mut pipe: DuplexStream) {
+    let mut reader = BufReader::new(read);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) if is_known(&line) => {
+                if pipe.write_all(&line).await.is_err() {
+                    return;
+                }
+            }
+            Ok(_) => tracing::debug!(event = %String::from_utf8_lossy(&line), "unknown QMP event"),
+        }
+    }
+}
+
+fn is_known(line: &[u8]) -> bool {
+    let is_event = serde_json::from_slice::<serde_json::Value>(line)
+        .is_ok_and(|value| value.get("event").is_some());
+    !is_event || serde_json::from_slice::<qmp::Event>(line).is_ok()
+}
+
+/// Sums the statistics of all vCPUs.
+fn sum(results: &[qmp::StatsResult]) -> Result<StatsReading, String> {
+    let reasons = ReasonTable::vmx().len_slots();
+    let mut reading = StatsReading { counts: vec![0; reasons], other: 0, exits: 0 };
+    for stat in results.iter().flat_map(|result| &result.stats) {
+        match (stat.name.as_str(), &stat.value) {
+            (CENSUS, qmp::StatsValue::list(slots)) if slots.len() > reasons => {
+                let slots = in_order(slots, reasons);
+                for (sum, slot) in reading.counts.iter_mut().zip(&slots) {
+                    *sum += slot;
+                }
+                reading.other += slots[reasons..].iter().sum::<u64>();
+            }
+            (EXITS, qmp::StatsValue::scalar(exits)) => reading.exits += exits,
+            (name, value) => {
+                return Err(format!("QEMU answered query-stats with {name} = {value:?}"));
+            }
+        }
+    }
+    Ok(reading)
+}
+
+/// The slots of the histogram, lowest first.
+///
+/// QEMU (7.2 to at least 10.0, `add_kvmstat_entry`) prepends while it makes the list and so
+/// hands histograms out back to front. The order shows in the list itself: the kernel
+/// never counts in a slot between the last reason and the last slot, which takes what no
+/// table defines. A count there means that the list is reversed.
+fn in_order(slots: &[u64], reasons: usize) -> Vec<u64> {
+    let unused = &slots[reasons..slots.len() - 1];
+    if unused.iter().any(|slot| *slot != 0) {
+        slots.iter().rev().copied().collect()
+    } else {
+        slots.to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_events_are_dropped_and_answers_pass() {
+        assert!(is_known(br#"{"return": {}}"#));
+        assert!(is_known(
+            br#"{"event": "RESUME", "data": {}, "timestamp": {"seconds": 1, "microseconds": 2}}"#
+        ));
+        assert!(!is_known(
+            br#"{"event": "FROM_THE_FUTURE", "timestamp": {"seconds": 1, "microseconds": 2}}"#
+        ));
+        assert!(is_known(b"not json at all"), "what is no event is left to the session");
+    }
+
+    #[test]
+    fn statistics_are_summed_over_vcpus_in_either_order() {
+        let reasons = ReasonTable::vmx().len_slots();
+        let vcpu = |cpuid: u64, reversed: bool| qmp::StatsResult {
+            qom_path: None,
+            provider: qmp::StatsProvider::kvm,
+            stats: vec![
+                qmp::Stats {
+                    name: CENSUS.into(),
+                    value: qmp::StatsValue::list({
+                        let mut slots = vec![0; 2 * reasons + 5];
+                        slots[10] = cpuid;
+                        slots[2 * reasons + 4] = 1;
+                        if reversed {
+                            slots.reverse();
+                        }
+                        slots
+                    }),
+                },
+                qmp::Stats { name: EXITS.into(), value: qmp::StatsValue::scalar(cpuid + 1) },
+            ],
+        };
+        let reading = sum(&[vcpu(3, true), vcpu(4, false)]).unwrap();
+        assert_eq!((reading.counts[10], reading.other, reading.exits), (7, 2, 9));
+    }
+}

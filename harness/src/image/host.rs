@@ -1,0 +1,122 @@
+//! The host's root file system: the `exitlab` binary, QEMU with its libraries and
+//! firmware, and the guest's kernel and initramfs. A read-only EROFS, so that runs
+//! side by side share it and none can change it.
+
+use std::path::{Path, PathBuf};
+
+use super::guest::GuestImage;
+use super::tree::Tree;
+use crate::artifact::{Cache, KeyBuilder};
+use crate::error::{Error, Result};
+use crate::tool;
+
+const INIT: &str = include_str!("host-init.sh");
+const QEMU: &str = "/usr/bin/qemu-system-x86_64";
+
+/// Where QEMU's firmware is looked for, in this order.
+const FIRMWARE_DIRS: [&str; 3] = ["/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu"];
+
+/// What machines `q35`, `pc` and `microvm` load: SeaBIOS, the boot of `-kernel`, the
+/// option ROM for guests without a TPR shadow.
+const FIRMWARE: [&str; 7] = [
+    "bios-256k.bin",
+    "bios-microvm.bin",
+    "kvmvapic.bin",
+    "linuxboot.bin",
+    "linuxboot_dma.bin",
+    "multiboot_dma.bin",
+    "pvh.bin",
+];
+
+/// Paths inside the host's root file system that the agent uses.
+pub mod layout {
+    /// QEMU.
+    pub const QEMU: &str = super::QEMU;
+    /// QEMU's firmware (`-L`).
+    pub const FIRMWARE: &str = "/usr/share/qemu";
+    /// The guest's kernel.
+    pub const GUEST_KERNEL: &str = "/guest/kernel";
+    /// The guest's initramfs.
+    pub const GUEST_INITRAMFS: &str = "/guest/initramfs";
+}
+
+/// A disk image is padded to whole cylinders of Bochs' default geometry (16 heads of 63
+/// sectors), so that no geometry need be stated.
+pub const CYLINDER: u64 = 16 * 63 * 512;
+
+/// The host's root file system.
+#[derive(Debug, Clone)]
+pub struct HostImage {
+    /// The disk image.
+    pub path: PathBuf,
+    /// Digest of everything in it.
+    pub digest: String,
+}
+
+/// What goes into a host image besides this machine's QEMU and the running binary.
+#[derive(Debug, Clone, Copy)]
+pub struct HostParts<'a> {
+    /// Kernel that the guest boots.
+    pub guest_kernel: &'a Path,
+    /// Initramfs that the guest boots.
+    pub guest_image: &'a GuestImage,
+}
+
+/// Builds the host's root file system, or finds it in the cache.
+pub async fn build_host(cache: &Cache, parts: HostParts<'_>) -> Result<HostImage> {
+    let tree = tree(parts)?;
+    let digest = tree.digest().to_hex().to_string();
+    let mkfs = tool::version("mkfs.erofs", &["-V"]).unwrap_or_default();
+    let key = KeyBuilder::new().text("tree", &digest).text("mkfs", &mkfs).build();
+    let artifact = cache
+        .get_or_build("host-image", &key, async |dir: &Path| make_erofs(dir, &tree).await)
+        .await?;
+    Ok(HostImage { path: artifact.dir.join("root.img"), digest })
+}
+
+fn tree(parts: HostParts<'_>) -> Result<Tree> {
+    let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
+    let mut tree = Tree::default();
+    for dir in ["dev", "proc", "sys", "tmp", "run"] {
+        tree.dir(dir);
+    }
+    tree.file("init", INIT, 0o755);
+    tree.copy(Path::new("/bin/busybox"), "bin/busybox", 0o755)?;
+    tree.link("bin/sh", "busybox");
+    tree.copy(&exe, "bin/exitlab", 0o755)?;
+    tree.program(Path::new(QEMU))?;
+    for name in FIRMWARE {
+        if let Some(file) = FIRMWARE_DIRS.iter().map(|d| Path::new(d).join(name)).find(|p| p.is_file())
+        {
+            tree.copy(&file, &format!("{}/{name}", layout::FIRMWARE), 0o644)?;
+        }
+    }
+    tree.copy(parts.guest_kernel, layout::GUEST_KERNEL, 0o644)?;
+    tree.copy(&parts.guest_image.path, layout::GUEST_INITRAMFS, 0o644)?;
+    Ok(tree)
+}
+
+async fn make_erofs(dir: &Path, tree: &Tree) -> Result<()> {
+    let staging = dir.join("tree");
+    std::fs::create_dir(&staging).map_err(Error::io("create", &staging))?;
+    tree.write_below(&staging)?;
+    let image = dir.join("root.img");
+    let mut command = tokio::process::Command::new("mkfs.erofs");
+    command
+        .args(["--quiet", "-T0", "--all-root", "-x-1"])
+        .args(["-U", "00000000-0000-4000-8000-000000000000"])
+        .arg(&image)
+        .arg(&staging);
+    tool::run("host image: mkfs.erofs", command, &dir.join("mkfs.log")).await?;
+    pad(&image)?;
+    std::fs::remove_dir_all(&staging).map_err(Error::io("remove", &staging))
+}
+
+fn pad(image: &Path) -> Result<()> {
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(image)
+        .map_err(Error::io("open", image))?;
+    let size = file.metadata().map_err(Error::io("read", image))?.len();
+    file.set_len(size.next_multiple_of(CYLINDER)).map_err(Error::io("extend", image))
+}

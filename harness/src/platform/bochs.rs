@@ -1,0 +1,208 @@
+//! `bochs-vmx`: an Intel host with VMX, EPT and VPID, emulated by Bochs. It needs no
+//! virtualization hardware, opens no port and no window, and takes no input from
+//! outside: counts repeat bit for bit (`docs/determinism.md`).
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::machine::{Files, Machine};
+use super::Boot;
+use crate::artifact::{Cache, KeyBuilder};
+use crate::config::Plan;
+use crate::config::plan::HostPlan;
+use crate::error::{Error, Result};
+use crate::image::CYLINDER;
+use crate::kernel::HostKernel;
+use crate::process::Supervised;
+use crate::tool;
+
+/// Debian's `bochs-bin` has the internal debugger, which waits for this at its prompt.
+const DEBUGGER_COMMANDS: &str = "c\n";
+
+const ISOLINUX: &str = "/usr/lib/ISOLINUX/isolinux.bin";
+const LDLINUX: &str = "/usr/lib/syslinux/modules/bios/ldlinux.c32";
+
+/// Debian's `libfaketime`.
+pub const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+/// The moment at which every host boots, seconds since 1970.
+const EPOCH: &str = "1700000000";
+
+/// Names of the files in the machine's directory, which is Bochs' working directory:
+/// nothing in `bochsrc` depends on where it lies.
+const BOCHSRC: &str = "bochsrc";
+const COMMANDS: &str = "debugger-commands";
+const ROOT: &str = "root.img";
+const ORDER: &str = "order.img";
+const ISO: &str = "boot.iso";
+const FILES: Files = Files { console: "console", events: "events", emulator_log: "bochs.log" };
+
+/// Boots the host.
+pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Result<Machine> {
+    let iso = boot_iso(cache, boot.kernel, &plan.host).await?;
+    prepare(plan, boot, &iso, dir)?;
+    let mut command = Command::new("bochs-bin");
+    command
+        .args(["-q", "-f", BOCHSRC, "-rc", COMMANDS])
+        .current_dir(dir)
+        // A display that opens no window, and sound that needs no device.
+        .envs([("SDL_VIDEODRIVER", "dummy"), ("SDL_AUDIODRIVER", "dummy"), ("LC_ALL", "C")])
+        .envs(frozen_clock());
+    let emulator = Supervised::spawn(command, &dir.join(FILES.emulator_log))?;
+    Ok(Machine::watch("Bochs", emulator, dir, FILES, &plan.deadlines))
+}
+
+/// Version of the Debian package, which says more than Bochs' own banner.
+pub fn version() -> String {
+    tool::version("dpkg-query", &["-W", "-f", "bochs ${Version}", "bochs"])
+        .unwrap_or_else(|| "bochs, version unknown".to_owned())
+}
+
+/// Bochs seeds the generator behind RDRAND with the time of day: runs that start in
+/// different seconds get different random numbers, and with them other counts. Under a
+/// clock that stands still every run gets the same. Time that only passes, which Bochs'
+/// display needs, is left alone.
+fn frozen_clock() -> [(&'static str, &'static str); 4] {
+    [
+        ("LD_PRELOAD", FAKETIME),
+        ("FAKETIME_FMT", "%s"),
+        ("FAKETIME", EPOCH),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]
+}
+
+fn prepare(plan: &Plan, boot: Boot<'_>, iso: &Path, dir: &Path) -> Result<()> {
+    let write = |name: &str, content: &[u8]| {
+        let path = dir.join(name);
+        std::fs::write(&path, content).map_err(Error::io("write", path))
+    };
+    write(BOCHSRC, bochsrc(&plan.host).as_bytes())?;
+    write(COMMANDS, DEBUGGER_COMMANDS.as_bytes())?;
+    let order = boot.order.to_disk(CYLINDER).map_err(|e| Error::Io {
+        action: "write",
+        path: dir.join(ORDER),
+        source: e.into(),
+    })?;
+    write(ORDER, &order)?;
+    // Bochs locks a disk by a file beside it and refuses to start where one was left
+    // behind: a name of our own for each run keeps runs apart.
+    for (image, name) in [(boot.image.path.as_path(), ROOT), (iso, ISO)] {
+        let link = dir.join(name);
+        symlink(image, &link).map_err(Error::io("link", link))?;
+    }
+    Ok(())
+}
+
+/// The configuration. The processor is the newest of Bochs' models that does not report
+/// its TSC frequency by CPUID: the kernel believes such a report, and then time runs
+/// wrong against the emulated timers. `clock` and `vga` must be told to take no time
+/// from this machine, or counts drift.
+fn bochsrc(host: &HostPlan) -> String {
+    let HostPlan { memory_mib, instructions_per_second: ips, .. } = host;
+    format!(
+        "\
+display_library: sdl2
+memory: guest={memory_mib}, host={memory_mib}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+cpu: model=corei7_haswell_4770, count=1, ips={ips}
+clock: sync=none, time0={EPOCH}
+vga: realtime=0
+pci: enabled=1, chipset=i440fx
+ata0: enabled=1
+ata0-master: type=disk, mode=flat, path={ROOT}
+ata0-slave: type=disk, mode=flat, path={ORDER}
+ata1: enabled=1
+ata1-master: type=cdrom, path={ISO}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev={console}
+com2: enabled=1, mode=file, dev={events}
+log: -
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+",
+        console = FILES.console,
+        events = FILES.events,
+    )
+}
+
+/// The host kernel's command line.
+fn kernel_command_line(host: &HostPlan) -> String {
+    let words = "console=ttyS0 root=/dev/sda rootfstype=erofs ro init=/init quiet";
+    format!("{words} {}", host.cmdline).trim_end().to_owned()
+}
+
+fn isolinux_config(host: &HostPlan) -> String {
+    let append = kernel_command_line(host);
+    format!("DEFAULT host\nPROMPT 0\nLABEL host\n  KERNEL /vmlinuz\n  APPEND {append}\n")
+}
+
+/// A bootable CD with the host's kernel and its command line.
+async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result<PathBuf> {
+    let config = isolinux_config(host);
+    let xorriso = tool::version("xorriso", &["-version"]).unwrap_or_default();
+    let key = KeyBuilder::new()
+        .text("kernel", &kernel.digest)
+        .text("config", &config)
+        .file("isolinux", Path::new(ISOLINUX))?
+        .text("xorriso", &xorriso)
+        .build();
+    let artifact = cache
+        .get_or_build("boot-iso", &key, async |dir: &Path| {
+            let tree = dir.join("tree");
+            std::fs::create_dir(&tree).map_err(Error::io("create", &tree))?;
+            let copy = |from: &Path, name: &str| {
+                std::fs::copy(from, tree.join(name)).map(drop).map_err(Error::io("copy", from))
+            };
+            copy(&kernel.image, "vmlinuz")?;
+            copy(Path::new(ISOLINUX), "isolinux.bin")?;
+            copy(Path::new(LDLINUX), "ldlinux.c32")?;
+            let path = tree.join("isolinux.cfg");
+            std::fs::write(&path, &config).map_err(Error::io("write", path))?;
+            let mut command = Command::new("xorriso");
+            command
+                .args(["-as", "mkisofs", "-quiet", "-o"])
+                .arg(dir.join(ISO))
+                .args(["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot"])
+                .args(["-boot-load-size", "4", "-boot-info-table"])
+                .arg(&tree)
+                .env("SOURCE_DATE_EPOCH", EPOCH);
+            tool::run("boot image: xorriso", command, &dir.join("xorriso.log")).await?;
+            std::fs::remove_dir_all(&tree).map_err(Error::io("remove", &tree))
+        })
+        .await?;
+    Ok(artifact.dir.join(ISO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> HostPlan {
+        HostPlan {
+            memory_mib: 1024,
+            cmdline: "kvm_intel.ept=0".into(),
+            instructions_per_second: 200_000_000,
+        }
+    }
+
+    #[test]
+    fn configuration() {
+        insta::assert_snapshot!(bochsrc(&host()));
+    }
+
+    #[test]
+    fn boot_loader() {
+        insta::assert_snapshot!(isolinux_config(&host()), @r"
+        DEFAULT host
+        PROMPT 0
+        LABEL host
+          KERNEL /vmlinuz
+          APPEND console=ttyS0 root=/dev/sda rootfstype=erofs ro init=/init quiet kvm_intel.ept=0
+        ");
+    }
+}

@@ -1,0 +1,196 @@
+//! A host that an emulator boots: its process, its console and its agent's events.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::config::plan::Deadlines;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::process::Supervised;
+
+use super::watch::Growing;
+
+/// How often the emulator's files are looked at.
+const POLL: Duration = Duration::from_millis(25);
+
+/// How long an emulator may take to end after the host's power-off.
+const POWER_OFF: Duration = Duration::from_secs(20);
+
+/// How long an emulator may take to end when it is asked to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How many lines of the console an error shows.
+const TAIL: usize = 15;
+
+/// What the host's kernel prints when it cannot go on.
+const PANIC: &str = "Kernel panic - not syncing";
+
+/// Names of the files that an emulator writes, in the machine's directory.
+#[derive(Debug, Clone, Copy)]
+pub struct Files {
+    /// The host's console.
+    pub console: &'static str,
+    /// The agent's events.
+    pub events: &'static str,
+    /// What the emulator itself prints.
+    pub emulator_log: &'static str,
+}
+
+/// One thing that a machine has to say.
+#[derive(Debug)]
+pub enum Report {
+    /// The agent's event.
+    Event(Box<Event>),
+    /// A line of the host's console.
+    Console(String),
+}
+
+/// A running host.
+pub struct Machine {
+    name: &'static str,
+    emulator: Supervised,
+    emulator_log: PathBuf,
+    console: Growing,
+    events: Growing,
+    waiting: VecDeque<Report>,
+    tail: VecDeque<String>,
+    boot_deadline: Duration,
+    silence_deadline: Duration,
+    heard: Option<Instant>,
+    started: Instant,
+    finished: bool,
+}
+
+impl Machine {
+    /// Watches over an emulator that was just started.
+    pub fn watch(
+        name: &'static str,
+        emulator: Supervised,
+        dir: &Path,
+        files: Files,
+        deadlines: &Deadlines,
+    ) -> Machine {
+        Machine {
+            name,
+            emulator,
+            emulator_log: dir.join(files.emulator_log),
+            console: Growing::new(&dir.join(files.console)),
+            events: Growing::new(&dir.join(files.events)),
+            waiting: VecDeque::new(),
+            tail: VecDeque::new(),
+            boot_deadline: Duration::from_secs_f64(deadlines.host_boot_s),
+            silence_deadline: Duration::from_secs_f64(deadlines.silence_s),
+            heard: None,
+            started: Instant::now(),
+            finished: false,
+        }
+    }
+
+    /// The next thing the host says: a race of an event, the host's death and silence.
+    pub async fn next(&mut self) -> Result<Report> {
+        loop {
+            // Looked at before the files: what an emulator wrote before it ended is read.
+            let ended = self.emulator.try_exited()?;
+            self.read()?;
+            if let Some(report) = self.waiting.pop_front() {
+                return Ok(report);
+            }
+            if let Some(how) = ended {
+                return Err(self.died(&format!("{} ended ({how})", self.name)));
+            }
+            if self.tail.iter().any(|line| line.contains(PANIC)) {
+                return Err(self.died("the host's kernel panicked"));
+            }
+            self.check_silence()?;
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits for the end of a host that powers itself off; stops it if it does not.
+    pub async fn power_off(mut self) -> Result<Vec<String>> {
+        let wait = async {
+            while matches!(self.emulator.try_exited(), Ok(None)) {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        let _ = tokio::time::timeout(POWER_OFF, wait).await;
+        let _ = self.read();
+        let rest = std::mem::take(&mut self.waiting);
+        self.emulator.stop(GRACE).await?;
+        Ok(rest
+            .into_iter()
+            .filter_map(|report| match report {
+                Report::Console(line) => Some(line),
+                Report::Event(_) => None,
+            })
+            .collect())
+    }
+
+    /// Stops the host at once.
+    pub async fn stop(self) -> Result<()> {
+        self.emulator.stop(GRACE).await.map(drop)
+    }
+
+    fn read(&mut self) -> Result<()> {
+        for line in self.console.lines()? {
+            if self.tail.len() == TAIL {
+                self.tail.pop_front();
+            }
+            self.tail.push_back(line.clone());
+            self.waiting.push_back(Report::Console(line));
+        }
+        for line in self.events.lines()? {
+            self.heard = Some(Instant::now());
+            match serde_json::from_str::<Event>(&line) {
+                Ok(event) => {
+                    self.finished |= matches!(event, Event::Finished { .. } | Event::Failed { .. });
+                    self.waiting.push_back(Report::Event(Box::new(event)));
+                }
+                Err(e) => {
+                    let what = format!("the host sent what is no event ({e}): {line}");
+                    return Err(self.died(&what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_silence(&self) -> Result<()> {
+        match self.heard {
+            None if self.started.elapsed() > self.boot_deadline => Err(self.died(&format!(
+                "no word from the host within {} s",
+                self.boot_deadline.as_secs_f64()
+            ))),
+            Some(heard) if heard.elapsed() > self.silence_deadline => Err(self.died(&format!(
+                "the host fell silent for {} s",
+                self.silence_deadline.as_secs_f64()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn died(&self, what: &str) -> Error {
+        let mut tail: Vec<String> = self.tail.iter().cloned().collect();
+        if tail.is_empty() {
+            tail = last_lines(&self.emulator_log);
+        }
+        Error::Experiment {
+            stage: if self.heard.is_some() { "host" } else { "host boots" }.to_owned(),
+            message: what.to_owned(),
+            tail,
+            cure: format!(
+                "look at host-console.log and {} in the results directory; for a host that is \
+                 only slow, raise deadlines.host_boot or deadlines.silence",
+                "emulator.log"
+            ),
+        }
+    }
+}
+
+fn last_lines(path: &Path) -> Vec<String> {
+    let text = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL)..].iter().map(|line| (*line).to_owned()).collect()
+}

@@ -1,0 +1,22 @@
+//! Events in words, the same for every display that people read.
+
+use crate::event::Event;
+use crate::export::grouped;
+
+/// A line for an event; `None` for what needs no words.
+pub fn describe(event: &Event) -> Option<String> {
+    match event {
+        Event::Started { kernel, cpu, .. } => Some(format!("host is up: Linux {kernel} on {cpu}")),
+        Event::Qemu { version } => Some(format!("QEMU {version}")),
+        Event::Sample(sample) => {
+            let total: u64 = sample.counts().iter().sum();
+            let guest = sample.clocks.guest_s;
+            let label = &sample.label;
+            Some(format!("sample {label:<5} guest at {guest:>7.3} s  {:>10} exits", grouped(total)))
+        }
+        Event::Inspected(inspection) => {
+            Some(format!("inspected: {} (exit {})", inspection.command, inspection.exit))
+        }
+        _ => None,
+    }
+}
