@@ -18,6 +18,7 @@ mod size;
 mod suggestion;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::path::{Path, PathBuf};
 

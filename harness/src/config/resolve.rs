@@ -2,27 +2,23 @@
 //! is wrong is reported at once.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
 use super::document::{Document, Given, List};
 use super::layer::{Entry, Layers};
-use super::plan::{GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Plan, PlatformKind};
+use super::plan::{GuestPlan, HostPlan, KernelPlan, Machine, Plan, PlatformKind};
 use super::problem::{Problem, Wrong};
+use super::value::{
+    choose, cmdline, cpu, existing_file, guest_memory, kernel_source, name, not_blank, within,
+};
 use super::{defaults, duration, schedule, size};
 use crate::record::Channel;
 
 /// What the host needs beside the guest's memory: kernel, root file system, QEMU.
 const HOST_OWN_MIB: u32 = 400;
-/// Below this the guest's kernel and initramfs have no room.
-const GUEST_LEAST_MIB: u32 = 64;
-/// More vCPUs than this on an emulated host would never come up.
+/// The emulated host has one processor: more vCPUs than this only wait for each other.
 const VCPUS: RangeInclusive<i64> = 1..=16;
 /// What Bochs accepts as `ips`.
 const INSTRUCTIONS_PER_SECOND: RangeInclusive<i64> = 1_000_000..=4_294_967_295;
-/// Kernel and boot loader cut longer command lines off without a word.
-const CMDLINE_CHARS: usize = 1024;
-/// Leaves room for a time stamp in the name of a directory.
-const NAME_CHARS: usize = 64;
 
 /// Resolves the texts, or lists everything that is wrong with them.
 pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
@@ -329,136 +325,4 @@ impl<'a> Resolver<'a> {
         self.problems
             .extend(host.or(guest).map(|entry| entry.problem(wrong)));
     }
-}
-
-fn choose<T: Copy>(word: &str, noun: &str, choices: &[(&str, T)]) -> Result<T, Wrong> {
-    let chosen = choices.iter().find(|(name, _)| *name == word);
-    chosen.map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = choices
-            .iter()
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect();
-        Wrong::new(
-            format!("unknown {noun}"),
-            format!("choose from {}", names.join(", ")),
-        )
-    })
-}
-
-fn within(number: i64, range: RangeInclusive<i64>) -> Result<i64, Wrong> {
-    if range.contains(&number) {
-        return Ok(number);
-    }
-    let (least, most) = range.into_inner();
-    Err(Wrong::new(
-        "out of range",
-        format!("give a number from {least} to {most}"),
-    ))
-}
-
-fn name(name: &str) -> Result<String, Wrong> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let good = (1..=NAME_CHARS).contains(&name.len())
-        && name.chars().all(plain)
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if good {
-        return Ok(name.to_owned());
-    }
-    Err(Wrong::new(
-        "cannot be part of a directory's name",
-        format!("use letters, digits, '-', '_' and '.', at most {NAME_CHARS}"),
-    ))
-}
-
-fn not_blank(text: &str) -> Result<String, Wrong> {
-    if text.trim().is_empty() {
-        return Err(Wrong::new("empty", "give it some text, or leave it out"));
-    }
-    Ok(text.to_owned())
-}
-
-fn cpu(model: &str) -> Result<String, Wrong> {
-    if model.is_empty() || model.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(Wrong::new(
-            "not a CPU model",
-            "write it as for QEMU's -cpu, without spaces: \"host,-x2apic\"",
-        ));
-    }
-    Ok(model.to_owned())
-}
-
-fn cmdline(words: &str) -> Result<String, Wrong> {
-    if words.chars().any(char::is_control) {
-        return Err(Wrong::new(
-            "holds a line end or control character",
-            "write it as one line",
-        ));
-    }
-    if words.len() > CMDLINE_CHARS {
-        return Err(Wrong::new(
-            format!("longer than {CMDLINE_CHARS} characters, would be cut off"),
-            "make it shorter",
-        ));
-    }
-    Ok(words.to_owned())
-}
-
-fn guest_memory(text: &str) -> Result<u32, Wrong> {
-    match size::parse(text)? {
-        mib if mib < GUEST_LEAST_MIB => Err(Wrong::new(
-            "too little memory for a guest to boot",
-            format!("give it \"{GUEST_LEAST_MIB}M\" or more"),
-        )),
-        mib => Ok(mib),
-    }
-}
-
-fn existing_file(entry: &Entry<'_, String>) -> Result<PathBuf, Wrong> {
-    let path = entry.path();
-    if path.is_file() {
-        return Ok(path);
-    }
-    let what = if path.is_dir() {
-        "is a directory, not a file:"
-    } else {
-        "no such file:"
-    };
-    Err(Wrong::new(
-        format!("{what} {}", path.display()),
-        "correct the path; in a file it is relative to that file, in --set to the current directory",
-    ))
-}
-
-fn kernel_source(entry: &Entry<'_, String>) -> Result<KernelSource, Wrong> {
-    if let Some(package) = entry.value.strip_prefix("debian:") {
-        return debian_package(package);
-    }
-    let path = entry.path();
-    if path.is_file() {
-        return Ok(KernelSource::Tarball(path));
-    }
-    // One file that every kernel tree with KVM has, and nothing else.
-    if path.join("arch/x86/kvm/x86.c").is_file() {
-        return Ok(KernelSource::Tree(path));
-    }
-    let what = if path.is_dir() {
-        "is not a kernel tree:"
-    } else {
-        "no such tree or tarball:"
-    };
-    Err(Wrong::new(
-        format!("{what} {}", path.display()),
-        "give \"debian:linux-source-6.12\", or the path of a kernel tree or tarball",
-    ))
-}
-
-fn debian_package(package: &str) -> Result<KernelSource, Wrong> {
-    let version = package.strip_prefix("linux-source-").unwrap_or_default();
-    if version.is_empty() || !version.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(Wrong::new(
-            "not a kernel source package of Debian",
-            "name it like \"debian:linux-source-6.12\"",
-        ));
-    }
-    Ok(KernelSource::Debian(package.to_owned()))
 }
