@@ -1,1 +1,233 @@
-//! See the module list in `lib.rs`.
+//! The command line: types only, no behaviour.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  exitlab doctor                             what is missing here, and how to install it
+  exitlab run                                boot against idle, the built-in experiment
+  exitlab run configs/microvm.toml           an experiment of your own
+  exitlab run --set guest.machine=pc         one key changed
+  exitlab reasons --format csv               every VM exit that can be counted
+
+Exit codes:
+  0    success
+  1    a gate found a regression
+  2    usage or configuration
+  3    a prerequisite is missing
+  4    a build failed
+  5    the experiment failed
+  130  interrupted";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  exitlab run
+  exitlab run my.toml --out results/today
+  exitlab run --set guest.vcpus=2 --set 'sampling.schedule=[\"boot\", \"+1m\"]'
+  exitlab run --progress json | jq .event
+
+The first run builds a kernel, which takes some minutes; later ones find it in the cache.
+docs/configuration.md explains every key of an experiment.";
+
+/// Counts the VM exits of a guest, by reason, from power-on to idle.
+///
+/// exitlab builds a Linux host whose KVM counts every VM exit, boots it, boots a QEMU
+/// guest on it, and reads the counters when the guest has booted and while it is idle.
+#[derive(Debug, Parser)]
+#[command(name = "exitlab", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// Log more to standard error; repeat for still more (-vv, -vvv).
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run an experiment and write its tables.
+    Run(RunArgs),
+    /// Build one part of an experiment, without running it.
+    Build(BuildArgs),
+    /// Check everything that a run needs, and say how to install what is missing.
+    Doctor(DoctorArgs),
+    /// List the VM-exit reasons that are counted.
+    Reasons(ReasonsArgs),
+    /// What runs on the host; started by exitlab itself.
+    #[command(hide = true)]
+    Agent(AgentArgs),
+}
+
+/// Which experiment.
+#[derive(Debug, Clone, Args)]
+pub struct ExperimentArgs {
+    /// The experiment, a TOML file [default: the built-in boot-vs-idle].
+    #[arg(value_name = "CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Override one key of the experiment; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// Where built kernels and images are kept.
+#[derive(Debug, Clone, Args)]
+pub struct CacheArgs {
+    /// Where built kernels and images are kept [default: $XDG_CACHE_HOME/exitlab].
+    #[arg(long = "cache", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `exitlab run`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub struct RunArgs {
+    /// Which experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// The results directory [default: results/<UTC time>-<name>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+    /// Show the consoles of host and guest as they are written.
+    #[arg(long)]
+    pub console: bool,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Parallel compiler jobs [default: one for each processor].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A live display on a terminal, plain lines elsewhere.
+    Auto,
+    /// One line for each thing that happens.
+    Plain,
+    /// Events as JSON lines on standard output.
+    Json,
+}
+
+/// `exitlab build`
+#[derive(Debug, Clone, Args)]
+pub struct BuildArgs {
+    /// What to build.
+    #[arg(value_enum)]
+    pub part: Part,
+    /// Which experiment it is for.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Parallel compiler jobs [default: one for each processor].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+}
+
+/// A part of an experiment that can be built by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The kernel of host and guest, with the exit census.
+    Kernel,
+    /// What the host boots from.
+    HostImage,
+    /// The guest's initramfs.
+    GuestImage,
+}
+
+/// `exitlab doctor`
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Which experiment is to run here.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+/// `exitlab reasons`
+#[derive(Debug, Clone, Args)]
+pub struct ReasonsArgs {
+    /// Only the reasons that Intel's SDM of this year defines.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    pub sdm: Option<u16>,
+    /// How the list is written.
+    #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
+}
+
+/// `exitlab agent`
+#[derive(Debug, Clone, Args)]
+pub struct AgentArgs {
+    /// Device that the plan is read from.
+    #[arg(long, value_name = "DEVICE")]
+    pub plan: PathBuf,
+    /// Device that events are written to.
+    #[arg(long, value_name = "DEVICE")]
+    pub events: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn help() {
+        let mut root = Cli::command().term_width(100);
+        root.build();
+        let mut text = root.render_long_help().to_string();
+        let shown =
+            |command: &clap::Command| !command.is_hide_set() && command.get_name() != "help";
+        for command in root.get_subcommands_mut().filter(|command| shown(command)) {
+            let help = command.render_help().to_string();
+            text += &format!("\n=== {} ===\n{help}", command.get_name());
+        }
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn reads_every_argument() {
+        Cli::command().debug_assert();
+        let arguments = "exitlab run x.toml --set a=1 --set b=c=d --progress json --console \
+                         --out o --cache c -j 3 -vv";
+        let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("good arguments");
+        assert_eq!(cli.verbose, 2);
+        let Command::Run(run) = cli.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.experiment.sets, ["a=1", "b=c=d"]);
+        assert_eq!(
+            (run.progress, run.console, run.jobs),
+            (Progress::Json, true, Some(3))
+        );
+
+        let usage = Cli::try_parse_from(["exitlab", "run", "--jobs", "0"]).expect_err("no jobs");
+        assert_eq!(
+            usage.exit_code(),
+            i32::from(crate::error::exit_code::CONFIG)
+        );
+    }
+}

@@ -1,1 +1,154 @@
-//! See the module list in `lib.rs`.
+//! Every prerequisite of a run, checked at once, with the one command that installs
+//! whatever is missing.
+
+mod need;
+mod system;
+
+use std::path::Path;
+
+use comfy_table::{Table, presets};
+
+use crate::config::Plan;
+use crate::error::{Error, Result};
+use system::System;
+
+/// Something that a run needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prerequisite {
+    /// The program, file or resource.
+    pub what: String,
+    /// What it is needed for.
+    pub why: &'static str,
+    /// What to do if it is missing.
+    pub cure: Cure,
+    /// Where it is, or how much of it there is; none if it is missing.
+    pub found: Option<String>,
+}
+
+/// How a prerequisite comes to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cure {
+    /// By installing a package of Debian.
+    Package(String),
+    /// Otherwise: what to do.
+    Action(String),
+}
+
+/// All prerequisites of one plan on this machine.
+#[derive(Debug, Clone)]
+pub struct Report {
+    prerequisites: Vec<Prerequisite>,
+    /// Whether packages have Debian's names and come through apt.
+    debian: bool,
+    /// Whether packages can be installed without sudo.
+    superuser: bool,
+}
+
+/// Checks everything that `plan` needs on this machine. Built artifacts go to `cache`,
+/// which need not exist yet.
+pub fn check(plan: &Plan, cache: &Path) -> Report {
+    check_on(&System::this(cache), plan)
+}
+
+fn check_on(system: &System, plan: &Plan) -> Report {
+    Report {
+        prerequisites: need::all(plan)
+            .iter()
+            .map(|need| need.look_up(system))
+            .collect(),
+        debian: system.is_debian(),
+        superuser: system.superuser,
+    }
+}
+
+impl Report {
+    /// Every prerequisite, found or not.
+    pub fn prerequisites(&self) -> &[Prerequisite] {
+        &self.prerequisites
+    }
+
+    /// Succeeds if nothing is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Prerequisite`] with all that is missing and what cures it.
+    pub fn require(&self) -> Result<()> {
+        let line = |missing: &Prerequisite| format!("{}: {}", missing.what, missing.why);
+        let missing: Vec<String> = self.missing().map(line).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Prerequisite {
+            missing,
+            cure: self.cure(),
+        })
+    }
+
+    /// The report for people: one row for each prerequisite, then what to do.
+    pub fn render(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        for prerequisite in &self.prerequisites {
+            let (mark, found) = match &prerequisite.found {
+                Some(found) => ("✓", found.as_str()),
+                None => ("✗", "missing"),
+            };
+            table.add_row([mark, &prerequisite.what, prerequisite.why, found]);
+        }
+        let rows = table.trim_fmt();
+        match self.missing().count() {
+            0 => format!("{rows}\n\nNothing is missing.\n"),
+            missing => format!("{rows}\n\n{missing} missing. Cure:\n  {}\n", self.cure()),
+        }
+    }
+
+    fn missing(&self) -> impl Iterator<Item = &Prerequisite> {
+        self.prerequisites
+            .iter()
+            .filter(|prerequisite| prerequisite.found.is_none())
+    }
+
+    /// One command for all packages, then whatever no package cures.
+    fn cure(&self) -> String {
+        let mut packages: Vec<&str> = Vec::new();
+        let mut actions: Vec<&str> = Vec::new();
+        for missing in self.missing() {
+            let (cure, list) = match &missing.cure {
+                Cure::Package(package) => (package, &mut packages),
+                Cure::Action(action) => (action, &mut actions),
+            };
+            // Several programs of one package are one package to install.
+            if !list.contains(&cure.as_str()) {
+                list.push(cure);
+            }
+        }
+        let install = (!packages.is_empty()).then(|| self.install(&packages.join(" ")));
+        let source = packages
+            .iter()
+            .find(|package| package.starts_with("linux-source-"));
+        let source = source.map(|package| {
+            format!("if {package} is not to be had, set kernel.source to a kernel tree or tarball")
+        });
+        let actions = actions.into_iter().map(str::to_owned);
+        install
+            .into_iter()
+            .chain(source)
+            .chain(actions)
+            .collect::<Vec<_>>()
+            .join("\n  ")
+    }
+
+    fn install(&self, packages: &str) -> String {
+        let apt = "apt-get install --no-install-recommends";
+        match (self.debian, self.superuser) {
+            (true, true) => format!("{apt} {packages}"),
+            (true, false) => format!("sudo {apt} {packages}"),
+            (false, _) => {
+                format!("install what is missing; Debian's packages for it are: {packages}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Every default value of the format, and no default anywhere else.
+
+use super::plan::{
+    Deadlines, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan, PlatformKind,
+    SamplingPlan,
+};
+use crate::record::Channel;
+
+/// The plan of a configuration that gives nothing but a name, which is still empty here.
+pub(super) fn plan() -> Plan {
+    Plan {
+        name: String::new(),
+        platform: PlatformKind::BochsVmx,
+        kernel: KernelPlan {
+            source: KernelSource::Debian("linux-source-6.12".to_owned()),
+            census: true,
+            fragments: Vec::new(),
+        },
+        host: HostPlan {
+            memory_mib: 1024,
+            cmdline: String::new(),
+            instructions_per_second: 200_000_000,
+        },
+        guest: GuestPlan {
+            machine: Machine::Q35,
+            memory_mib: 256,
+            vcpus: 1,
+            cpu: "host".to_owned(),
+            // Every character on the console is an exit.
+            cmdline: "quiet".to_owned(),
+            files: Vec::new(),
+            seed: "exitlab".to_owned(),
+            sshd: true,
+        },
+        sampling: SamplingPlan {
+            schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],
+            channels: vec![Channel::Cpuid, Channel::Stats],
+        },
+        inspect: Vec::new(),
+        deadlines: Deadlines {
+            host_boot_s: 120.0,
+            silence_s: 120.0,
+            guest_ssh_s: 120.0,
+            exchange_s: 30.0,
+        },
+    }
+}

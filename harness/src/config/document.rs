@@ -1,0 +1,109 @@
+//! The TOML mirror: what a configuration may say, before anything is known to be right.
+//!
+//! Every key is optional here, because a document may be one `--set` only; which keys
+//! an experiment needs is decided by [`super::resolve`]. Every value keeps its span, so
+//! that whatever is wrong with it can be told with its line.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A value, if the document gives it, and where.
+pub(super) type Given<T> = Option<Spanned<T>>;
+
+/// A list in which every entry knows where it is.
+pub(super) type List = Vec<Spanned<String>>;
+
+/// Every key of the format. Suggestions for misspelt keys come from here, and a test
+/// holds the list against the structures below and against `docs/configuration.md`.
+pub(super) const KEYS: &[&str] = &[
+    "name",
+    "platform",
+    "inspect",
+    "kernel.source",
+    "kernel.census",
+    "kernel.fragments",
+    "host.memory",
+    "host.cmdline",
+    "host.instructions_per_second",
+    "guest.machine",
+    "guest.memory",
+    "guest.vcpus",
+    "guest.cpu",
+    "guest.cmdline",
+    "guest.files",
+    "guest.seed",
+    "guest.sshd",
+    "sampling.schedule",
+    "sampling.channels",
+    "deadlines.host_boot",
+    "deadlines.silence",
+    "deadlines.guest_ssh",
+    "deadlines.exchange",
+];
+
+/// Every section of the format.
+pub(super) const SECTIONS: &[&str] = &["kernel", "host", "guest", "sampling", "deadlines"];
+
+/// A whole document.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub(super) struct Document {
+    pub name: Given<String>,
+    pub platform: Given<String>,
+    pub inspect: Given<List>,
+    pub kernel: Kernel,
+    pub host: Host,
+    pub guest: Guest,
+    pub sampling: Sampling,
+    pub deadlines: Deadlines,
+}
+
+/// `[kernel]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub(super) struct Kernel {
+    pub source: Given<String>,
+    pub census: Given<bool>,
+    pub fragments: Given<List>,
+}
+
+/// `[host]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub(super) struct Host {
+    pub memory: Given<String>,
+    pub cmdline: Given<String>,
+    pub instructions_per_second: Given<i64>,
+}
+
+/// `[guest]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub(super) struct Guest {
+    pub machine: Given<String>,
+    pub memory: Given<String>,
+    pub vcpus: Given<i64>,
+    pub cpu: Given<String>,
+    pub cmdline: Given<String>,
+    pub files: Given<List>,
+    pub seed: Given<String>,
+    pub sshd: Given<bool>,
+}
+
+/// `[sampling]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub(super) struct Sampling {
+    pub schedule: Given<List>,
+    pub channels: Given<List>,
+}
+
+/// `[deadlines]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub(super) struct Deadlines {
+    pub host_boot: Given<String>,
+    pub silence: Given<String>,
+    pub guest_ssh: Given<String>,
+    pub exchange: Given<String>,
+}

@@ -1,0 +1,284 @@
+//! The texts that a configuration is made of: a file, then each `--set` over it.
+//! Every value remembers which text it came from and where in it.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_path_to_error::Segment;
+
+use super::document::{Document, Given, KEYS, List, SECTIONS};
+use super::problem::{Problem, Wrong};
+use super::suggestion;
+
+/// Longest piece of a value that an error shows.
+const SNIPPET_CHARS: usize = 60;
+
+/// One parsed text.
+#[derive(Debug)]
+pub(super) struct Layer {
+    /// File name as the user gave it; none for a `--set`, which has no lines either.
+    file: Option<String>,
+    text: String,
+    /// What relative paths in it are relative to.
+    base: PathBuf,
+    document: Document,
+}
+
+impl Layer {
+    /// Parses the text of a file that is called `name`.
+    pub(super) fn file(name: &str, text: String, base: PathBuf) -> Result<Layer, Problem> {
+        Layer::parse(Some(name.to_owned()), text, base)
+    }
+
+    /// Parses `key=value` of a `--set`.
+    pub(super) fn set(argument: &str, base: PathBuf) -> Result<Layer, Problem> {
+        let malformed = || {
+            Wrong::new(
+                "not of the form key=value",
+                "write the key with its section: --set guest.memory=512M",
+            )
+            .at(format!("--set {argument}"), "")
+        };
+        let (key, value) = argument.split_once('=').ok_or_else(malformed)?;
+        let key = key.trim();
+        if !key.split('.').all(is_bare_key) {
+            return Err(malformed());
+        }
+        // What is not TOML is meant as text: nobody quotes twice on a command line.
+        let value: toml::Value = value
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+        Layer::parse(None, format!("{key} = {value}"), base)
+    }
+
+    fn parse(file: Option<String>, text: String, base: PathBuf) -> Result<Layer, Problem> {
+        let mut layer = Layer {
+            file,
+            text,
+            base,
+            document: Document::default(),
+        };
+        layer.document = layer
+            .read()
+            .map_err(|(keys, error)| layer.unreadable(&keys, &error))?;
+        Ok(layer)
+    }
+
+    /// The document, or the error and the dotted key it occurred at.
+    fn read(&self) -> Result<Document, (String, toml::de::Error)> {
+        let deserializer =
+            toml::Deserializer::parse(&self.text).map_err(|error| (String::new(), error))?;
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let keys = error
+                .path()
+                .iter()
+                .filter_map(key_segment)
+                .collect::<Vec<_>>()
+                .join(".");
+            (keys, error.into_inner())
+        })
+    }
+
+    /// The words for what TOML or serde refused.
+    fn unreadable(&self, key: &str, error: &toml::de::Error) -> Problem {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message();
+        let (label, wrong) = if message.starts_with("unknown field") {
+            (key.to_owned(), unknown_key(key))
+        } else if let Some(kinds) = message.strip_prefix("invalid type: ") {
+            (
+                self.assignment(key, &span),
+                wrong_type(kinds, self.file.is_none()),
+            )
+        } else {
+            let what = message.replace('\n', " ");
+            (
+                key.to_owned(),
+                Wrong::new(
+                    what,
+                    "correct the TOML there; docs/configuration.md has examples",
+                ),
+            )
+        };
+        let place = self.place(span.start);
+        let place = if label.is_empty() {
+            place
+        } else {
+            format!("{place}: {label}")
+        };
+        wrong.at(place, key)
+    }
+
+    /// `experiment.toml:12`, or `--set`.
+    fn place(&self, offset: usize) -> String {
+        let Some(file) = &self.file else {
+            return "--set".to_owned();
+        };
+        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        format!("{file}:{line}")
+    }
+
+    /// `guest.vcpus = 17`, the value as it is written.
+    fn assignment(&self, key: &str, span: &Range<usize>) -> String {
+        format!("{key} = {}", self.snippet(span))
+    }
+
+    /// The text of a value, cut to what fits on a line.
+    fn snippet(&self, span: &Range<usize>) -> String {
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let line = written.lines().next().unwrap_or_default();
+        let shown: String = line.chars().take(SNIPPET_CHARS).collect();
+        let cut = if shown.len() < written.len() {
+            "…"
+        } else {
+            ""
+        };
+        shown + cut
+    }
+}
+
+fn is_bare_key(segment: &str) -> bool {
+    !segment.is_empty()
+        && segment
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// A path segment as the user would write it; the fields of `Spanned` are ours.
+fn key_segment(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Map { key } if !key.starts_with("$__serde") => Some(key.clone()),
+        _ => None,
+    }
+}
+
+fn unknown_key(key: &str) -> Wrong {
+    let known: Vec<&str> = KEYS.iter().chain(SECTIONS).copied().collect();
+    let meant = suggestion::nearest(key, &known);
+    let what = match meant.as_slice() {
+        [] => "unknown key".to_owned(),
+        meant => format!("unknown key: did you mean {}?", meant.join(" or ")),
+    };
+    let misplaced = key.contains('.') && meant.iter().any(|key| !key.contains('.'));
+    let cure = if misplaced {
+        "write it above the first [section]: below one, it belongs to that section"
+    } else {
+        "docs/configuration.md lists every key"
+    };
+    Wrong::new(what, cure)
+}
+
+/// `integer `5`, expected a string` in the words of TOML.
+fn wrong_type(kinds: &str, in_set: bool) -> Wrong {
+    let (found, expected) = kinds
+        .rsplit_once(", expected ")
+        .unwrap_or((kinds, "another type"));
+    let found = match found.split([' ', '`', '"']).next().unwrap_or_default() {
+        "sequence" => "list",
+        "map" => "section",
+        "floating" => "float",
+        found => found,
+    };
+    let expected = match expected {
+        "a string" => "string",
+        "a boolean" => "boolean",
+        "a sequence" => "list",
+        "i64" => "integer",
+        other => other,
+    };
+    let cure = match expected {
+        "string" if in_set => "quote it for TOML and for the shell: --set 'key=\"value\"'",
+        "string" => "write one value, in quotes",
+        "boolean" => "write true or false, without quotes",
+        "integer" => "write a whole number, without quotes",
+        "list" => "write a list: [\"first\", \"second\"]",
+        _ => "docs/configuration.md has the type of every key",
+    };
+    Wrong::new(format!("expected {expected}, found {found}"), cure)
+}
+
+/// All texts of a configuration, in the order in which they override.
+#[derive(Debug)]
+pub(super) struct Layers(pub Vec<Layer>);
+
+impl Layers {
+    /// The value of `key`: the last text that gives it decides.
+    pub(super) fn entry<'a, T>(
+        &'a self,
+        key: &'static str,
+        get: impl Fn(&'a Document) -> &'a Given<T>,
+    ) -> Option<Entry<'a, T>> {
+        self.0.iter().rev().find_map(|layer| {
+            let given = get(&layer.document).as_ref()?;
+            let span = given.span();
+            let label = layer.assignment(key, &span);
+            Some(Entry {
+                key,
+                value: given.get_ref(),
+                label,
+                offset: span.start,
+                layer,
+            })
+        })
+    }
+
+    /// The file, where a key that nobody gave would belong.
+    pub(super) fn file_name(&self) -> &str {
+        self.0
+            .iter()
+            .find_map(|layer| layer.file.as_deref())
+            .unwrap_or("the configuration")
+    }
+}
+
+/// A value and where it was given.
+#[derive(Debug)]
+pub(super) struct Entry<'a, T> {
+    key: &'static str,
+    pub value: &'a T,
+    label: String,
+    offset: usize,
+    layer: &'a Layer,
+}
+
+impl<'a, T> Entry<'a, T> {
+    /// Says where `wrong` is.
+    pub(super) fn problem(&self, wrong: Wrong) -> Problem {
+        wrong.at(
+            format!("{}: {}", self.layer.place(self.offset), self.label),
+            self.key,
+        )
+    }
+}
+
+impl<'a> Entry<'a, List> {
+    /// The entries of a list, each with its own place.
+    pub(super) fn elements(&self) -> impl Iterator<Item = Entry<'a, String>> + use<'a> {
+        let (key, layer) = (self.key, self.layer);
+        self.value.iter().map(move |element| {
+            let span = element.span();
+            let label = format!("{} in {key}", layer.snippet(&span));
+            Entry {
+                key,
+                value: element.get_ref(),
+                label,
+                offset: span.start,
+                layer,
+            }
+        })
+    }
+}
+
+impl Entry<'_, String> {
+    /// The value as an absolute path.
+    pub(super) fn path(&self) -> PathBuf {
+        // Through `components`, so that `./x` and `x` are the same input.
+        self.layer
+            .base
+            .join(Path::new(self.value))
+            .components()
+            .collect()
+    }
+}

@@ -1,0 +1,328 @@
+//! Texts to plan: every value is checked, every path made absolute, and everything that
+//! is wrong is reported at once.
+
+use std::ops::RangeInclusive;
+
+use super::document::{Document, Given, List};
+use super::layer::{Entry, Layers};
+use super::plan::{GuestPlan, HostPlan, KernelPlan, Machine, Plan, PlatformKind};
+use super::problem::{Problem, Wrong};
+use super::value::{
+    choose, cmdline, cpu, existing_file, guest_memory, kernel_source, name, not_blank, within,
+};
+use super::{defaults, duration, schedule, size};
+use crate::record::Channel;
+
+/// What the host needs beside the guest's memory: kernel, root file system, QEMU.
+const HOST_OWN_MIB: u32 = 400;
+/// The emulated host has one processor: more vCPUs than this only wait for each other.
+const VCPUS: RangeInclusive<i64> = 1..=16;
+/// What Bochs accepts as `ips`.
+const INSTRUCTIONS_PER_SECOND: RangeInclusive<i64> = 1_000_000..=4_294_967_295;
+
+/// Resolves the texts, or lists everything that is wrong with them.
+pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
+    let mut resolver = Resolver {
+        layers,
+        problems: Vec::new(),
+    };
+    let mut plan = defaults::plan();
+    resolver.experiment(&mut plan);
+    resolver.kernel(&mut plan.kernel);
+    resolver.host(&mut plan.host);
+    resolver.guest(&mut plan.guest);
+    resolver.sampling(&mut plan);
+    resolver.deadlines(&mut plan);
+    resolver.host_holds_guest(&plan);
+    if resolver.problems.is_empty() {
+        Ok(plan)
+    } else {
+        Err(resolver.problems)
+    }
+}
+
+struct Resolver<'a> {
+    layers: &'a Layers,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Puts the value of `key` into `into`, if it is given and right.
+    fn value<T: 'a, U>(
+        &mut self,
+        key: &'static str,
+        get: impl Fn(&'a Document) -> &'a Given<T>,
+        into: &mut U,
+        convert: impl FnOnce(&Entry<'a, T>) -> Result<U, Wrong>,
+    ) {
+        let Some(entry) = self.layers.entry(key, get) else {
+            return;
+        };
+        match convert(&entry) {
+            Ok(value) => *into = value,
+            Err(wrong) => self.problems.push(entry.problem(wrong)),
+        }
+    }
+
+    /// Puts a list into `into`, if it is given; each entry is checked by itself.
+    fn list<U>(
+        &mut self,
+        key: &'static str,
+        get: impl Fn(&'a Document) -> &'a Given<List>,
+        into: &mut Vec<U>,
+        mut convert: impl FnMut(&Entry<'a, String>) -> Result<U, Wrong>,
+    ) {
+        let Some(list) = self.layers.entry(key, get) else {
+            return;
+        };
+        into.clear();
+        for entry in list.elements() {
+            match convert(&entry) {
+                Ok(value) => into.push(value),
+                Err(wrong) => self.problems.push(entry.problem(wrong)),
+            }
+        }
+    }
+
+    fn refuse_empty(
+        &mut self,
+        key: &'static str,
+        get: impl Fn(&'a Document) -> &'a Given<List>,
+        cure: &str,
+    ) {
+        let empty = self
+            .layers
+            .entry(key, get)
+            .filter(|entry| entry.value.is_empty());
+        self.problems
+            .extend(empty.map(|entry| entry.problem(Wrong::new("an empty list", cure))));
+    }
+
+    fn experiment(&mut self, plan: &mut Plan) {
+        if self.layers.entry("name", |d| &d.name).is_none() {
+            let missing = Wrong::new(
+                "name is missing",
+                "add a line such as name = \"boot-vs-idle\"",
+            );
+            self.problems
+                .push(missing.at(self.layers.file_name(), "name"));
+        }
+        self.value("name", |d| &d.name, &mut plan.name, |e| name(e.value));
+        self.value(
+            "platform",
+            |d| &d.platform,
+            &mut plan.platform,
+            |e| {
+                choose(
+                    e.value,
+                    "platform",
+                    &[("bochs-vmx", PlatformKind::BochsVmx)],
+                )
+            },
+        );
+        self.list(
+            "inspect",
+            |d| &d.inspect,
+            &mut plan.inspect,
+            |e| not_blank(e.value),
+        );
+    }
+
+    fn kernel(&mut self, plan: &mut KernelPlan) {
+        self.value(
+            "kernel.source",
+            |d| &d.kernel.source,
+            &mut plan.source,
+            kernel_source,
+        );
+        self.value(
+            "kernel.census",
+            |d| &d.kernel.census,
+            &mut plan.census,
+            |e| Ok(*e.value),
+        );
+        self.list(
+            "kernel.fragments",
+            |d| &d.kernel.fragments,
+            &mut plan.fragments,
+            existing_file,
+        );
+    }
+
+    fn host(&mut self, plan: &mut HostPlan) {
+        self.value(
+            "host.memory",
+            |d| &d.host.memory,
+            &mut plan.memory_mib,
+            |e| size::parse(e.value),
+        );
+        self.value(
+            "host.cmdline",
+            |d| &d.host.cmdline,
+            &mut plan.cmdline,
+            |e| cmdline(e.value),
+        );
+        self.value(
+            "host.instructions_per_second",
+            |d| &d.host.instructions_per_second,
+            &mut plan.instructions_per_second,
+            |e| Ok(within(*e.value, INSTRUCTIONS_PER_SECOND)? as u64),
+        );
+    }
+
+    fn guest(&mut self, plan: &mut GuestPlan) {
+        self.value(
+            "guest.machine",
+            |d| &d.guest.machine,
+            &mut plan.machine,
+            |e| {
+                let machines = [
+                    ("q35", Machine::Q35),
+                    ("pc", Machine::Pc),
+                    ("microvm", Machine::Microvm),
+                ];
+                choose(e.value, "machine", &machines)
+            },
+        );
+        self.value(
+            "guest.memory",
+            |d| &d.guest.memory,
+            &mut plan.memory_mib,
+            |e| guest_memory(e.value),
+        );
+        self.value(
+            "guest.vcpus",
+            |d| &d.guest.vcpus,
+            &mut plan.vcpus,
+            |e| Ok(within(*e.value, VCPUS)? as u32),
+        );
+        self.value(
+            "guest.cpu",
+            |d| &d.guest.cpu,
+            &mut plan.cpu,
+            |e| cpu(e.value),
+        );
+        self.value(
+            "guest.cmdline",
+            |d| &d.guest.cmdline,
+            &mut plan.cmdline,
+            |e| cmdline(e.value),
+        );
+        self.list(
+            "guest.files",
+            |d| &d.guest.files,
+            &mut plan.files,
+            existing_file,
+        );
+        self.value(
+            "guest.seed",
+            |d| &d.guest.seed,
+            &mut plan.seed,
+            |e| not_blank(e.value),
+        );
+        self.value(
+            "guest.sshd",
+            |d| &d.guest.sshd,
+            &mut plan.sshd,
+            |e| Ok(*e.value),
+        );
+    }
+
+    fn sampling(&mut self, plan: &mut Plan) {
+        let plan = &mut plan.sampling;
+        let mut clock = schedule::Clock::default();
+        self.list(
+            "sampling.schedule",
+            |d| &d.sampling.schedule,
+            &mut plan.schedule,
+            |e| clock.next(e.value),
+        );
+        self.refuse_empty(
+            "sampling.schedule",
+            |d| &d.sampling.schedule,
+            "begin the schedule with \"boot\"",
+        );
+
+        let mut seen = Vec::new();
+        self.list(
+            "sampling.channels",
+            |d| &d.sampling.channels,
+            &mut plan.channels,
+            |e| {
+                let channels = [("cpuid", Channel::Cpuid), ("stats", Channel::Stats)];
+                let channel = choose(e.value, "channel", &channels)?;
+                if seen.contains(&channel) {
+                    return Err(Wrong::new("given twice", "give each channel once"));
+                }
+                seen.push(channel);
+                Ok(channel)
+            },
+        );
+        self.refuse_empty(
+            "sampling.channels",
+            |d| &d.sampling.channels,
+            "choose \"cpuid\", \"stats\" or both",
+        );
+    }
+
+    fn deadlines(&mut self, plan: &mut Plan) {
+        let plan = &mut plan.deadlines;
+        self.deadline(
+            "deadlines.host_boot",
+            |d| &d.deadlines.host_boot,
+            &mut plan.host_boot_s,
+        );
+        self.deadline(
+            "deadlines.silence",
+            |d| &d.deadlines.silence,
+            &mut plan.silence_s,
+        );
+        self.deadline(
+            "deadlines.guest_ssh",
+            |d| &d.deadlines.guest_ssh,
+            &mut plan.guest_ssh_s,
+        );
+        self.deadline(
+            "deadlines.exchange",
+            |d| &d.deadlines.exchange,
+            &mut plan.exchange_s,
+        );
+    }
+
+    fn deadline(
+        &mut self,
+        key: &'static str,
+        get: impl Fn(&'a Document) -> &'a Given<String>,
+        into: &mut f64,
+    ) {
+        self.value(key, get, into, |e| {
+            let deadline = duration::parse(e.value)?;
+            if deadline.is_zero() {
+                return Err(Wrong::new(
+                    "no time at all",
+                    "give it some seconds: \"30s\"",
+                ));
+            }
+            Ok(deadline.as_secs_f64())
+        });
+    }
+
+    fn host_holds_guest(&mut self, plan: &Plan) {
+        let needed = plan.guest.memory_mib.saturating_add(HOST_OWN_MIB);
+        if plan.host.memory_mib >= needed {
+            return;
+        }
+        // The defaults fit, so one of the two was given.
+        let host = self.layers.entry("host.memory", |d| &d.host.memory);
+        let guest = self.layers.entry("guest.memory", |d| &d.guest.memory);
+        let wrong = Wrong::new(
+            format!(
+                "a host of {}M is too small for a guest of {}M and the {HOST_OWN_MIB}M that the host needs itself",
+                plan.host.memory_mib, plan.guest.memory_mib
+            ),
+            format!("set host.memory to \"{needed}M\" or more, or make guest.memory smaller"),
+        );
+        self.problems
+            .extend(host.or(guest).map(|entry| entry.problem(wrong)));
+    }
+}

@@ -1,0 +1,402 @@
+//! The loader as its users meet it: plans, and the text of every error.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::plan::{KernelSource, Machine, Moment};
+use super::{defaults, document, load};
+use crate::config::Plan;
+use crate::error::{Error, Result};
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// A directory with an experiment, and what an experiment may point at.
+fn project(experiment: &str) -> TempDir {
+    let dir = TempDir::new().expect("a temporary directory");
+    for file in [
+        "tree/arch/x86/kvm/x86.c",
+        "linux.tar.xz",
+        "my.config",
+        "tools/strace",
+    ] {
+        let path = dir.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("create");
+        std::fs::write(path, "").expect("write");
+    }
+    std::fs::create_dir(dir.path().join("experiments")).expect("create");
+    std::fs::write(dir.path().join("experiments/x.toml"), experiment).expect("write");
+    dir
+}
+
+fn load_in(dir: &TempDir, sets: &[&str]) -> Result<Plan> {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    load(Some(Path::new("experiments/x.toml")), &sets, dir.path())
+}
+
+fn plan(experiment: &str, sets: &[&str]) -> Plan {
+    load_in(&project(experiment), sets).expect("a good experiment")
+}
+
+#[test]
+fn a_name_is_enough() {
+    assert_eq!(
+        plan("name = 'x'", &[]),
+        Plan {
+            name: "x".to_owned(),
+            ..defaults::plan()
+        }
+    );
+}
+
+#[test]
+fn the_built_in_experiment_spells_out_every_default() {
+    let built_in = load(None, &[], Path::new("/")).expect("the built-in experiment");
+    assert_eq!(
+        built_in,
+        Plan {
+            name: "boot-vs-idle".to_owned(),
+            ..defaults::plan()
+        }
+    );
+    let given: BTreeSet<_> = keys_of(super::BUILT_IN).into_iter().collect();
+    assert_eq!(
+        given,
+        document::KEYS.iter().map(|key| (*key).to_owned()).collect()
+    );
+}
+
+/// Every dotted key that a TOML text gives a value.
+fn keys_of(text: &str) -> Vec<String> {
+    let table: toml::Table = text.parse().expect("TOML");
+    let dotted = |(key, value): (String, toml::Value)| match value {
+        toml::Value::Table(section) => section
+            .keys()
+            .map(|inner| format!("{key}.{inner}"))
+            .collect(),
+        _ => vec![key],
+    };
+    table.into_iter().flat_map(dotted).collect()
+}
+
+#[test]
+fn every_experiment_of_the_repository_loads() {
+    let configs = Path::new(REPOSITORY).join("configs");
+    for entry in std::fs::read_dir(configs).expect("configs") {
+        let path = entry.expect("an entry").path();
+        let plan = load(Some(&path), &[], Path::new("/")).expect("a good experiment");
+        assert_eq!(
+            Some(plan.name.as_str()),
+            path.file_stem().and_then(|stem| stem.to_str())
+        );
+    }
+}
+
+#[test]
+fn the_documentation_has_every_key() {
+    let path = Path::new(REPOSITORY).join("docs/configuration.md");
+    let text = std::fs::read_to_string(path).expect("docs/configuration.md");
+    for key in document::KEYS {
+        assert!(
+            text.contains(&format!("| `{key}` |")),
+            "{key} is not documented"
+        );
+    }
+}
+
+#[test]
+fn paths_are_relative_to_the_file_or_for_set_to_the_current_directory() {
+    let experiment = "name = 'x'\nkernel.source = '../tree'\nguest.files = ['../tools/strace']";
+    let dir = project(experiment);
+    let root = dir.path().to_owned();
+
+    let plan = load_in(&dir, &["kernel.fragments=['my.config']"]).expect("a good experiment");
+    assert_eq!(
+        plan.kernel.source,
+        KernelSource::Tree(root.join("experiments/../tree"))
+    );
+    assert_eq!(plan.guest.files, [root.join("experiments/../tools/strace")]);
+    assert_eq!(plan.kernel.fragments, [root.join("my.config")]);
+
+    let plan = load_in(&dir, &["kernel.source=./linux.tar.xz"]).expect("a good experiment");
+    assert_eq!(
+        plan.kernel.source,
+        KernelSource::Tarball(root.join("linux.tar.xz"))
+    );
+}
+
+#[test]
+fn the_last_set_wins_and_bare_words_are_strings() {
+    let sets = [
+        "guest.machine=pc",
+        "guest.machine=microvm",
+        "guest.cmdline=quiet nokaslr=1 x",
+        "guest.sshd = false",
+        "guest.seed=\"a=b\"",
+        "host.cmdline=",
+        "sampling.schedule=[\"boot\", \"@2m\"]",
+    ];
+    let plan = plan("name = 'x'\nguest.machine = 'q35'", &sets);
+    assert_eq!(plan.guest.machine, Machine::Microvm);
+    assert_eq!(plan.guest.cmdline, "quiet nokaslr=1 x");
+    assert!(!plan.guest.sshd);
+    assert_eq!(plan.guest.seed, "a=b");
+    assert_eq!(plan.host.cmdline, "");
+    assert_eq!(plan.sampling.schedule, [Moment::Boot, Moment::After(120.0)]);
+}
+
+#[test]
+fn plan_json() {
+    let plan = load(None, &["guest.files=[]".to_owned()], Path::new("/")).expect("a plan");
+    insta::assert_json_snapshot!(plan);
+    let json = serde_json::to_string(&plan).expect("JSON");
+    assert_eq!(serde_json::from_str::<Plan>(&json).expect("a plan"), plan);
+}
+
+/// Experiments and `--set`s with something wrong in them.
+const WRONG: &[(&str, &str, &[&str])] = &[
+    ("no name", "", &[]),
+    ("not TOML", "name = 'x'\n[guest\n", &[]),
+    ("a key given twice", "name = 'x'\nname = 'y'", &[]),
+    ("unknown key", "name = 'x'\n[guest]\nmachin = 'q35'", &[]),
+    (
+        "unknown key, nothing near",
+        "name = 'x'\ncolour = 'red'",
+        &[],
+    ),
+    (
+        "unknown section",
+        "name = 'x'\n[gest]\nmachine = 'q35'",
+        &[],
+    ),
+    (
+        "key of two sections in none",
+        "name = 'x'\nmemory = '1G'",
+        &[],
+    ),
+    (
+        "key below a section",
+        "name = 'x'\n[guest]\nvcpus = 1\ninspect = ['ls']",
+        &[],
+    ),
+    ("unknown key in --set", "name = 'x'", &["guest.vpcus=2"]),
+    ("integer for string", "name = 5", &[]),
+    (
+        "string for integer",
+        "name = 'x'\n[guest]\nvcpus = 'two'",
+        &[],
+    ),
+    (
+        "string for boolean in --set",
+        "name = 'x'",
+        &["guest.sshd=yes"],
+    ),
+    ("string for list", "name = 'x'\ninspect = 'ls'", &[]),
+    (
+        "integer in a list",
+        "name = 'x'\n[sampling]\nschedule = ['boot', 5]",
+        &[],
+    ),
+    ("float for integer", "name = 'x'\n[guest]\nvcpus = 1.5", &[]),
+    (
+        "list for string",
+        "name = 'x'\n[guest]\nmachine = ['q35']",
+        &[],
+    ),
+    ("value for section", "name = 'x'\nguest = 5", &[]),
+    ("integer for string in --set", "name = 'x'", &["name=5"]),
+    ("--set without value", "name = 'x'", &["guest.machine"]),
+    ("--set without key", "name = 'x'", &["=q35"]),
+    ("name with a slash", "name = 'a/b'", &[]),
+    ("unknown platform", "name = 'x'\nplatform = 'bochs'", &[]),
+    ("empty command", "name = 'x'\ninspect = [' ']", &[]),
+    (
+        "missing tree",
+        "name = 'x'\n[kernel]\nsource = 'linux-6.12'",
+        &[],
+    ),
+    (
+        "not a tree",
+        "name = 'x'\n[kernel]\nsource = '../tools'",
+        &[],
+    ),
+    (
+        "not a package",
+        "name = 'x'\n[kernel]\nsource = 'debian:linux'",
+        &[],
+    ),
+    (
+        "missing fragment",
+        "name = 'x'\n[kernel]\nfragments = ['my.config']",
+        &[],
+    ),
+    ("not a size", "name = 'x'\n[host]\nmemory = '1024MB'", &[]),
+    ("host too small", "name = 'x'\n[host]\nmemory = '512M'", &[]),
+    ("guest too big", "name = 'x'", &["guest.memory=1G"]),
+    ("guest too small", "name = 'x'\n[guest]\nmemory = '8M'", &[]),
+    (
+        "instructions",
+        "name = 'x'\n[host]\ninstructions_per_second = 1000",
+        &[],
+    ),
+    (
+        "unknown machine",
+        "name = 'x'\n[guest]\nmachine = 'q53'",
+        &[],
+    ),
+    ("no vcpus", "name = 'x'\n[guest]\nvcpus = 0", &[]),
+    ("negative vcpus in --set", "name = 'x'", &["guest.vcpus=-1"]),
+    (
+        "cpu with a space",
+        "name = 'x'\n[guest]\ncpu = 'host, -x2apic'",
+        &[],
+    ),
+    (
+        "two-line cmdline",
+        "name = 'x'\n[guest]\ncmdline = \"quiet\\nsplash\"",
+        &[],
+    ),
+    (
+        "missing file",
+        "name = 'x'\n[guest]\nfiles = [\n  '../tools/strace',\n  '../tools/perf',\n]",
+        &[],
+    ),
+    (
+        "directory as file",
+        "name = 'x'\n[guest]\nfiles = ['../tools']",
+        &[],
+    ),
+    ("empty seed", "name = 'x'\n[guest]\nseed = ''", &[]),
+    (
+        "empty schedule",
+        "name = 'x'\n[sampling]\nschedule = []",
+        &[],
+    ),
+    (
+        "schedule without boot",
+        "name = 'x'\n[sampling]\nschedule = ['+5s', '+5s']",
+        &[],
+    ),
+    (
+        "schedule boots twice",
+        "name = 'x'\n[sampling]\nschedule = ['boot', 'boot']",
+        &[],
+    ),
+    (
+        "no time between",
+        "name = 'x'\n[sampling]\nschedule = ['boot', '+0s']",
+        &[],
+    ),
+    (
+        "negative time between",
+        "name = 'x'\n[sampling]\nschedule = ['boot', '+-5s']",
+        &[],
+    ),
+    (
+        "absolute, backwards",
+        "name = 'x'\n[sampling]\nschedule = ['boot', '+5s', '@4s']",
+        &[],
+    ),
+    (
+        "not a moment",
+        "name = 'x'\n[sampling]\nschedule = ['boot', '5s']",
+        &[],
+    ),
+    (
+        "not a duration",
+        "name = 'x'\n[sampling]\nschedule = ['boot', '+5 s']",
+        &[],
+    ),
+    (
+        "too fine",
+        "name = 'x'\n[sampling]\nschedule = ['boot', '+0.0001s']",
+        &[],
+    ),
+    ("no channel", "name = 'x'\n[sampling]\nchannels = []", &[]),
+    (
+        "unknown channel",
+        "name = 'x'\n[sampling]\nchannels = ['msr']",
+        &[],
+    ),
+    (
+        "channel twice",
+        "name = 'x'\n[sampling]\nchannels = ['stats', 'stats']",
+        &[],
+    ),
+    (
+        "no deadline",
+        "name = 'x'\n[deadlines]\nsilence = '0s'",
+        &[],
+    ),
+    (
+        "endless deadline",
+        "name = 'x'\n[deadlines]\nsilence = '1000h'",
+        &[],
+    ),
+    (
+        "several",
+        "[guest]\nmachine = 'q53'\nvcpus = 17\n[deadlines]\nexchange = '30'",
+        &["host.memory=x"],
+    ),
+    (
+        "several unreadable",
+        "name = 5",
+        &["guest.machin=pc", "guest"],
+    ),
+];
+
+#[test]
+fn error_texts() {
+    let mut catalogue = String::new();
+    for (title, experiment, sets) in WRONG {
+        let dir = project(experiment);
+        let error = load_in(&dir, sets).expect_err(title);
+        render(&mut catalogue, title, &error, &dir);
+    }
+    let dir = project("");
+    let missing = load(Some(Path::new("none.toml")), &[], dir.path()).expect_err("no such file");
+    render(&mut catalogue, "no such file", &missing, &dir);
+    insta::assert_snapshot!(catalogue);
+}
+
+fn render(catalogue: &mut String, title: &str, error: &Error, dir: &TempDir) {
+    assert!(matches!(error, Error::Config { .. }), "{title}: {error:?}");
+    let text = format!("# {title}\n{error}\n  cure: {}\n\n", error.cure());
+    let text = text.replace(&*dir.path().to_string_lossy(), "<project>");
+    catalogue.write_str(&text).expect("a string takes all");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in ".*", set in ".*") {
+        let _ = resolve_text(text.clone(), &[]);
+        let _ = resolve_text("name = 'x'".to_owned(), &[set]);
+    }
+
+    /// Keys that exist with values that mostly do not fit.
+    #[test]
+    fn no_value_panics(
+        key in proptest::sample::select(document::KEYS),
+        value in prop_oneof![
+            "[-+@]?[0-9]{0,30}(\\.[0-9]{0,20})?[a-zA-Zé]{0,2}",
+            "(debian:)?\\PC*",
+            "\\[(\"[-+@a-z0-9]*\",?){0,4}\\]",
+        ],
+    ) {
+        let _ = resolve_text("name = 'x'".to_owned(), &[format!("{key}={value}")]);
+        let _ = resolve_text(format!("{key} = {value}"), &[]);
+        let _ = resolve_text(format!("{key} = '{value}'"), &[]);
+    }
+}
+
+fn resolve_text(text: String, sets: &[String]) -> Result<Plan> {
+    let root = PathBuf::from("/");
+    super::resolve(
+        super::Layer::file("x.toml", text, root.clone()),
+        sets,
+        &root,
+    )
+}

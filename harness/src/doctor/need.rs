@@ -1,0 +1,273 @@
+//! What a run needs: one row for each program, file and resource.
+
+use super::system::System;
+use super::{Cure, Prerequisite};
+use crate::config::Plan;
+use crate::config::plan::{KernelSource, Machine, PlatformKind};
+
+/// What a first kernel build and its artifacts take; later runs need little.
+const FIRST_BUILD_MIB: u64 = 6 * 1024;
+const LATER_RUN_MIB: u64 = 1024;
+/// What emulator and build take beside the host's memory. Together with the default
+/// host: 2 GB, less what the kernel keeps from `MemTotal`.
+const OWN_MEMORY_MIB: u64 = 768;
+
+/// One prerequisite, not looked for yet.
+pub(super) struct Need {
+    find: Find,
+    why: &'static str,
+    cure: Cure,
+}
+
+/// How it is looked for.
+enum Find {
+    /// A program on the search path.
+    Program(&'static str),
+    /// A program that runs where no library is.
+    StaticProgram(&'static str),
+    /// A file at one of these places. A component may be `*`.
+    File(String, Vec<String>),
+    /// The cache directory can be written to.
+    Cache,
+    /// Room in the cache's file system.
+    Disk,
+    /// So many MiB of memory.
+    Memory(u64),
+}
+
+/// Everything that `plan` needs.
+pub(super) fn all(plan: &Plan) -> Vec<Need> {
+    let mut needs = match plan.platform {
+        PlatformKind::BochsVmx => bochs(),
+    };
+    needs.extend(qemu(plan.guest.machine));
+    needs.extend(kernel_build());
+    needs.extend(kernel_source(&plan.kernel.source));
+    needs.extend(images());
+    needs.extend(resources(u64::from(plan.host.memory_mib)));
+    needs
+}
+
+fn bochs() -> Vec<Need> {
+    let display = [
+        "/usr/lib/*/bochs/plugins/libbx_sdl2_gui.so",
+        "/usr/lib/bochs/plugins/libbx_sdl2_gui.so",
+        "/usr/lib64/bochs/plugins/libbx_sdl2_gui.so",
+    ];
+    let bios = ["/usr/share/bochs/BIOS-bochs-latest"];
+    let vga = ["/usr/share/vgabios/vgabios.bin"];
+    vec![
+        program("bochs-bin", "emulates the host", "bochs"),
+        file(
+            "libbx_sdl2_gui.so",
+            &display,
+            "Bochs's display, kept dark",
+            "bochs-sdl",
+        ),
+        file(
+            "BIOS-bochs-latest",
+            &bios,
+            "firmware of the host",
+            "bochsbios",
+        ),
+        file("vgabios.bin", &vga, "video firmware of the host", "vgabios"),
+    ]
+}
+
+fn qemu(machine: Machine) -> Vec<Need> {
+    let bios = match machine {
+        Machine::Q35 | Machine::Pc => "bios-256k.bin",
+        Machine::Microvm => "bios-microvm.bin",
+    };
+    let firmware = |name: &'static str, why, package| {
+        let places = [
+            format!("/usr/share/seabios/{name}"),
+            format!("/usr/share/qemu/{name}"),
+        ];
+        file(name, &places, why, package)
+    };
+    vec![
+        program("qemu-system-x86_64", "runs the guest", "qemu-system-x86"),
+        firmware(bios, "firmware of the guest", "seabios"),
+        firmware(
+            "linuxboot_dma.bin",
+            "boots the guest's kernel",
+            "qemu-system-data",
+        ),
+        firmware("pvh.bin", "boots the guest's kernel", "qemu-system-data"),
+        firmware(
+            "kvmvapic.bin",
+            "option ROM of the guest",
+            "qemu-system-data",
+        ),
+    ]
+}
+
+fn kernel_build() -> Vec<Need> {
+    vec![
+        program("gcc", "compiles the kernel", "gcc"),
+        // Only recommended by gcc, so not installed with it.
+        file(
+            "stdio.h",
+            &["/usr/include/stdio.h"],
+            "compiles the kernel's own tools",
+            "libc6-dev",
+        ),
+        file(
+            "libelf.h",
+            &["/usr/include/libelf.h"],
+            "objtool of the kernel build",
+            "libelf-dev",
+        ),
+        program("ld", "links the kernel", "binutils"),
+        program("make", "builds the kernel", "make"),
+        program("flex", "builds the kernel's configurator", "flex"),
+        program("bison", "builds the kernel's configurator", "bison"),
+        program("bc", "kernel build", "bc"),
+        program("perl", "kernel build", "perl"),
+        program("patch", "applies exitlab's hooks", "patch"),
+        program("lz4", "compresses the kernel", "lz4"),
+    ]
+}
+
+fn kernel_source(source: &KernelSource) -> Vec<Need> {
+    let unpack = || {
+        [
+            program("tar", "unpacks the kernel source", "tar"),
+            program("xz", "unpacks the kernel source", "xz-utils"),
+        ]
+    };
+    match source {
+        KernelSource::Tree(_) => Vec::new(),
+        KernelSource::Tarball(_) => unpack().into(),
+        KernelSource::Debian(package) => {
+            let name = format!("{package}.tar.xz");
+            let place = format!("/usr/src/{name}");
+            let mut needs = vec![file(&name, &[place], "kernel source", package)];
+            needs.extend(unpack());
+            needs
+        }
+    }
+}
+
+fn images() -> Vec<Need> {
+    let isolinux = [
+        "/usr/lib/ISOLINUX/isolinux.bin",
+        "/usr/share/syslinux/isolinux.bin",
+    ];
+    let ldlinux = [
+        "/usr/lib/syslinux/modules/bios/ldlinux.c32",
+        "/usr/share/syslinux/ldlinux.c32",
+    ];
+    let busybox = Need {
+        find: Find::StaticProgram("busybox"),
+        why: "shell and tools of the guest",
+        cure: Cure::Package("busybox-static".to_owned()),
+    };
+    vec![
+        program("mkfs.erofs", "makes the host's file system", "erofs-utils"),
+        program("xorriso", "makes the host's boot medium", "xorriso"),
+        file(
+            "isolinux.bin",
+            &isolinux,
+            "boot loader of the host",
+            "isolinux",
+        ),
+        file(
+            "ldlinux.c32",
+            &ldlinux,
+            "boot loader of the host",
+            "syslinux-common",
+        ),
+        program("ldd", "finds the libraries of copied programs", "libc-bin"),
+        busybox,
+        program("dropbear", "SSH server of the guest", "dropbear-bin"),
+    ]
+}
+
+fn resources(host_mib: u64) -> Vec<Need> {
+    let need = |find, why, cure: String| Need {
+        find,
+        why,
+        cure: Cure::Action(cure),
+    };
+    let memory = host_mib + OWN_MEMORY_MIB;
+    vec![
+        need(
+            Find::Cache,
+            "keeps built kernels and images",
+            "choose a cache directory that you may write to with --cache".to_owned(),
+        ),
+        need(
+            Find::Disk,
+            "kernel build and images",
+            "free some disk space, or choose another cache directory with --cache".to_owned(),
+        ),
+        need(
+            Find::Memory(memory),
+            "holds the host's memory",
+            format!("use a machine with {memory} MiB of memory, or a smaller host.memory"),
+        ),
+    ]
+}
+
+fn program(name: &'static str, why: &'static str, package: &str) -> Need {
+    Need {
+        find: Find::Program(name),
+        why,
+        cure: Cure::Package(package.to_owned()),
+    }
+}
+
+fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) -> Need {
+    let places = places.iter().map(ToString::to_string).collect();
+    Need {
+        find: Find::File(name.to_owned(), places),
+        why,
+        cure: Cure::Package(package.to_owned()),
+    }
+}
+
+impl Need {
+    /// Looks for it.
+    pub(super) fn look_up(&self, system: &System) -> Prerequisite {
+        let shown = |path: std::path::PathBuf| path.display().to_string();
+        let enough = |have: Option<u64>, least: u64| {
+            have.filter(|mib| *mib >= least)
+                .map(|mib| format!("{mib} MiB"))
+        };
+        let (what, found) = match &self.find {
+            Find::Program(name) => ((*name).to_owned(), system.program(name).map(shown)),
+            Find::StaticProgram(name) => {
+                let found = system.program(name).filter(|path| system.is_static(path));
+                (format!("{name}, static"), found.map(shown))
+            }
+            Find::File(name, places) => (name.clone(), system.file(places).map(shown)),
+            Find::Cache => {
+                let found = system.cache_writable.then(|| shown(system.cache.clone()));
+                ("writable cache".to_owned(), found)
+            }
+            Find::Disk => {
+                let least = if system.cache_filled {
+                    LATER_RUN_MIB
+                } else {
+                    FIRST_BUILD_MIB
+                };
+                (
+                    format!("{least} MiB of disk"),
+                    enough(system.free_mib, least),
+                )
+            }
+            Find::Memory(least) => (
+                format!("{least} MiB of memory"),
+                enough(system.memory_mib(), *least),
+            ),
+        };
+        Prerequisite {
+            what,
+            why: self.why,
+            cure: self.cure.clone(),
+            found,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The doctor on machines made for the purpose.
+
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::load;
+
+/// What a machine has that lacks nothing for the built-in experiment.
+const COMPLETE: &[&str] = &[
+    "/usr/bin/apt-get",
+    "/usr/bin/bochs-bin",
+    "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_sdl2_gui.so",
+    "/usr/share/bochs/BIOS-bochs-latest",
+    "/usr/share/vgabios/vgabios.bin",
+    "/usr/bin/qemu-system-x86_64",
+    "/usr/share/seabios/bios-256k.bin",
+    "/usr/share/qemu/linuxboot_dma.bin",
+    "/usr/share/qemu/pvh.bin",
+    "/usr/share/qemu/kvmvapic.bin",
+    "/usr/bin/gcc",
+    "/usr/include/stdio.h",
+    "/usr/include/libelf.h",
+    "/usr/bin/ld",
+    "/usr/bin/make",
+    "/usr/bin/flex",
+    "/usr/bin/bison",
+    "/usr/bin/bc",
+    "/usr/bin/perl",
+    "/usr/bin/patch",
+    "/usr/bin/lz4",
+    "/usr/src/linux-source-6.12.tar.xz",
+    "/usr/bin/tar",
+    "/usr/bin/xz",
+    "/usr/bin/mkfs.erofs",
+    "/usr/bin/xorriso",
+    "/usr/lib/ISOLINUX/isolinux.bin",
+    "/usr/lib/syslinux/modules/bios/ldlinux.c32",
+    "/usr/bin/ldd",
+    "/usr/bin/busybox",
+    "/usr/sbin/dropbear",
+];
+
+/// A machine with the complete one's files, except where `lacks`.
+fn machine(lacks: impl Fn(&str) -> bool) -> (TempDir, System) {
+    let dir = TempDir::new().expect("a temporary directory");
+    // A static program: an ELF header without segments.
+    let mut program = b"\x7fELF\x02\x01".to_vec();
+    program.resize(64, 0);
+    let write = |path: &str, content: &[u8]| {
+        let path = dir.path().join(&path[1..]);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("create");
+        std::fs::write(&path, content).expect("write");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("chmod");
+    };
+    for path in COMPLETE.iter().filter(|path| !lacks(path)) {
+        write(path, &program);
+    }
+    write(
+        "/proc/meminfo",
+        b"MemTotal:        4028440 kB\nMemFree:  1 kB\n",
+    );
+    let system = System {
+        root: dir.path().to_owned(),
+        search: ["/usr/bin", "/usr/sbin"].map(Into::into).into(),
+        cache: "/home/you/.cache/exitlab".into(),
+        cache_writable: true,
+        cache_filled: false,
+        free_mib: Some(20_000),
+        superuser: false,
+    };
+    (dir, system)
+}
+
+fn built_in(sets: &[&str]) -> Plan {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    load(None, &sets, Path::new("/")).expect("the built-in experiment")
+}
+
+#[test]
+fn nothing_is_missing() {
+    let (_dir, system) = machine(|_| false);
+    let report = check_on(&system, &built_in(&[]));
+    insta::assert_snapshot!(report.render());
+    report.require().expect("nothing is missing");
+}
+
+#[test]
+fn some_is_missing() {
+    let lacks = ["bochs", "busybox", "linux-source", "isolinux", "qemu/"];
+    let (dir, mut system) = machine(|path| lacks.iter().any(|lack| path.contains(lack)));
+    (system.free_mib, system.cache_writable) = (Some(5000), false);
+    // The other busybox of Debian is dynamically linked.
+    std::fs::write(dir.path().join("usr/bin/busybox"), "#!").expect("write");
+    let report = check_on(&system, &built_in(&[]));
+    insta::assert_snapshot!("some_is_missing", report.render());
+    let error = report.require().expect_err("some is missing");
+    assert_eq!(error.exit_code(), crate::error::exit_code::PREREQUISITE);
+    insta::assert_snapshot!(
+        "some_is_missing_error",
+        format!("{error}\ncure: {}", error.cure())
+    );
+}
+
+#[test]
+fn root_needs_no_sudo_and_other_systems_no_apt() {
+    let (_dir, mut system) = machine(|path| path.ends_with("xorriso"));
+    let plan = built_in(&[]);
+    let cure = |system: &System| check_on(system, &plan).cure();
+    assert_eq!(
+        cure(&system),
+        "sudo apt-get install --no-install-recommends xorriso"
+    );
+    system.superuser = true;
+    assert_eq!(
+        cure(&system),
+        "apt-get install --no-install-recommends xorriso"
+    );
+    let (_dir, system) = machine(|path| path.ends_with("xorriso") || path.ends_with("apt-get"));
+    assert_eq!(
+        cure(&system),
+        "install what is missing; Debian's packages for it are: xorriso"
+    );
+}
+
+#[test]
+fn the_plan_decides_what_is_needed() {
+    let (_dir, mut system) = machine(|path| path.ends_with("bios-256k.bin"));
+    let missing = |system: &System, sets: &[&str]| -> Vec<String> {
+        let report = check_on(system, &built_in(sets));
+        report
+            .missing()
+            .map(|missing| missing.what.clone())
+            .collect()
+    };
+    assert_eq!(
+        missing(&system, &["guest.machine=microvm"]),
+        ["bios-microvm.bin"]
+    );
+    assert_eq!(
+        missing(&system, &["host.memory=8G"])[1..],
+        ["8960 MiB of memory"]
+    );
+    // A kernel that is built already needs less room.
+    (system.free_mib, system.cache_filled) = (Some(5000), true);
+    assert_eq!(missing(&system, &[]), ["bios-256k.bin"]);
+}
+
+#[test]
+fn this_machine_can_be_asked() {
+    let report = check(&built_in(&[]), Path::new("no/such/cache"));
+    assert!(
+        report
+            .prerequisites()
+            .iter()
+            .any(|p| p.what == "writable cache")
+    );
+}
