@@ -26,7 +26,7 @@ Examples:
   exitlab run
   exitlab run my.toml --out results/today
   exitlab run --set guest.vcpus=2 --set 'sampling.schedule=[\"boot\", \"+1m\"]'
-  exitlab run --progress json | jq .event
+  exitlab run --progress json 2>progress.jsonl
 
 The first run builds a kernel, which takes some minutes; later ones find it in the cache.
 docs/configuration.md explains every key of an experiment.";
@@ -91,7 +91,7 @@ pub struct RunArgs {
     /// The results directory [default: results/<UTC time>-<name>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// How progress is shown.
+    /// How progress is shown, on standard error.
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
     /// Show the consoles of host and guest as they are written.
@@ -112,7 +112,7 @@ pub enum Progress {
     Auto,
     /// One line for each thing that happens.
     Plain,
-    /// Events as JSON lines on standard output.
+    /// JSON lines, for programs.
     Json,
 }
 

@@ -120,6 +120,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The agent sent a failure as its last event; the conductor has the words.
+    #[error("the experiment failed; the last event says why")]
+    AgentFailed,
     /// The user pressed Ctrl-C (or sent SIGTERM).
     #[error("interrupted")]
     Interrupted,
@@ -136,7 +139,7 @@ impl Error {
             Error::Config { .. } => exit_code::CONFIG,
             Error::Prerequisite { .. } => exit_code::PREREQUISITE,
             Error::Build { .. } => exit_code::BUILD,
-            Error::Experiment { .. } | Error::Io { .. } => exit_code::EXPERIMENT,
+            Error::Experiment { .. } | Error::Io { .. } | Error::AgentFailed => exit_code::EXPERIMENT,
             Error::Interrupted => exit_code::INTERRUPTED,
         }
     }
@@ -149,7 +152,7 @@ impl Error {
             | Error::Build { cure, .. }
             | Error::Experiment { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
-            Error::Interrupted => String::new(),
+            Error::Interrupted | Error::AgentFailed => String::new(),
         }
     }
 

@@ -10,6 +10,7 @@
 //! The modules are listed in the order in which a run passes through them.
 
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod doctor;
 pub mod process;

@@ -42,12 +42,13 @@ pub async fn run(
     plan: &Plan,
     out: &Path,
     cache: &Cache,
+    jobs: Option<u32>,
     ui: &mut Ui,
     interrupt: &mut Interrupt,
 ) -> Result<Run> {
     Results::require_absent(out)?;
-    doctor::check(plan).require()?;
-    let artifacts = interrupt.or(build(plan, cache, ui)).await?;
+    doctor::check(plan, cache.dir()).require()?;
+    let artifacts = interrupt.or(build(plan, cache, jobs, ui)).await?;
     let mut results = Results::create(out)?;
     let mut record = new_record(plan, &artifacts)?;
     results.record(&record)?;
@@ -70,9 +71,14 @@ pub async fn run(
 }
 
 /// Builds kernel and images, or finds them in the cache.
-pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts> {
+pub async fn build(
+    plan: &Plan,
+    cache: &Cache,
+    jobs: Option<u32>,
+    ui: &mut Ui,
+) -> Result<Artifacts> {
     ui.stage("kernel");
-    let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;
+    let kernel = kernel::build(cache, &plan.kernel, jobs, &|progress| ui.note(progress)).await?;
     ui.stage("guest image");
     let guest = image::build_guest(cache, &plan.guest).await?;
     ui.stage("host image");

@@ -11,18 +11,9 @@ use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use crate::cli::Progress;
+use crate::error::Error;
 use crate::event::Event;
-
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Progress {
-    /// Live on a terminal, else plain lines.
-    Auto,
-    /// One line for each thing that happens.
-    Plain,
-    /// One JSON object a line.
-    Json,
-}
 
 /// What a display can be told.
 trait Display {
@@ -102,4 +93,17 @@ impl Ui {
         let last = last.as_ref().map(|(name, since)| (name.as_str(), since.elapsed()));
         self.display.borrow_mut().end(last, good);
     }
+}
+
+/// An error for people: what failed, the last lines of what died, and the cure.
+pub fn error_text(error: &Error) -> String {
+    let mut text = format!("exitlab: {error}\n");
+    for line in error.tail() {
+        text += &format!("  | {line}\n");
+    }
+    let cure = error.cure();
+    if !cure.is_empty() {
+        text += &format!("  cure: {}\n", cure.replace('\n', "\n        "));
+    }
+    text
 }

@@ -1,0 +1,133 @@
+//! What each command does with its arguments.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::Cache;
+use crate::cli::{
+    AgentArgs, BuildArgs, CacheArgs, Command, DoctorArgs, ExperimentArgs, Part, ReasonsArgs,
+    RunArgs,
+};
+use crate::config::{self, Plan};
+use crate::error::{Error, Result};
+use crate::signals::Interrupt;
+use crate::ui::Ui;
+use crate::{agent, doctor, export, image, kernel, run};
+
+/// Runs one command to its end.
+pub fn run(command: Command) -> Result<()> {
+    // One thread: the agent's counts must not depend on a scheduler, and the conductor
+    // only waits.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::io("start", "the runtime"))?;
+    runtime.block_on(async {
+        match command {
+            Command::Run(args) => run_experiment(args).await,
+            Command::Build(args) => build(args).await,
+            Command::Doctor(args) => check(args),
+            Command::Reasons(args) => reasons(args),
+            Command::Agent(args) => act(args).await,
+        }
+    })
+}
+
+async fn run_experiment(args: RunArgs) -> Result<()> {
+    let plan = load(&args.experiment)?;
+    let out = args.out.unwrap_or_else(|| default_out(&plan));
+    let cache = Cache::open(cache_dir(&args.cache)?)?;
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(args.progress, args.console);
+    let outcome = run::run(&plan, &out, &cache, args.jobs, &mut ui, &mut interrupt).await;
+    ui.end(outcome.is_ok());
+    let done = outcome?;
+    let dir = shown(&done.dir);
+    print(&format!("{}\nresults: {}\n", export::terminal(&done.record), dir.display()))
+}
+
+async fn build(args: BuildArgs) -> Result<()> {
+    let plan = load(&args.experiment)?;
+    let dir = cache_dir(&args.cache)?;
+    doctor::check(&plan, &dir).require()?;
+    let cache = Cache::open(dir)?;
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(crate::cli::Progress::Auto, false);
+    let work = build_part(args.part, &plan, &cache, args.jobs, &mut ui);
+    let outcome = interrupt.or(work).await;
+    ui.end(outcome.is_ok());
+    print(&format!("{}\n", outcome?.display()))
+}
+
+async fn build_part(
+    part: Part,
+    plan: &Plan,
+    cache: &Cache,
+    jobs: Option<u32>,
+    ui: &mut Ui,
+) -> Result<PathBuf> {
+    match part {
+        Part::Kernel => {
+            ui.stage("kernel");
+            let note = |text: &str| ui.note(text);
+            Ok(kernel::build(cache, &plan.kernel, jobs, &note).await?.image)
+        }
+        Part::GuestImage => {
+            ui.stage("guest image");
+            Ok(image::build_guest(cache, &plan.guest).await?.path)
+        }
+        Part::HostImage => Ok(run::build(plan, cache, jobs, ui).await?.host.path),
+    }
+}
+
+fn check(args: DoctorArgs) -> Result<()> {
+    let plan = load(&args.experiment)?;
+    let report = doctor::check(&plan, &cache_dir(&args.cache)?);
+    print(&report.render())?;
+    report.require()
+}
+
+fn reasons(args: ReasonsArgs) -> Result<()> {
+    print(&export::reasons(args.sdm, args.format))
+}
+
+async fn act(args: AgentArgs) -> Result<()> {
+    let good = agent::run(&args.plan, &args.events)
+        .await
+        .map_err(Error::io("open", &args.events))?;
+    // What went wrong is in the events; the status is for the host's console.
+    if good { Ok(()) } else { Err(Error::AgentFailed) }
+}
+
+fn load(args: &ExperimentArgs) -> Result<Plan> {
+    let here = std::env::current_dir().map_err(Error::io("find", "the current directory"))?;
+    config::load(args.config.as_deref(), &args.sets, &here)
+}
+
+fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {
+    args.dir.clone().map_or_else(Cache::default_dir, Ok)
+}
+
+fn default_out(plan: &Plan) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    Path::new("results").join(format!("{now}-{}", plan.name))
+}
+
+/// A path as the user would type it from here.
+fn shown(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+    below.unwrap_or_else(|| path.to_owned())
+}
+
+fn listen() -> Result<Interrupt> {
+    Interrupt::listen().map_err(Error::io("listen to", "signals"))
+}
+
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // A reader that has seen enough, such as `head`.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::io("write", "standard output")),
+    }
+}
