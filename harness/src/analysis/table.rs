@@ -1,0 +1,187 @@
+//! Counts by reason and by moment: the table that everything else is derived from.
+
+use crate::reasons::ReasonTable;
+use crate::record::{ReasonStatus, RunRecord, Sample};
+
+/// Exit counts: one row for each reason, one column for each sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CountTable {
+    /// The samples, in the order in which they were taken.
+    pub columns: Vec<Column>,
+    /// The reasons, by ascending number.
+    pub rows: Vec<Row>,
+}
+
+/// One sample.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Column {
+    /// The schedule's entry: `boot`, `+5s`. Empty if the source does not say.
+    pub label: String,
+    /// What happened since the column before: `boot`, `idle`. Empty if the source does
+    /// not say.
+    pub phase: String,
+    /// Guest uptime, seconds.
+    pub guest_s: Option<f64>,
+}
+
+/// One exit reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Basic exit reason.
+    pub reason: u32,
+    /// Name for people.
+    pub name: String,
+    /// What KVM says of it, if it was asked.
+    pub status: Option<ReasonStatus>,
+    /// One count for each column.
+    pub counts: Vec<u64>,
+}
+
+impl CountTable {
+    /// The table of a run.
+    pub fn from_record(record: &RunRecord, reasons: &ReasonTable) -> CountTable {
+        CountTable::from_samples(&record.samples, &record.statuses, reasons)
+    }
+
+    /// One row for every number that `reasons` reaches, undefined ones included.
+    /// `statuses` is indexed by reason number and may be empty.
+    pub fn from_samples(
+        samples: &[Sample],
+        statuses: &[ReasonStatus],
+        reasons: &ReasonTable,
+    ) -> CountTable {
+        let columns = samples.iter().map(|sample| Column {
+            label: sample.label.clone(),
+            phase: sample.phase.clone(),
+            guest_s: Some(sample.clocks.guest_s),
+        });
+        let rows = (0..=reasons.last()).map(|reason| {
+            let slot = reason as usize;
+            let count = |sample: &Sample| sample.counts().get(slot).copied().unwrap_or(0);
+            let status = match reasons.get(reason) {
+                Some(_) => statuses.get(slot).copied(),
+                None => Some(ReasonStatus::Undefined),
+            };
+            let name = reasons.name(reason).to_owned();
+            Row {
+                reason,
+                name,
+                status,
+                counts: samples.iter().map(count).collect(),
+            }
+        });
+        CountTable {
+            columns: columns.collect(),
+            rows: rows.collect(),
+        }
+    }
+
+    /// Sum over all reasons, one for each column.
+    pub fn totals(&self) -> Vec<u128> {
+        let total = |column| {
+            self.rows
+                .iter()
+                .map(|row| u128::from(row.count(column)))
+                .sum()
+        };
+        (0..self.columns.len()).map(total).collect()
+    }
+
+    /// Guest seconds of each interval between neighbouring columns; `None` where a clock
+    /// is missing or stood still.
+    pub fn seconds(&self) -> Vec<Option<f64>> {
+        let interval = |pair: &[Column]| {
+            let seconds = pair[1].guest_s? - pair[0].guest_s?;
+            (seconds > 0.0).then_some(seconds)
+        };
+        self.columns.windows(2).map(interval).collect()
+    }
+}
+
+impl Row {
+    /// The count of one column, 0 if it has none.
+    pub fn count(&self, column: usize) -> u64 {
+        self.counts.get(column).copied().unwrap_or(0)
+    }
+
+    /// Exits from power-on to the first sample.
+    pub fn boot(&self) -> u64 {
+        self.count(0)
+    }
+
+    /// The count of the last column.
+    pub fn last(&self) -> u64 {
+        self.counts.last().copied().unwrap_or(0)
+    }
+
+    /// Exits in each interval between neighbouring columns. Negative where a count
+    /// decreased, which no census does but a file can hold.
+    pub fn deltas(&self) -> Vec<i128> {
+        let delta = |pair: &[u64]| i128::from(pair[1]) - i128::from(pair[0]);
+        self.counts.windows(2).map(delta).collect()
+    }
+
+    /// Exits from the first sample to the last.
+    pub fn growth(&self) -> i128 {
+        i128::from(self.last()) - i128::from(self.boot())
+    }
+
+    /// True if it was zero in every sample.
+    pub fn never_happened(&self) -> bool {
+        self.counts.iter().all(|&count| count == 0)
+    }
+}
+
+/// Exits per second, if the interval's length is known.
+pub fn rate(exits: i128, seconds: Option<f64>) -> Option<f64> {
+    Some(exits as f64 / seconds?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::analysis::fixture;
+
+    #[test]
+    fn every_number_has_a_row() {
+        let table = CountTable::from_record(&fixture::record(), ReasonTable::vmx());
+        let numbers: Vec<u32> = table.rows.iter().map(|row| row.reason).collect();
+        assert_eq!(numbers, (0..=85).collect::<Vec<_>>());
+        assert_eq!(table.rows[35].status, Some(ReasonStatus::Undefined));
+        assert_eq!(table.rows[35].name, "(undefined)");
+        assert_eq!(table.rows[48].counts, [8655, 8672, 8682]);
+    }
+
+    #[test]
+    fn an_older_sdm_does_not_know_newer_reasons() {
+        let table = CountTable::from_record(&fixture::record(), &ReasonTable::vmx().up_to(2021));
+        assert_eq!(table.rows.len(), 70);
+        assert_eq!(table.rows[65].status, Some(ReasonStatus::Undefined));
+    }
+
+    #[test]
+    fn rates_need_a_clock_that_moves() {
+        let mut table = CountTable::from_record(&fixture::record(), ReasonTable::vmx());
+        table.columns[2].guest_s = table.columns[1].guest_s;
+        let seconds = table.seconds();
+        assert!(
+            seconds[0].is_some_and(|s| (s - 5.0).abs() < 0.1),
+            "{seconds:?}"
+        );
+        assert_eq!(seconds[1], None);
+        assert_eq!(rate(10, Some(5.0)), Some(2.0));
+        assert_eq!(rate(10, None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn deltas_sum_to_last_minus_first(counts in prop::collection::vec(any::<u64>(), 1..9)) {
+            let (first, last) = (i128::from(counts[0]), i128::from(counts[counts.len() - 1]));
+            let row = Row { reason: 0, name: String::new(), status: None, counts };
+            prop_assert_eq!(row.deltas().iter().sum::<i128>(), last - first);
+            prop_assert_eq!(row.growth(), last - first);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Observations, checks and the cost of sampling, in words.
+
+use super::numbers::{counted, decimal, grouped, percent, signed};
+use crate::analysis::{Checks, Disagreement, Observations, ReadingCost, Report, Rise};
+use crate::record::Channel;
+
+/// Violations of one law beyond this many are counted, not listed.
+const LISTED: usize = 10;
+
+/// What stands out, one sentence each.
+pub(super) fn observations(report: &Report) -> Vec<String> {
+    let seen = &report.observations;
+    let last = report.table.columns.len();
+    let total = seen.totals.last().copied().unwrap_or(0);
+    let highest = seen.highest.as_ref().map(|top| {
+        let part = percent(top.count.into(), total);
+        let count = grouped(top.count.into());
+        format!(
+            "Highest at the end: {} {}, {count} ({part} of all exits).",
+            top.reason, top.name
+        )
+    });
+    let fewest = seen.fewest.as_ref().map(|few| {
+        let count = grouped(few.count.into());
+        format!("Fewest but not zero: {} {}, {count}.", few.reason, few.name)
+    });
+    let fastest = seen.fastest.as_ref().map(|grown| {
+        let (from, new) = (last - 1, signed(grown.new));
+        format!(
+            "Most new exits from count {from} to {last}: {} {}, {new}.",
+            grown.reason, grown.name
+        )
+    });
+    let relative = seen.fastest_relative.as_ref().map(|grown| {
+        let percent = decimal(grown.percent);
+        format!(
+            "Fastest relative growth from count 1 to {last}: {} {}, +{percent} %.",
+            grown.reason, grown.name
+        )
+    });
+    let all = [
+        highest,
+        fewest,
+        fastest,
+        relative,
+        unchanged(seen),
+        totals(seen),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn unchanged(seen: &Observations) -> Option<String> {
+    let numbers: Vec<String> = seen.unchanged.iter().map(u32::to_string).collect();
+    (!numbers.is_empty()).then(|| format!("Unchanged since boot: {}.", numbers.join(", ")))
+}
+
+fn totals(seen: &Observations) -> Option<String> {
+    let totals: Vec<String> = seen.totals.iter().map(|&total| grouped(total)).collect();
+    (!totals.is_empty()).then(|| format!("All reasons together: {}.", totals.join(" → ")))
+}
+
+/// What came of the checks: laws that held in a line each, broken ones with what broke them.
+pub(super) fn checks(report: &Report, checks: &Checks) -> Vec<String> {
+    let lines = [
+        agreement(report, checks),
+        reading(report, checks),
+        sums(checks),
+        monotony(report, checks),
+    ];
+    lines.into_iter().flatten().collect()
+}
+
+/// One law: how often it was checked, and where it was broken.
+fn law(checked: usize, held: String, name: &str, broken: Vec<String>) -> Vec<String> {
+    if !broken.is_empty() {
+        return broken
+            .into_iter()
+            .map(|violation| format!("✗ {violation}"))
+            .collect();
+    }
+    if checked == 0 {
+        return vec![format!("– Not checked, for want of readings: {name}.")];
+    }
+    vec![format!("✓ {held}")]
+}
+
+/// The first violations, and how many there are beyond them.
+fn listed<T>(violations: &[T], sentence: impl Fn(&T) -> String) -> Vec<String> {
+    let mut lines: Vec<String> = violations.iter().take(LISTED).map(sentence).collect();
+    if violations.len() > LISTED {
+        lines.push(format!("… and {} more.", violations.len() - LISTED));
+    }
+    lines
+}
+
+fn agreement(report: &Report, checks: &Checks) -> Vec<String> {
+    let held = format!(
+        "stats ≤ cpuid ≤ stats-after held for all {} in {}.",
+        counted(checks.compared_reasons, "reason number"),
+        every(checks.compared_samples, "sample"),
+    );
+    let bound = |count: Option<u64>| count.map_or("not read".to_owned(), |n| grouped(n.into()));
+    let sentence = |broken: &Disagreement| {
+        format!(
+            "stats ≤ cpuid ≤ stats-after is broken by {} in sample {}: {} ≤ {} ≤ {}.",
+            report.reason_label(broken.reason),
+            broken.sample,
+            bound(broken.before),
+            grouped(broken.cpuid.into()),
+            bound(broken.after),
+        )
+    };
+    let broken = listed(&checks.disagreements, sentence);
+    law(
+        checks.compared_samples,
+        held,
+        "stats ≤ cpuid ≤ stats-after",
+        broken,
+    )
+}
+
+fn reading(report: &Report, checks: &Checks) -> Vec<String> {
+    let costs = &checks.reading_costs;
+    let leaves: Vec<u64> = costs.iter().map(|cost| cost.leaves).collect();
+    let exact = match leaves.first() {
+        Some(first) if leaves.iter().all(|n| n == first) => {
+            format!(
+                "exactly {} CPUID exits, as many as leaves read",
+                grouped((*first).into())
+            )
+        }
+        _ => "as many CPUID exits as leaves read".to_owned(),
+    };
+    let held = format!("Reading cost {exact}, in {}.", every(costs.len(), "sample"));
+    let off: Vec<&ReadingCost> = costs.iter().filter(|cost| cost.difference() != 0).collect();
+    let broken = listed(&off, |cost| {
+        format!(
+            "Reading sample {} cost {} CPUID exits for {} leaves ({}); all that rose: {}.",
+            cost.sample,
+            grouped(cost.exits.into()),
+            grouped(cost.leaves.into()),
+            signed(cost.difference()),
+            rises(report, &cost.rises),
+        )
+    });
+    law(
+        costs.len(),
+        held,
+        "a reading costs as many CPUID exits as leaves",
+        broken,
+    )
+}
+
+fn sums(checks: &Checks) -> Vec<String> {
+    let held = format!(
+        "All reasons together are KVM's own count of exits, in {}.",
+        every(checks.summed_readings, "stats reading")
+    );
+    let broken = listed(&checks.sum_mismatches, |broken| {
+        format!(
+            "All reasons together are not KVM's own count of exits in sample {} ({}): {} against {} ({}).",
+            broken.sample,
+            if broken.after { "stats-after" } else { "stats" },
+            grouped(broken.sum),
+            grouped(broken.exits.into()),
+            signed(broken.sum as i128 - i128::from(broken.exits)),
+        )
+    });
+    law(
+        checks.summed_readings,
+        held,
+        "all reasons together are KVM's own count",
+        broken,
+    )
+}
+
+fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
+    let pairs = counted(checks.followed_readings, "pair");
+    let held = format!("No count ever decreased, over {pairs} of consecutive readings.");
+    let broken = listed(&checks.decreases, |broken| {
+        let channel = match broken.channel {
+            Channel::Cpuid => "cpuid",
+            Channel::Stats => "stats",
+        };
+        format!(
+            "{} decreased in sample {} ({channel}): {} → {}.",
+            report.reason_label(broken.reason),
+            broken.sample,
+            grouped(broken.from.into()),
+            grouped(broken.to.into()),
+        )
+    });
+    law(
+        checks.followed_readings,
+        held,
+        "no count ever decreases",
+        broken,
+    )
+}
+
+fn every(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("the only {noun}")
+    } else {
+        format!("all {}", counted(number, noun))
+    }
+}
+
+/// Exits while each sample was read.
+pub(super) fn sampling(report: &Report) -> Vec<String> {
+    listed(&report.sampling, |cost| {
+        let total = grouped(cost.total.into());
+        format!(
+            "Sample {}: {total} exits: {}.",
+            cost.sample,
+            rises(report, &cost.rises)
+        )
+    })
+}
+
+fn rises(report: &Report, rises: &[Rise]) -> String {
+    if rises.is_empty() {
+        return "none".to_owned();
+    }
+    let text = |rise: &Rise| {
+        format!(
+            "{} {}",
+            report.reason_label(rise.reason),
+            signed(rise.exits.into())
+        )
+    };
+    rises.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+    use crate::reasons::ReasonTable;
+
+    #[test]
+    fn broken_laws_are_told_with_their_numbers() {
+        let mut record = fixture::record();
+        let sample = &mut record.samples[1];
+        sample.cpuid.as_mut().unwrap().counts[48] = 8671;
+        sample.stats_after.as_mut().unwrap().counts[10] += 4;
+        sample.stats_before.as_mut().unwrap().counts[54] = 1;
+        let report = Report::of_record(&record, ReasonTable::vmx());
+        insta::assert_snapshot!(checks(&report, report.checks.as_ref().unwrap()).join("\n"));
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let lines = listed(&[0; 25], |n| n.to_string());
+        assert_eq!((lines.len(), &*lines[10]), (11, "… and 15 more."));
+    }
+
+    #[test]
+    fn without_readings_nothing_is_claimed() {
+        let mut record = fixture::record();
+        record.samples.clear();
+        let report = Report::of_record(&record, ReasonTable::vmx());
+        let lines = checks(&report, report.checks.as_ref().unwrap());
+        assert!(
+            lines.len() == 4 && lines.iter().all(|line| line.starts_with('–')),
+            "{lines:?}"
+        );
+        assert!(observations(&report).is_empty());
+    }
+}

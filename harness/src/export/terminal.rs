@@ -1,0 +1,82 @@
+//! The table for standard output: the reasons that happened, then the observations.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
+
+use super::{grid, sentences};
+use crate::analysis::Report;
+
+/// Table, observations, and what came of the checks. No colour, and the same for
+/// every terminal.
+pub fn terminal_table(report: &Report) -> String {
+    let mut sections = vec![figures(report)];
+    let never = report
+        .table
+        .rows
+        .iter()
+        .filter(|row| row.never_happened())
+        .count();
+    if never > 0 {
+        sections.push(format!("{never} reason numbers had no exits."));
+    }
+    sections.push(sentences::observations(report).join("\n"));
+    let checks = report.checks.as_ref();
+    sections.extend(checks.map(|checks| sentences::checks(report, checks).join("\n")));
+    sections.retain(|section| !section.is_empty());
+    sections.join("\n\n") + "\n"
+}
+
+fn figures(report: &Report) -> String {
+    let grid = grid::compact(&report.table);
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().header_separator(UTF8_HORIZONTAL_ONLY.top_border))
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    let row = |cells: Vec<String>| -> Vec<Cell> {
+        let cells = cells.into_iter().zip(&grid.figures);
+        cells
+            .map(|(cell, figure)| Cell::new(cell).set_alignment(alignment(*figure)))
+            .collect()
+    };
+    table.set_header(row(grid.titles));
+    for cells in grid.rows.into_iter().chain([grid.total]) {
+        table.add_row(row(cells));
+    }
+    let mut lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    // The rule under the titles also sets the total apart.
+    if let Some(rule) = lines.get(1).cloned() {
+        lines.insert(lines.len() - 1, rule);
+    }
+    lines.join("\n")
+}
+
+fn alignment(figure: grid::Figure) -> CellAlignment {
+    if figure.is_text() {
+        CellAlignment::Left
+    } else {
+        CellAlignment::Right
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{Subject, fixture};
+    use crate::reasons::ReasonTable;
+
+    #[test]
+    fn terminal_of_a_run() {
+        let report = Report::of_record(&fixture::record(), ReasonTable::vmx());
+        insta::assert_snapshot!(terminal_table(&report));
+    }
+
+    #[test]
+    fn terminal_of_the_reference() {
+        let report = Report::of_table(Subject::default(), fixture::reference());
+        insta::assert_snapshot!(terminal_table(&report));
+    }
+}
