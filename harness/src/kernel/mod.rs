@@ -1,1 +1,250 @@
-//! See the module list in `lib.rs`.
+//! The host's kernel: source, hooks and overlay, configuration, build.
+//!
+//! ```text
+//! source ─► work tree ─► hooks + overlay ─► kconfig ─► make ─► artifact
+//! ```
+//!
+//! `docs/kernel-build.md` says what a result depends on, and why it does not depend on
+//! whether the work tree was fresh.
+
+mod assets;
+mod hooks;
+mod kconfig;
+mod make;
+mod source;
+mod toolchain;
+mod tree;
+
+use std::cell::Cell;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use crate::artifact::{Artifact, Cache, Key, KeyBuilder, digest};
+use crate::config::plan::KernelPlan;
+use crate::error::{Error, Result};
+use crate::process;
+
+use hooks::Files;
+use kconfig::Fragment;
+use source::Source;
+use tree::WorkTree;
+
+pub use toolchain::{NEEDS, Need, missing};
+
+/// Changes when the way of building changes in a way that keys do not show otherwise.
+const RECIPE: &str = "1";
+/// Compiled objects between two lines of progress.
+const PROGRESS_STEP: u32 = 50;
+/// What the artifact says of itself.
+const ABOUT: &str = "kernel.json";
+
+/// A kernel, built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostKernel {
+    /// The compressed image that a boot loader takes.
+    pub image: PathBuf,
+    /// The uncompressed ELF without symbols: a PVH guest boots it without unpacking.
+    pub vmlinux: Option<PathBuf>,
+    /// Its configuration.
+    pub config: PathBuf,
+    /// `uname -r`.
+    pub release: String,
+    /// Digest of every input.
+    pub key: String,
+    /// The inputs one by one: name, and digest or version.
+    pub inputs: Vec<(String, String)>,
+    /// Digest of `image`.
+    pub digest: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct About {
+    release: String,
+    digest: String,
+}
+
+/// The kernel of `plan`: from the cache, or built now. `progress` is given short lines,
+/// such as `compile: 150 objects`, and only while something is built.
+pub async fn build(
+    cache: &Cache,
+    plan: &KernelPlan,
+    progress: &dyn Fn(&str),
+) -> Result<HostKernel> {
+    toolchain::check()?;
+    let source = Source::find(cache, &plan.source)?;
+    let fragments = kconfig::fragments(&plan.fragments)?;
+    let versions = toolchain::versions().await?;
+    let key = key(&source, plan.census, &fragments, &versions);
+
+    let recipe = async |staging: &Path| {
+        let tree = WorkTree::open(cache, &work_name(&source, &versions), &source, progress).await?;
+        compile(&tree, plan.census, &fragments, progress).await?;
+        collect(&tree, staging).await
+    };
+    load(cache.get_or_build("kernel", &key, recipe).await?)
+}
+
+/// Every input of the kernel. All hooks count, whichever fits: which one does is known
+/// only after unpacking, and a warm start unpacks nothing.
+fn key(
+    source: &Source,
+    census: bool,
+    fragments: &[Fragment],
+    versions: &[(&'static str, String)],
+) -> Key {
+    let mut key = KeyBuilder::new()
+        .text("source", source.digest.hex())
+        .text("census", if census { "yes" } else { "no" });
+    if census {
+        for (path, text) in assets::OVERLAY {
+            key = key.bytes(format!("overlay/{path}"), text.as_bytes());
+        }
+        for (path, text) in assets::HOOKS {
+            key = key.bytes(format!("hooks/{path}"), text.as_bytes());
+        }
+    }
+    for fragment in fragments {
+        // Without its directory: equal experiments on two machines have equal keys.
+        let name = fragment.name.rsplit('/').next().unwrap_or_default();
+        key = key.bytes(format!("fragment {name}"), fragment.text.as_bytes());
+    }
+    for (program, version) in versions {
+        key = key.text(*program, version);
+    }
+    for (name, value) in make::SETTINGS {
+        key = key.text(*name, *value);
+    }
+    key.text("recipe", RECIPE).build()
+}
+
+/// A work tree serves one source and one set of tools: `make` does not notice when the
+/// assembler or linker changes.
+fn work_name(source: &Source, versions: &[(&'static str, String)]) -> String {
+    let mut key = KeyBuilder::new().text("source", source.digest.hex());
+    for (program, version) in versions {
+        key = key.text(*program, version);
+    }
+    key.build().hex().to_owned()
+}
+
+async fn compile(
+    tree: &WorkTree,
+    census: bool,
+    fragments: &[Fragment],
+    progress: &dyn Fn(&str),
+) -> Result<()> {
+    let files = if census {
+        census_files(tree).await?
+    } else {
+        Files::new()
+    };
+    tree.materialize(&files)?;
+
+    let busy = tree.busy()?;
+    progress("configure");
+    kconfig::configure(tree, fragments).await?;
+
+    let log = tree.log_path("compile");
+    let _ = fs::remove_file(&log);
+    let objects = Cell::new(0_u32);
+    let count = |line: &str| {
+        if line.starts_with("  CC ") || line.starts_with("  AS ") {
+            objects.set(objects.get() + 1);
+            if objects.get().is_multiple_of(PROGRESS_STEP) {
+                progress(&format!("compile: {} objects", objects.get()));
+            }
+        }
+    };
+    progress("compile");
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    make::run(
+        &tree.dir(),
+        &[&format!("-j{jobs}"), "bzImage"],
+        &log,
+        "compile",
+        count,
+    )
+    .await?;
+    drop(busy);
+    progress(&format!("compiled {} objects", objects.get()));
+    Ok(())
+}
+
+/// The files that make the census: hooked ones, and the overlay.
+async fn census_files(tree: &WorkTree) -> Result<Files> {
+    let series = source::series_of(&tree.dir()).map_err(|message| Error::Build {
+        stage: "kernel: unpack".into(),
+        message,
+        tail: Vec::new(),
+        cure: format!("remove {}", tree.dir().display()),
+    })?;
+    let scratch = tree.scratch()?;
+    let mut files = hooks::apply(series, |path| tree.pristine(path), scratch.path()).await?;
+    for (path, text) in assets::OVERLAY {
+        files.insert(path.into(), text.as_bytes().to_vec());
+    }
+    Ok(files)
+}
+
+/// Takes what is kept of a build out of the tree.
+async fn collect(tree: &WorkTree, staging: &Path) -> Result<()> {
+    let dir = tree.dir();
+    let copy = |from: PathBuf, name: &str| {
+        fs::copy(&from, staging.join(name)).map_err(Error::io("copy", from))
+    };
+    copy(dir.join("arch/x86/boot/bzImage"), "bzImage")?;
+    copy(dir.join(".config"), "config")?;
+    copy(tree.log_path("compile"), "compile.log")?;
+
+    let log = tree.log_path("strip");
+    let mut strip = Command::new("objcopy");
+    make::clean_env(&mut strip);
+    strip
+        .arg("-S")
+        .arg(dir.join("vmlinux"))
+        .arg(staging.join("vmlinux"));
+    let stripped = process::run(strip, &log, |_| {}).await?;
+    if !stripped.status.success() {
+        return Err(make::failed(
+            "strip",
+            "objcopy failed".into(),
+            stripped.tail,
+            &log,
+        ));
+    }
+
+    let release = dir.join("include/config/kernel.release");
+    let about = About {
+        release: fs::read_to_string(&release)
+            .map_err(Error::io("read", &release))?
+            .trim()
+            .to_owned(),
+        digest: digest::file(&staging.join("bzImage"))?.hex().to_owned(),
+    };
+    let path = staging.join(ABOUT);
+    let text = serde_json::to_vec_pretty(&about)
+        .map_err(|error| Error::io("write", &path)(error.into()))?;
+    fs::write(&path, text).map_err(Error::io("write", &path))
+}
+
+fn load(artifact: Artifact) -> Result<HostKernel> {
+    let path = artifact.dir.join(ABOUT);
+    let text = fs::read(&path).map_err(Error::io("read", &path))?;
+    let about: About =
+        serde_json::from_slice(&text).map_err(|error| Error::io("read", &path)(error.into()))?;
+    Ok(HostKernel {
+        image: artifact.dir.join("bzImage"),
+        vmlinux: Some(artifact.dir.join("vmlinux")),
+        config: artifact.dir.join("config"),
+        release: about.release,
+        key: artifact.key.hex().to_owned(),
+        inputs: artifact.key.inputs().to_vec(),
+        digest: about.digest,
+    })
+}
+
+#[cfg(test)]
+mod tests;

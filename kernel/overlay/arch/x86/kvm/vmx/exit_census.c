@@ -128,13 +128,17 @@ static bool vmx_census_enabled(struct kvm_vcpu *vcpu, unsigned int slot)
 	}
 }
 
-#define CENSUS_REASON(...) + 1
+/* The same rows once more, to count them. */
+#define CENSUS_REASON(_nr, ...) CENSUS_DEFINED_##_nr,
+
+enum {
+#include "exit_census_reasons.h"
+	CENSUS_NR_DEFINED
+};
 
 const struct kvm_exit_census_ops vmx_exit_census_ops = {
 	.isa = KVM_EXIT_CENSUS_VMX,
-	.nr_reasons = 0
-#include "exit_census_reasons.h"
-	,
+	.nr_reasons = CENSUS_NR_DEFINED,
 	.slot = vmx_census_slot,
 	.enabled = vmx_census_enabled,
 };

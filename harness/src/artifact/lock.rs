@@ -1,0 +1,50 @@
+//! Lock files against other processes.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// How often a waiting process looks again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A lock held; given back when dropped, or by the kernel when the process dies. Lock
+/// files stay where they are: removing one could let two processes hold "the" lock.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// The lock, or nothing if somebody else holds it.
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(Error::io("open", path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
+        }
+    }
+
+    /// Waits for the lock; says once that it does. It polls, because a blocking wait
+    /// could not be interrupted.
+    pub async fn acquire(path: &Path) -> Result<Self> {
+        let mut said = false;
+        loop {
+            if let Some(lock) = Self::try_acquire(path)? {
+                return Ok(lock);
+            }
+            if !said {
+                said = true;
+                tracing::info!("waiting for another exitlab that holds {}", path.display());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}

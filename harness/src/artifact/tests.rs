@@ -1,0 +1,181 @@
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+fn key(value: &str) -> Key {
+    KeyBuilder::new().text("input", value).build()
+}
+
+async fn write_hello(dir: &Path) -> Result<()> {
+    fs::write(dir.join("hello"), "hello").map_err(Error::io("write", dir))
+}
+
+#[tokio::test]
+async fn an_artifact_is_built_once() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let built = cache
+        .get_or_build("thing", &key("a"), write_hello)
+        .await
+        .unwrap();
+    assert_eq!(
+        fs::read_to_string(built.dir.join("hello")).unwrap(),
+        "hello"
+    );
+    assert!(
+        fs::read_to_string(built.dir.join(INPUTS))
+            .unwrap()
+            .contains("input")
+    );
+
+    let again = cache
+        .get_or_build("thing", &key("a"), async |_: &Path| panic!("built twice"))
+        .await;
+    assert_eq!(again.unwrap(), built);
+    let other = cache
+        .get_or_build("thing", &key("b"), write_hello)
+        .await
+        .unwrap();
+    assert_ne!(other.dir, built.dir);
+}
+
+#[tokio::test]
+async fn a_failed_or_cancelled_build_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let failing = async |dir: &Path| {
+        write_hello(dir).await?;
+        Err(Error::Interrupted)
+    };
+    cache
+        .get_or_build("thing", &key("a"), failing)
+        .await
+        .unwrap_err();
+
+    let endless = async |dir: &Path| {
+        write_hello(dir).await?;
+        std::future::pending().await
+    };
+    let key = key("a");
+    let build = cache.get_or_build("thing", &key, endless);
+    tokio::time::timeout(Duration::from_millis(20), build)
+        .await
+        .unwrap_err();
+
+    assert_eq!(
+        fs::read_dir(root.path().join("staging")).unwrap().count(),
+        0
+    );
+    assert!(!root.path().join("thing").exists());
+}
+
+#[tokio::test]
+async fn the_second_of_two_builders_waits_and_finds() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let slow = async |dir: &Path| {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        write_hello(dir).await
+    };
+    let key = key("a");
+    let first = cache.get_or_build("thing", &key, slow);
+    let second = cache.get_or_build("thing", &key, async |_: &Path| panic!("built twice"));
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(first.unwrap(), second.unwrap());
+}
+
+#[tokio::test]
+async fn open_sweeps_what_a_crash_left_and_spares_what_is_being_built() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let staging = root.path().join("staging");
+    fs::create_dir(staging.join("thing-dead")).unwrap();
+    fs::create_dir(staging.join("thing-alive")).unwrap();
+    let _building = cache.lock("thing-alive").await.unwrap();
+
+    Cache::open(root.path()).unwrap();
+    assert!(!staging.join("thing-dead").exists());
+    assert!(staging.join("thing-alive").exists());
+}
+
+#[test]
+fn a_key_changes_with_every_name_value_and_boundary() {
+    let base = KeyBuilder::new().text("ab", "c").text("d", "").build();
+    let others = [
+        KeyBuilder::new().text("a", "bc").text("d", "").build(),
+        KeyBuilder::new().text("ab", "c").text("", "d").build(),
+        KeyBuilder::new().text("d", "").text("ab", "c").build(),
+        KeyBuilder::new().text("ab", "c").build(),
+    ];
+    assert!(others.iter().all(|other| other.hex() != base.hex()));
+    assert_eq!(
+        base.hex(),
+        KeyBuilder::new()
+            .text("ab", "c")
+            .text("d", "")
+            .build()
+            .hex()
+    );
+}
+
+#[test]
+fn a_directory_counts_with_names_contents_modes_and_links() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let digest = || {
+        KeyBuilder::new()
+            .dir("dir", root)
+            .unwrap()
+            .build()
+            .hex()
+            .to_owned()
+    };
+    let mut seen = vec![digest()];
+    let mut expect_change = || {
+        let now = digest();
+        assert!(!seen.contains(&now));
+        seen.push(now);
+    };
+    fs::write(root.join("a"), "1").unwrap();
+    expect_change();
+    fs::write(root.join("a"), "2").unwrap();
+    expect_change();
+    fs::rename(root.join("a"), root.join("b")).unwrap();
+    expect_change();
+    fs::set_permissions(root.join("b"), fs::Permissions::from_mode(0o755)).unwrap();
+    expect_change();
+    symlink("b", root.join("c")).unwrap();
+    expect_change();
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = KeyBuilder::new()
+        .file("fragment", Path::new("no/such/file"))
+        .unwrap_err();
+    assert!(error.to_string().contains("no/such/file"));
+}
+
+#[test]
+fn a_remembered_digest_follows_the_file() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path().join("cache")).unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "one").unwrap();
+    let one = cache.file_digest(&file).unwrap();
+    assert_eq!(cache.file_digest(&file).unwrap(), one);
+    fs::write(&file, "three").unwrap();
+    assert_ne!(cache.file_digest(&file).unwrap(), one);
+
+    let all = cache
+        .tree_digest(root.path(), |path| path.starts_with("cache"))
+        .unwrap();
+    fs::write(root.path().join("other"), "").unwrap();
+    let skip = |path: &Path| path.starts_with("cache") || path == Path::new("other");
+    assert_eq!(cache.tree_digest(root.path(), skip).unwrap(), all);
+}

@@ -1,0 +1,315 @@
+//! Applying the hooks, without touching the tree: pristine texts in, changed texts out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::assets::{Asset, HOOKS};
+use super::source::Series;
+use crate::error::{Error, Result};
+use crate::process;
+
+const STAGE: &str = "kernel: apply hooks";
+
+/// A file of the tree and what it shall hold.
+pub type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// One file that a patch does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reject {
+    file: String,
+    /// Number and line of each hunk that found no place.
+    hunks: Vec<(u32, u32)>,
+    /// Whether the tree has this change already.
+    applied_before: bool,
+}
+
+/// A patch that does not fit a tree.
+struct Misfit {
+    patch: &'static str,
+    rejects: Vec<Reject>,
+    output: Vec<String>,
+}
+
+/// What the hooked files of a tree of `series` hold after the hooks. `pristine` gives a
+/// file of the untouched tree; the work is done in `scratch`, an empty directory.
+///
+/// A series without a patch of its own gets the nearest one that fits without fuzz.
+pub async fn apply(
+    series: Series,
+    pristine: impl Fn(&Path) -> Result<Option<Vec<u8>>>,
+    scratch: &Path,
+) -> Result<Files> {
+    let mut misfits = Vec::new();
+    for (attempt, patch) in nearest_first(series, HOOKS).into_iter().enumerate() {
+        let dir = scratch.join(attempt.to_string());
+        match apply_one(patch, &pristine, &dir).await? {
+            Ok(files) => return Ok(files),
+            Err(misfit) => misfits.push(misfit),
+        }
+    }
+    Err(no_patch_fits(series, &misfits))
+}
+
+/// The patch of this series if there is one: only it is tried. Else all, nearest first.
+fn nearest_first(series: Series, patches: &[Asset]) -> Vec<Asset> {
+    let mut ranked: Vec<(u32, Asset)> = patches
+        .iter()
+        .filter_map(|asset| {
+            let theirs: Series = asset.0.strip_suffix(".patch")?.parse().ok()?;
+            Some((series.distance(theirs), *asset))
+        })
+        .collect();
+    ranked.sort_by_key(|(distance, _)| *distance);
+    let own = ranked.first().is_some_and(|(distance, _)| *distance == 0);
+    ranked.truncate(if own { 1 } else { ranked.len() });
+    ranked.into_iter().map(|(_, asset)| asset).collect()
+}
+
+async fn apply_one(
+    (name, text): Asset,
+    pristine: &impl Fn(&Path) -> Result<Option<Vec<u8>>>,
+    dir: &Path,
+) -> Result<Result<Files, Misfit>> {
+    let tree = dir.join("tree");
+    let targets = targets(text);
+    for target in &targets {
+        let path = tree.join(target);
+        let parent = path.parent().unwrap_or(&tree);
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        if let Some(text) = pristine(target)? {
+            fs::write(&path, text).map_err(Error::io("write", &path))?;
+        }
+    }
+    let patch = dir.join(name);
+    fs::write(&patch, text).map_err(Error::io("write", &patch))?;
+
+    let mut command = Command::new("patch");
+    command
+        // No fuzz: a hunk fits exactly or is reported. Never ask, never reverse.
+        .args(["-p1", "-F0", "--forward", "--no-backup-if-mismatch", "-i"])
+        .arg(&patch)
+        .current_dir(&tree)
+        .env("LC_ALL", "C");
+    let mut output = Vec::new();
+    let log = dir.join("patch.log");
+    let finished = process::run(command, &log, |line| output.push(line.to_owned())).await?;
+    if !finished.status.success() {
+        return Ok(Err(Misfit {
+            patch: name,
+            rejects: rejects(&output),
+            output: finished.tail,
+        }));
+    }
+    let mut files = Files::new();
+    for target in targets {
+        let path = tree.join(&target);
+        let text = fs::read(&path).map_err(Error::io("read", &path))?;
+        files.insert(target, text);
+    }
+    Ok(Ok(files))
+}
+
+/// The files that a git-style patch changes.
+fn targets(patch: &str) -> BTreeSet<PathBuf> {
+    patch
+        .lines()
+        .filter_map(|line| line.strip_prefix("+++ b/"))
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// What `patch` says of hunks that found no place.
+fn rejects(output: &[String]) -> Vec<Reject> {
+    let mut rejects: Vec<Reject> = Vec::new();
+    let mut current = String::new();
+    let mut hunks = Vec::new();
+    let mut applied_before = false;
+    for line in output {
+        if let Some(file) = line.strip_prefix("patching file ") {
+            current = file.trim_matches('\'').to_owned();
+        } else if line.starts_with("can't find file to patch") {
+            current = String::new();
+        } else if let Some(file) = line.strip_prefix("|+++ b/") {
+            current = file.to_owned();
+        } else if line.contains("previously applied) patch detected") {
+            applied_before = true;
+        } else if let Some(hunk) = failed_hunk(line) {
+            hunks.push(hunk);
+        } else if line.contains(" out of ") && line.contains(" hunk") {
+            let hunks = std::mem::take(&mut hunks);
+            let applied_before = std::mem::take(&mut applied_before);
+            rejects.push(Reject {
+                file: current.clone(),
+                hunks,
+                applied_before,
+            });
+        }
+    }
+    rejects
+}
+
+/// `Hunk #1 FAILED at 277.`
+fn failed_hunk(line: &str) -> Option<(u32, u32)> {
+    let (number, rest) = line.strip_prefix("Hunk #")?.split_once(" FAILED at ")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some((number.parse().ok()?, digits.parse().ok()?))
+}
+
+fn no_patch_fits(series: Series, misfits: &[Misfit]) -> Error {
+    let mut message = String::new();
+    for misfit in misfits {
+        let separator = if message.is_empty() { "" } else { "\n" };
+        let _ = write!(
+            message,
+            "{separator}kernel/hooks/{} does not fit this {series} tree:",
+            misfit.patch
+        );
+        for reject in &misfit.rejects {
+            let _ = write!(message, "\n  {}", describe(reject));
+        }
+    }
+    let cure = cure(series, misfits);
+    let tail = misfits
+        .iter()
+        .flat_map(|misfit| misfit.output.iter().cloned())
+        .collect();
+    Error::Build {
+        stage: STAGE.into(),
+        message,
+        tail,
+        cure,
+    }
+}
+
+fn cure(series: Series, misfits: &[Misfit]) -> String {
+    let mut rejects = misfits.iter().flat_map(|misfit| &misfit.rejects).peekable();
+    if rejects.peek().is_some() && rejects.all(|reject| reject.applied_before) {
+        return "this tree carries the census already: set kernel.census to false, or choose an \
+                untouched source"
+            .into();
+    }
+    let own = format!("{series}.patch");
+    let edit = match misfits.first() {
+        Some(nearest) if nearest.patch != own => format!(
+            "copy kernel/hooks/{} to kernel/hooks/{own}, name it in harness/src/kernel/assets.rs \
+             and edit it",
+            nearest.patch
+        ),
+        _ => format!("edit kernel/hooks/{own}"),
+    };
+    format!(
+        "{edit} so that these hunks match the files of your tree, and build exitlab again; or \
+         choose a source that the hooks fit (docs/kernel-build.md)"
+    )
+}
+
+fn describe(reject: &Reject) -> String {
+    let Reject {
+        file,
+        hunks,
+        applied_before,
+    } = reject;
+    if *applied_before {
+        return format!("{file}: has this change already");
+    }
+    if hunks.is_empty() {
+        return format!("{file}: no such file in the tree");
+    }
+    let hunks: Vec<_> = hunks
+        .iter()
+        .map(|(number, line)| format!("hunk {number} (line {line})"))
+        .collect();
+    format!("{file}: {}", hunks.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const SERIES: Series = Series {
+        major: 6,
+        minor: 12,
+    };
+
+    /// The text that a patch expects in a file, at the lines where it expects it.
+    fn snippet(patch: &str, file: &Path) -> Vec<u8> {
+        let mut lines: Vec<String> = Vec::new();
+        let mut here = false;
+        for line in patch.lines() {
+            if let Some(path) = line.strip_prefix("--- a/") {
+                here = Path::new(path) == file;
+            } else if let Some(rest) = line.strip_prefix("@@ -").filter(|_| here) {
+                let start: usize = rest.split([',', ' ']).next().unwrap().parse().unwrap();
+                lines.resize(start - 1, String::new());
+            } else if line.starts_with("diff ") || line.starts_with("+++ ") {
+                here &= !line.starts_with("diff ");
+            } else if here && !line.starts_with('+') {
+                lines.push(line.get(1..).unwrap_or("").to_owned());
+            }
+        }
+        (lines.join("\n") + "\n").into_bytes()
+    }
+
+    async fn apply_to(change: impl Fn(&Path, Vec<u8>) -> Option<Vec<u8>>) -> Result<Files> {
+        let scratch = tempfile::tempdir().unwrap();
+        let pristine = |path: &Path| Ok(change(path, snippet(HOOKS[0].1, path)));
+        apply(SERIES, pristine, scratch.path()).await
+    }
+
+    #[tokio::test]
+    async fn hooks_apply_to_the_text_they_expect() {
+        let files = apply_to(|_, text| Some(text)).await.unwrap();
+        assert_eq!(files.len(), 6);
+        let vmx = &files[Path::new("arch/x86/kvm/vmx/vmx.c")];
+        assert!(String::from_utf8_lossy(vmx).contains("kvm_exit_census_count("));
+    }
+
+    #[tokio::test]
+    async fn a_reject_names_patch_file_hunk_and_line() {
+        let rename = |path: &Path, text: Vec<u8>| {
+            let text = String::from_utf8(text).unwrap();
+            let renamed = text.replace("trace_kvm_exit", "trace_kvm_vmexit");
+            (!path.ends_with("cpuid.c")).then(|| renamed.into_bytes())
+        };
+        let error = apply_to(rename).await.unwrap_err();
+        insta::assert_snapshot!(error.to_string(), @r"
+        kernel: apply hooks: kernel/hooks/6.12.patch does not fit this 6.12 tree:
+          arch/x86/kvm/cpuid.c: no such file in the tree
+          arch/x86/kvm/vmx/vmx.c: hunk 2 (line 7484)
+        ");
+        assert!(
+            error
+                .cure()
+                .starts_with("edit kernel/hooks/6.12.patch so that")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_tree_with_the_census_is_recognised() {
+        let applied = apply_to(|_, text| Some(text)).await.unwrap();
+        let error = apply_to(|path, _| applied.get(path).cloned())
+            .await
+            .unwrap_err();
+        assert!(error.cure().contains("kernel.census"), "{error}");
+    }
+
+    #[test]
+    fn the_nearest_series_comes_first_and_an_exact_one_is_alone() {
+        let patches = [("6.12.patch", ""), ("6.6.patch", ""), ("7.0.patch", "")];
+        let order = |series: &str| -> Vec<_> {
+            nearest_first(series.parse().unwrap(), &patches)
+                .into_iter()
+                .map(|p| p.0)
+                .collect()
+        };
+        assert_eq!(order("6.12"), ["6.12.patch"]);
+        assert_eq!(order("6.8"), ["6.6.patch", "6.12.patch", "7.0.patch"]);
+        assert_eq!(order("7.1"), ["7.0.patch", "6.12.patch", "6.6.patch"]);
+    }
+}

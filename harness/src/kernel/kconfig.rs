@@ -1,0 +1,177 @@
+//! The configuration: `tinyconfig`, the fragments on top, and the proof that Kconfig
+//! kept every symbol that they ask for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::assets::FRAGMENTS;
+use super::make::{self, clean_env};
+use super::tree::WorkTree;
+use crate::error::{Error, Result};
+use crate::process;
+
+const STAGE: &str = "configure";
+
+/// A Kconfig fragment.
+#[derive(Debug, Clone)]
+pub struct Fragment {
+    /// What messages and keys call it.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// exitlab's fragments, then the user's.
+pub fn fragments(user: &[PathBuf]) -> Result<Vec<Fragment>> {
+    let own = FRAGMENTS.iter().map(|(name, text)| {
+        Ok(Fragment {
+            name: format!("kernel/kconfig/{name}"),
+            text: (*text).to_owned(),
+        })
+    });
+    own.chain(user.iter().map(|path| read_fragment(path)))
+        .collect()
+}
+
+fn read_fragment(path: &Path) -> Result<Fragment> {
+    let text = fs::read_to_string(path).map_err(|error| Error::Config {
+        message: format!("kernel.fragments: cannot read {}: {error}", path.display()),
+        cure: "give kernel.fragments files that hold lines such as CONFIG_BPF_SYSCALL=y".into(),
+    })?;
+    Ok(Fragment {
+        name: path.display().to_string(),
+        text,
+    })
+}
+
+/// Configures the tree, and verifies that the configuration is the one asked for.
+pub async fn configure(tree: &WorkTree, fragments: &[Fragment]) -> Result<()> {
+    let dir = tree.dir();
+    let log = tree.log_path(STAGE);
+    let _ = fs::remove_file(&log);
+    make::run(&dir, &["tinyconfig"], &log, STAGE, |_| {}).await?;
+
+    let scratch = tree.scratch()?;
+    let mut merge = Command::new("scripts/kconfig/merge_config.sh");
+    clean_env(&mut merge);
+    merge.current_dir(&dir).args(["-m", ".config"]);
+    for (number, fragment) in fragments.iter().enumerate() {
+        let path = scratch.path().join(format!("{number}.config"));
+        fs::write(&path, &fragment.text).map_err(Error::io("write", &path))?;
+        merge.arg(path);
+    }
+    let merged = process::run(merge, &log, |_| {}).await?;
+    if !merged.status.success() {
+        return Err(make::failed(
+            STAGE,
+            "merge_config.sh failed".into(),
+            merged.tail,
+            &log,
+        ));
+    }
+    make::run(&dir, &["olddefconfig"], &log, STAGE, |_| {}).await?;
+
+    let config = dir.join(".config");
+    let text = fs::read_to_string(&config).map_err(Error::io("read", &config))?;
+    verify(fragments, &text)
+}
+
+/// Symbol and value of a line; an unset symbol has the value `n`.
+fn setting(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    if let Some(symbol) = line
+        .strip_prefix("# ")
+        .and_then(|l| l.strip_suffix(" is not set"))
+    {
+        return symbol.starts_with("CONFIG_").then_some((symbol, "n"));
+    }
+    line.split_once('=')
+        .filter(|(symbol, _)| symbol.starts_with("CONFIG_"))
+}
+
+fn verify(fragments: &[Fragment], config: &str) -> Result<()> {
+    let got: BTreeMap<_, _> = config.lines().filter_map(setting).collect();
+    // As merge_config.sh has it: of two fragments that set a symbol the later one counts.
+    let wanted: BTreeMap<_, _> = fragments
+        .iter()
+        .flat_map(|fragment| {
+            fragment
+                .text
+                .lines()
+                .filter_map(setting)
+                .map(move |s| (fragment, s))
+        })
+        .map(|(fragment, (symbol, value))| (symbol, (value, &fragment.name)))
+        .collect();
+    let lost: Vec<String> = wanted
+        .iter()
+        .filter_map(|(symbol, (value, fragment))| {
+            let got = got.get(symbol).copied().unwrap_or("n");
+            (got != *value).then(|| format!("  {symbol}={value} of {fragment} became {got}"))
+        })
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Build {
+        stage: format!("kernel: {STAGE}"),
+        message: format!(
+            "Kconfig did not keep what was asked for:\n{}",
+            lost.join("\n")
+        ),
+        tail: Vec::new(),
+        cure:
+            "add what these symbols depend on to the same fragment (`make menuconfig`, `/` shows \
+               it), or remove them: this kernel series may not know them"
+                .into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn fragment(name: &str, text: &str) -> Fragment {
+        Fragment {
+            name: name.into(),
+            text: text.into(),
+        }
+    }
+
+    #[test]
+    fn symbols_that_do_not_hold_are_named_with_their_fragment() {
+        let fragments = [
+            fragment(
+                "one",
+                "# comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=y\n",
+            ),
+            fragment("two", "CONFIG_C=n\nCONFIG_D=\"text\"\nCONFIG_E=64\n"),
+        ];
+        let good = "CONFIG_A=y\nCONFIG_D=\"text\"\nCONFIG_E=64\n# CONFIG_X is not set\n";
+        verify(&fragments, good).unwrap();
+
+        let error = verify(&fragments, "CONFIG_B=y\nCONFIG_C=y\nCONFIG_E=64\n").unwrap_err();
+        insta::assert_snapshot!(error.to_string(), @r#"
+        kernel: configure: Kconfig did not keep what was asked for:
+          CONFIG_A=y of one became n
+          CONFIG_B=n of one became y
+          CONFIG_C=n of two became y
+          CONFIG_D="text" of two became n
+        "#);
+    }
+
+    #[test]
+    fn a_missing_fragment_is_named() {
+        let error = fragments(&["no/such.config".into()]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("kernel.fragments: cannot read no/such.config")
+        );
+    }
+}

@@ -1,0 +1,295 @@
+//! The work tree: one unpacked tree for each source and compiler, in which variants
+//! (with census, without, other hooks) are made by changing few files, so that `make`
+//! compiles only what they touch.
+//!
+//! ```text
+//! <cache>/work/<name>/tree/       the tree
+//! <cache>/work/<name>/pristine/   originals of files that some variant has changed
+//! <cache>/work/<name>/touched     paths of all files that some variant changed or added
+//! <cache>/work/<name>/busy        there while `make` runs
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::hooks::Files;
+use super::source::Source;
+use crate::artifact::{Cache, Lock};
+use crate::error::{Error, Result};
+
+/// How names of scratch directories begin.
+const SCRATCH: &str = "scratch-";
+
+/// An unpacked tree, held against other processes.
+pub struct WorkTree {
+    root: PathBuf,
+    _lock: Option<Lock>,
+}
+
+impl WorkTree {
+    /// The work tree `name` of `source`, unpacked if need be. A tree in which `make` was
+    /// killed without a chance to clean up (power loss, SIGKILL) may hold half-written
+    /// objects that look finished: it is thrown away.
+    pub async fn open(
+        cache: &Cache,
+        name: &str,
+        source: &Source,
+        progress: &dyn Fn(&str),
+    ) -> Result<Self> {
+        let lock = cache.lock(&format!("work-{name}")).await?;
+        let this = Self {
+            root: cache.work_dir(name)?,
+            _lock: Some(lock),
+        };
+        if this.busy_path().exists() {
+            tracing::warn!(
+                "an earlier build died in {}: unpacking again",
+                this.root.display()
+            );
+            fs::remove_dir_all(&this.root).map_err(Error::io("remove", &this.root))?;
+            cache.work_dir(name)?;
+        }
+        this.sweep()?;
+        if !this.dir().is_dir() {
+            progress("unpack");
+            let unpacking = this.scratch()?;
+            source
+                .unpack(unpacking.path(), &this.log_path("unpack"))
+                .await?;
+            let unpacked = unpacking.keep();
+            fs::rename(&unpacked, this.dir()).map_err(Error::io("create", this.dir()))?;
+        }
+        Ok(this)
+    }
+
+    /// Removes scratch directories of a process that died.
+    fn sweep(&self) -> Result<()> {
+        let entries = fs::read_dir(&self.root).map_err(Error::io("read", &self.root))?;
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(SCRATCH) {
+                fs::remove_dir_all(entry.path()).map_err(Error::io("remove", entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the tree is.
+    pub fn dir(&self) -> PathBuf {
+        self.root.join("tree")
+    }
+
+    /// The log of a stage.
+    pub fn log_path(&self, stage: &str) -> PathBuf {
+        self.root.join(format!("{stage}.log"))
+    }
+
+    /// An empty directory, removed when dropped.
+    pub fn scratch(&self) -> Result<tempfile::TempDir> {
+        tempfile::Builder::new()
+            .prefix(SCRATCH)
+            .tempdir_in(&self.root)
+            .map_err(Error::io("create", &self.root))
+    }
+
+    /// A file of the untouched tree.
+    pub fn pristine(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let saved = read_if_there(&self.pristine_path(path))?;
+        if saved.is_some() || self.touched()?.contains(path) {
+            return Ok(saved);
+        }
+        read_if_there(&self.dir().join(path))
+    }
+
+    /// Makes the tree the untouched one but for `wanted`. Files that hold the right text
+    /// already are not written: `make` goes by their times. May be interrupted anywhere
+    /// and done again.
+    pub fn materialize(&self, wanted: &Files) -> Result<()> {
+        let mut touched = self.touched()?;
+        for path in wanted.keys().filter(|path| !touched.contains(*path)) {
+            if let Some(original) = read_if_there(&self.dir().join(path))? {
+                replace(&self.pristine_path(path), &original)?;
+            }
+        }
+        // Before any file changes: what is not in the list counts as untouched.
+        touched.extend(wanted.keys().cloned());
+        self.remember(&touched)?;
+
+        for path in &touched {
+            let target = self.dir().join(path);
+            let desired = match wanted.get(path) {
+                Some(text) => Some(text.clone()),
+                None => read_if_there(&self.pristine_path(path))?,
+            };
+            match desired {
+                Some(text) if read_if_there(&target)?.as_ref() == Some(&text) => {}
+                Some(text) => replace(&target, &text)?,
+                None => remove_if_there(&target)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the tree as being built in until the value is dropped.
+    pub fn busy(&self) -> Result<Busy> {
+        let path = self.busy_path();
+        fs::write(&path, "").map_err(Error::io("write", &path))?;
+        Ok(Busy(path))
+    }
+
+    fn busy_path(&self) -> PathBuf {
+        self.root.join("busy")
+    }
+
+    fn pristine_path(&self, path: &Path) -> PathBuf {
+        self.root.join("pristine").join(path)
+    }
+
+    fn touched(&self) -> Result<BTreeSet<PathBuf>> {
+        let list = read_if_there(&self.root.join("touched"))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&list)
+            .lines()
+            .map(PathBuf::from)
+            .collect())
+    }
+
+    fn remember(&self, touched: &BTreeSet<PathBuf>) -> Result<()> {
+        let list: String = touched
+            .iter()
+            .map(|path| format!("{}\n", path.display()))
+            .collect();
+        replace(&self.root.join("touched"), list.as_bytes())
+    }
+}
+
+/// See [`WorkTree::busy`]. Declare it before the command runs: then it goes after the
+/// command has ended, also when both are dropped.
+pub struct Busy(PathBuf);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::warn!("failed to remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file beside its place and renames it: nobody sees half of it.
+fn replace(path: &Path, text: &[u8]) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    fs::write(&beside, text).map_err(Error::io("write", &beside))?;
+    fs::rename(&beside, path).map_err(Error::io("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    struct Fixture {
+        tree: WorkTree,
+        _root: tempfile::TempDir,
+    }
+
+    fn fixture() -> Fixture {
+        let root = tempfile::tempdir().unwrap();
+        let tree = WorkTree {
+            root: root.path().to_owned(),
+            _lock: None,
+        };
+        fs::create_dir(tree.dir()).unwrap();
+        fs::write(tree.dir().join("hooked.c"), "pristine").unwrap();
+        fs::write(tree.dir().join("other.c"), "other").unwrap();
+        Fixture { tree, _root: root }
+    }
+
+    fn files(list: &[(&str, &str)]) -> Files {
+        list.iter()
+            .map(|(path, text)| (path.into(), text.as_bytes().to_vec()))
+            .collect()
+    }
+
+    fn contents(tree: &WorkTree) -> Vec<(String, String)> {
+        let list = crate::artifact::digest::list(&tree.dir(), &|_| false).unwrap();
+        let read = |path: PathBuf| {
+            let text = fs::read_to_string(tree.dir().join(&path)).unwrap();
+            (path.display().to_string(), text)
+        };
+        list.into_iter().map(read).collect()
+    }
+
+    #[test]
+    fn variants_come_and_go_without_a_trace() {
+        let Fixture { tree, _root } = fixture();
+        let untouched = contents(&tree);
+        let census = files(&[("hooked.c", "hooked"), ("kvm/census.c", "census")]);
+
+        tree.materialize(&census).unwrap();
+        let with_census = contents(&tree);
+        assert_eq!(with_census.len(), 3);
+        assert_eq!(
+            tree.pristine(Path::new("hooked.c")).unwrap().unwrap(),
+            b"pristine"
+        );
+        assert_eq!(tree.pristine(Path::new("kvm/census.c")).unwrap(), None);
+
+        tree.materialize(&files(&[("other.c", "changed")])).unwrap();
+        tree.materialize(&Files::new()).unwrap();
+        assert_eq!(contents(&tree), untouched);
+        tree.materialize(&census).unwrap();
+        assert_eq!(contents(&tree), with_census);
+    }
+
+    #[test]
+    fn what_is_right_already_is_not_written_again() {
+        let Fixture { tree, _root } = fixture();
+        let census = files(&[("hooked.c", "hooked")]);
+        tree.materialize(&census).unwrap();
+        let time = || {
+            fs::metadata(tree.dir().join("hooked.c"))
+                .unwrap()
+                .modified()
+                .unwrap()
+        };
+        let before = time();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        tree.materialize(&census).unwrap();
+        assert_eq!(time(), before);
+    }
+
+    #[test]
+    fn an_interrupted_materialization_is_made_good() {
+        let Fixture { tree, _root } = fixture();
+        // Saved and listed, then interrupted before the first change.
+        replace(&tree.pristine_path(Path::new("hooked.c")), b"pristine").unwrap();
+        tree.remember(&["hooked.c".into(), "kvm/census.c".into()].into())
+            .unwrap();
+        let untouched = contents(&tree);
+        tree.materialize(&Files::new()).unwrap();
+        assert_eq!(contents(&tree), untouched);
+    }
+}
