@@ -100,9 +100,6 @@ pub struct RunArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
-    /// Parallel compiler jobs [default: one for each processor].
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub jobs: Option<u32>,
 }
 
 /// How progress is shown.
@@ -128,9 +125,6 @@ pub struct BuildArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
-    /// Parallel compiler jobs [default: one for each processor].
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub jobs: Option<u32>,
 }
 
 /// A part of an experiment that can be built by itself.
@@ -212,19 +206,17 @@ mod tests {
     fn reads_every_argument() {
         Cli::command().debug_assert();
         let arguments = "exitlab run x.toml --set a=1 --set b=c=d --progress json --console \
-                         --out o --cache c -j 3 -vv";
+                         --out o --cache c -vv";
         let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("good arguments");
         assert_eq!(cli.verbose, 2);
         let Command::Run(run) = cli.command else {
             panic!("not run")
         };
         assert_eq!(run.experiment.sets, ["a=1", "b=c=d"]);
-        assert_eq!(
-            (run.progress, run.console, run.jobs),
-            (Progress::Json, true, Some(3))
-        );
+        assert_eq!((run.progress, run.console), (Progress::Json, true));
 
-        let usage = Cli::try_parse_from(["exitlab", "run", "--jobs", "0"]).expect_err("no jobs");
+        let usage = Cli::try_parse_from(["exitlab", "run", "--progress", "0"])
+            .expect_err("no such progress");
         assert_eq!(
             usage.exit_code(),
             i32::from(crate::error::exit_code::CONFIG)

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::analysis::Report;
 use crate::artifact::Cache;
 use crate::cli::{
     AgentArgs, BuildArgs, CacheArgs, Command, DoctorArgs, ExperimentArgs, Part, ReasonsArgs,
@@ -10,6 +11,8 @@ use crate::cli::{
 };
 use crate::config::{self, Plan};
 use crate::error::{Error, Result};
+use crate::reasons::ReasonTable;
+use crate::record::RunRecord;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
 use crate::{agent, doctor, export, image, kernel, run};
@@ -39,11 +42,19 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut interrupt = listen()?;
     let mut ui = Ui::new(args.progress, args.console);
-    let outcome = run::run(&plan, &out, &cache, args.jobs, &mut ui, &mut interrupt).await;
+    let outcome = run::run(&plan, &out, &cache, &mut ui, &mut interrupt).await;
     ui.end(outcome.is_ok());
     let done = outcome?;
     let dir = shown(&done.dir);
-    print(&format!("{}\nresults: {}\n", export::terminal(&done.record), dir.display()))
+    print(&format!(
+        "{}\nresults: {}\n",
+        terminal(&done.record),
+        dir.display()
+    ))
+}
+
+fn terminal(record: &RunRecord) -> String {
+    export::terminal_table(&Report::of_record(record, ReasonTable::vmx()))
 }
 
 async fn build(args: BuildArgs) -> Result<()> {
@@ -53,30 +64,24 @@ async fn build(args: BuildArgs) -> Result<()> {
     let cache = Cache::open(dir)?;
     let mut interrupt = listen()?;
     let mut ui = Ui::new(crate::cli::Progress::Auto, false);
-    let work = build_part(args.part, &plan, &cache, args.jobs, &mut ui);
+    let work = build_part(args.part, &plan, &cache, &mut ui);
     let outcome = interrupt.or(work).await;
     ui.end(outcome.is_ok());
     print(&format!("{}\n", outcome?.display()))
 }
 
-async fn build_part(
-    part: Part,
-    plan: &Plan,
-    cache: &Cache,
-    jobs: Option<u32>,
-    ui: &mut Ui,
-) -> Result<PathBuf> {
+async fn build_part(part: Part, plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<PathBuf> {
     match part {
         Part::Kernel => {
             ui.stage("kernel");
             let note = |text: &str| ui.note(text);
-            Ok(kernel::build(cache, &plan.kernel, jobs, &note).await?.image)
+            Ok(kernel::build(cache, &plan.kernel, &note).await?.image)
         }
         Part::GuestImage => {
             ui.stage("guest image");
             Ok(image::build_guest(cache, &plan.guest).await?.path)
         }
-        Part::HostImage => Ok(run::build(plan, cache, jobs, ui).await?.host.path),
+        Part::HostImage => Ok(run::build(plan, cache, ui).await?.host.path),
     }
 }
 
@@ -96,7 +101,11 @@ async fn act(args: AgentArgs) -> Result<()> {
         .await
         .map_err(Error::io("open", &args.events))?;
     // What went wrong is in the events; the status is for the host's console.
-    if good { Ok(()) } else { Err(Error::AgentFailed) }
+    if good {
+        Ok(())
+    } else {
+        Err(Error::AgentFailed)
+    }
 }
 
 fn load(args: &ExperimentArgs) -> Result<Plan> {

@@ -139,7 +139,9 @@ impl Error {
             Error::Config { .. } => exit_code::CONFIG,
             Error::Prerequisite { .. } => exit_code::PREREQUISITE,
             Error::Build { .. } => exit_code::BUILD,
-            Error::Experiment { .. } | Error::Io { .. } | Error::AgentFailed => exit_code::EXPERIMENT,
+            Error::Experiment { .. } | Error::Io { .. } | Error::AgentFailed => {
+                exit_code::EXPERIMENT
+            }
             Error::Interrupted => exit_code::INTERRUPTED,
         }
     }
@@ -170,7 +172,11 @@ impl Error {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();
-        move |source| Error::Io { action, path, source }
+        move |source| Error::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
 

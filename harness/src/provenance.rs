@@ -28,5 +28,7 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
 
 /// The time of day, UTC, RFC 3339, whole seconds.
 pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
 }

@@ -71,8 +71,11 @@ impl Results {
 
     /// Keeps an event; lines of consoles also go to their logs.
     pub fn event(&mut self, event: &Event) -> Result<()> {
-        let line = serde_json::to_string(event)
-            .map_err(|e| Error::Io { action: "write", path: self.events.path.clone(), source: e.into() })?;
+        let line = serde_json::to_string(event).map_err(|e| Error::Io {
+            action: "write",
+            path: self.events.path.clone(),
+            source: e.into(),
+        })?;
         self.events.line(&line)?;
         match event {
             Event::GuestConsole { line } => self.guest_console.line(line),
@@ -89,8 +92,11 @@ impl Results {
     /// Rewrites `run.json`.
     pub fn record(&self, record: &RunRecord) -> Result<()> {
         let path = self.dir.join("run.json");
-        let mut text = serde_json::to_vec_pretty(record)
-            .map_err(|e| Error::Io { action: "write", path: path.clone(), source: e.into() })?;
+        let mut text = serde_json::to_vec_pretty(record).map_err(|e| Error::Io {
+            action: "write",
+            path: path.clone(),
+            source: e.into(),
+        })?;
         text.push(b'\n');
         write_whole(&path, &text)
     }
@@ -131,7 +137,9 @@ impl Log {
 
     fn line(&mut self, line: &str) -> Result<()> {
         let whole = format!("{line}\n");
-        self.file.write_all(whole.as_bytes()).map_err(Error::io("write", &self.path))
+        self.file
+            .write_all(whole.as_bytes())
+            .map_err(Error::io("write", &self.path))
     }
 }
 
@@ -144,7 +152,9 @@ fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
         .tempfile_in(dir)
         .map_err(Error::io("write", path))?;
     file.write_all(content).map_err(Error::io("write", path))?;
-    file.persist(path).map(drop).map_err(|e| Error::io("write", path)(e.error))
+    file.persist(path)
+        .map(drop)
+        .map_err(|e| Error::io("write", path)(e.error))
 }
 
 #[cfg(test)]

@@ -42,13 +42,12 @@ pub async fn run(
     plan: &Plan,
     out: &Path,
     cache: &Cache,
-    jobs: Option<u32>,
     ui: &mut Ui,
     interrupt: &mut Interrupt,
 ) -> Result<Run> {
     Results::require_absent(out)?;
-    doctor::check(plan, cache.dir()).require()?;
-    let artifacts = interrupt.or(build(plan, cache, jobs, ui)).await?;
+    doctor::check(plan, cache.root()).require()?;
+    let artifacts = interrupt.or(build(plan, cache, ui)).await?;
     let mut results = Results::create(out)?;
     let mut record = new_record(plan, &artifacts)?;
     results.record(&record)?;
@@ -60,31 +59,38 @@ pub async fn run(
     record.outcome = match &outcome {
         Ok(()) => Outcome::Complete,
         Err(Error::Interrupted) => Outcome::Interrupted,
-        Err(error) => Outcome::Failed { message: error.to_string() },
+        Err(error) => Outcome::Failed {
+            message: error.to_string(),
+        },
     };
     record.finished = Some(provenance::now());
     let kept = keep(&results, &record);
     // The first error is the cause; that its record could not be kept comes second.
     outcome?;
     kept?;
-    Ok(Run { dir: results.dir().to_owned(), record })
+    Ok(Run {
+        dir: results.dir().to_owned(),
+        record,
+    })
 }
 
 /// Builds kernel and images, or finds them in the cache.
-pub async fn build(
-    plan: &Plan,
-    cache: &Cache,
-    jobs: Option<u32>,
-    ui: &mut Ui,
-) -> Result<Artifacts> {
+pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts> {
     ui.stage("kernel");
-    let kernel = kernel::build(cache, &plan.kernel, jobs, &|progress| ui.note(progress)).await?;
+    let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;
     ui.stage("guest image");
     let guest = image::build_guest(cache, &plan.guest).await?;
     ui.stage("host image");
-    let parts = HostParts { guest_kernel: &kernel.image, guest_image: &guest };
+    let parts = HostParts {
+        guest_kernel: &kernel.image,
+        guest_image: &guest,
+    };
     let host = image::build_host(cache, parts).await?;
-    Ok(Artifacts { kernel, guest, host })
+    Ok(Artifacts {
+        kernel,
+        guest,
+        host,
+    })
 }
 
 /// Boots the host, and listens to its agent to the end.
@@ -98,7 +104,11 @@ async fn experiment(
 ) -> Result<()> {
     ui.stage("host boots");
     let order = Order::of(plan);
-    let boot = Boot { kernel: &artifacts.kernel, image: &artifacts.host, order: &order };
+    let boot = Boot {
+        kernel: &artifacts.kernel,
+        image: &artifacts.host,
+        order: &order,
+    };
     let mut machine = platform::start(plan, boot, cache, &results.machine_dir()).await?;
     match listen(&mut machine, results, record, ui).await {
         Ok(()) => {
@@ -146,7 +156,12 @@ async fn listen(
 /// Enters an event into the record. True for the last event of a good run.
 fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
     match event {
-        Event::Started { protocol, kernel, cpu, .. } => {
+        Event::Started {
+            protocol,
+            kernel,
+            cpu,
+            ..
+        } => {
             if protocol != PROTOCOL {
                 return Err(stale(protocol));
             }
@@ -157,7 +172,12 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
         Event::Statuses { statuses } => record.statuses = statuses,
         Event::Sample(sample) => record.samples.push(sample),
         Event::Inspected(inspection) => record.inspections.push(inspection),
-        Event::Failed { stage, kind, message, tail } => {
+        Event::Failed {
+            stage,
+            kind,
+            message,
+            tail,
+        } => {
             return Err(failure(stage, kind, message, tail));
         }
         Event::Finished { .. } => return Ok(true),
@@ -167,7 +187,12 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
 }
 
 fn failure(stage: Stage, kind: FailureKind, message: String, tail: Vec<String>) -> Error {
-    Error::Experiment { stage: stage.to_string(), message, tail, cure: kind.cure().to_owned() }
+    Error::Experiment {
+        stage: stage.to_string(),
+        message,
+        tail,
+        cure: kind.cure().to_owned(),
+    }
 }
 
 fn stale(protocol: u32) -> Error {
@@ -199,5 +224,9 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
 /// Keeps the record, and tables of what was sampled.
 fn keep(results: &Results, record: &RunRecord) -> Result<()> {
     results.record(record)?;
-    if record.samples.is_empty() { Ok(()) } else { results.tables(record) }
+    if record.samples.is_empty() {
+        Ok(())
+    } else {
+        results.tables(record)
+    }
 }

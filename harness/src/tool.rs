@@ -10,7 +10,11 @@ use crate::process;
 
 /// Runs a program to its end; a bad exit status is an error of `stage`.
 pub async fn run(stage: &str, command: Command, log: &Path) -> Result<()> {
-    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let program = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
     let finished = process::run(command, log, |_| ()).await?;
     if finished.status.success() {
         return Ok(());
@@ -34,6 +38,9 @@ pub fn version(program: &str, args: &[&str]) -> Option<String> {
     let mut text = output.stdout;
     text.extend(output.stderr);
     let text = String::from_utf8_lossy(&text).into_owned();
-    let line = text.lines().map(str::trim).find(|line| line.chars().any(char::is_alphanumeric))?;
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.chars().any(char::is_alphanumeric))?;
     Some(line.to_owned())
 }

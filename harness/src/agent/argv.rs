@@ -23,17 +23,40 @@ pub struct Places<'a> {
 pub fn qemu_args(guest: &GuestPlan, accel: &str, at: Places<'_>) -> Vec<String> {
     let mut args = Vec::new();
     let mut push = |words: &[&str]| args.extend(words.iter().map(|word| word.to_string()));
-    push(&["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"]);
+    push(&[
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-vga",
+        "none",
+    ]);
     // With `panic=-1` on the guest's command line, a panic ends QEMU instead of looping.
     push(&["-no-reboot"]);
-    push(&["-machine", &format!("{},accel={accel}", machine(guest.machine))]);
+    push(&[
+        "-machine",
+        &format!("{},accel={accel}", machine(guest.machine)),
+    ]);
     push(&["-cpu", &guest.cpu]);
-    push(&["-smp", &guest.vcpus.to_string(), "-m", &format!("{}M", guest.memory_mib)]);
+    push(&[
+        "-smp",
+        &guest.vcpus.to_string(),
+        "-m",
+        &format!("{}M", guest.memory_mib),
+    ]);
     push(&["-L", &path(at.firmware)]);
     push(&["-kernel", &path(at.kernel), "-initrd", &path(at.initramfs)]);
     push(&["-append", &kernel_command_line(guest)]);
-    push(&["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
-    let qmp = format!("socket,id=qmp,server=on,wait=off,path={}", comma_escaped(at.qmp));
+    push(&[
+        "-chardev",
+        "stdio,id=console,signal=off",
+        "-serial",
+        "chardev:console",
+    ]);
+    let qmp = format!(
+        "socket,id=qmp,server=on,wait=off,path={}",
+        comma_escaped(at.qmp)
+    );
     push(&["-chardev", &qmp, "-mon", "chardev=qmp,mode=control"]);
     // `restrict` closes every way out of the guest but the forwarded port.
     let forward = format!("hostfwd=tcp:127.0.0.1:{}-:22", at.ssh_port);
@@ -44,7 +67,9 @@ pub fn qemu_args(guest: &GuestPlan, accel: &str, at: Places<'_>) -> Vec<String> 
 
 /// The guest kernel's command line.
 fn kernel_command_line(guest: &GuestPlan) -> String {
-    format!("console=ttyS0 panic=-1 {}", guest.cmdline).trim_end().to_owned()
+    format!("console=ttyS0 panic=-1 {}", guest.cmdline)
+        .trim_end()
+        .to_owned()
 }
 
 fn machine(machine: Machine) -> &'static str {

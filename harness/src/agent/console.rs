@@ -23,7 +23,12 @@ pub struct Tail(Arc<Mutex<VecDeque<String>>>);
 impl Tail {
     /// The lines, oldest first.
     pub fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     fn push(&self, line: String) {
@@ -57,7 +62,10 @@ pub fn follow(
 /// A console line without its end, control characters and excess length.
 fn clean(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]);
-    text.trim_end().chars().filter(|c| !c.is_control() || *c == '\t').collect()
+    text.trim_end()
+        .chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect()
 }
 
 #[cfg(test)]
@@ -70,7 +78,11 @@ mod tests {
         let text: String = (0..30).map(|n| format!("line {n}\u{1b}\r\n")).collect();
         let tail = Tail::default();
         let stream = std::io::Cursor::new(text.into_bytes());
-        follow(stream, tail.clone(), sender, |line| Event::GuestConsole { line }).await.unwrap();
+        follow(stream, tail.clone(), sender, |line| Event::GuestConsole {
+            line,
+        })
+        .await
+        .unwrap();
         assert_eq!(receiver.iter().count(), 30);
         assert_eq!(tail.lines().first().unwrap(), "line 10");
         assert_eq!(tail.lines().last().unwrap(), "line 29");

@@ -19,11 +19,17 @@ pub struct Events {
 impl Events {
     /// Opens `path` for writing.
     pub fn open(path: &Path) -> std::io::Result<Events> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         let (sender, receiver) = mpsc::channel::<Event>();
         let writer = std::thread::spawn(move || {
             for event in receiver {
-                let Ok(mut line) = serde_json::to_vec(&event) else { continue };
+                let Ok(mut line) = serde_json::to_vec(&event) else {
+                    continue;
+                };
                 line.push(b'\n');
                 // Nobody is left to tell when this fails: the conductor notices the
                 // silence and reports the console.
@@ -49,7 +55,10 @@ impl Events {
 
     /// Says that a stage begins.
     pub fn stage(&self, stage: Stage) {
-        self.emit(Event::Stage { stage, host_s: host_seconds() });
+        self.emit(Event::Stage {
+            stage,
+            host_s: host_seconds(),
+        });
     }
 
     /// Waits until everything is written. Every [`Events::sender`] must be gone by then.

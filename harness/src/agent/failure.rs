@@ -19,12 +19,27 @@ pub struct Failure {
 impl Failure {
     /// A failure without a console.
     pub fn new(stage: Stage, kind: FailureKind, message: impl Into<String>) -> Failure {
-        Failure { stage, kind, message: message.into(), tail: Vec::new() }
+        Failure {
+            stage,
+            kind,
+            message: message.into(),
+            tail: Vec::new(),
+        }
     }
 
     /// The last event of a failed run.
     pub fn into_event(self) -> Event {
-        let Failure { stage, kind, message, tail } = self;
-        Event::Failed { stage, kind, message, tail }
+        let Failure {
+            stage,
+            kind,
+            message,
+            tail,
+        } = self;
+        Event::Failed {
+            stage,
+            kind,
+            message,
+            tail,
+        }
     }
 }

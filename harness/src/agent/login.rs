@@ -161,5 +161,9 @@ async fn collect(mut channel: Channel<client::Msg>) -> Result<Output, String> {
     }
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let exit = exit.ok_or("the command ended without an exit status")?;
-    Ok(Output { exit, stdout: text(stdout), stderr: text(stderr) })
+    Ok(Output {
+        exit,
+        stdout: text(stdout),
+        stderr: text(stderr),
+    })
 }

@@ -37,13 +37,18 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
     let events = Events::open(events)?;
     events.emit(Event::Started {
         protocol: PROTOCOL,
-        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+        kernel: rustix::system::uname()
+            .release()
+            .to_string_lossy()
+            .into_owned(),
         cpu: clock::cpu_model(),
         host_s: host_seconds(),
     });
     let good = match experiment(plan, &events).await {
         Ok(()) => {
-            events.emit(Event::Finished { host_s: host_seconds() });
+            events.emit(Event::Finished {
+                host_s: host_seconds(),
+            });
             true
         }
         Err(failure) => {
@@ -78,7 +83,9 @@ async fn with_qemu(
     events.stage(Stage::Qmp);
     let vigil = vigil.in_stage(Stage::Qmp, order.deadlines.exchange_s);
     let qmp = Qmp::connect(dir, &vigil).await?;
-    events.emit(Event::Qemu { version: qmp.version(&vigil).await? });
+    events.emit(Event::Qemu {
+        version: qmp.version(&vigil).await?,
+    });
     qmp.require_census(&vigil).await?;
 
     events.stage(Stage::Guest);
@@ -89,7 +96,9 @@ async fn with_qemu(
     let vigil = vigil.in_stage(Stage::Sampling, order.deadlines.exchange_s);
     if order.sampling.channels.contains(&Channel::Cpuid) {
         let mut sampler = Sampler::start(&login, &vigil).await?;
-        events.emit(Event::Statuses { statuses: sampler.statuses(&vigil).await? });
+        events.emit(Event::Statuses {
+            statuses: sampler.statuses(&vigil).await?,
+        });
         take_samples(order, &qmp, Some(&mut sampler), &vigil, events).await?;
     } else {
         take_samples(order, &qmp, None, &vigil, events).await?;
@@ -98,7 +107,9 @@ async fn with_qemu(
     events.stage(Stage::Inspecting);
     let vigil = vigil.in_stage(Stage::Inspecting, order.deadlines.exchange_s);
     for command in &order.inspect {
-        events.emit(Event::Inspected(inspect(command, &qmp, &login, &vigil).await?));
+        events.emit(Event::Inspected(
+            inspect(command, &qmp, &login, &vigil).await?,
+        ));
     }
 
     events.stage(Stage::Shutdown);
@@ -124,7 +135,11 @@ async fn take_samples(
             }
         }
         let sample = take_sample(number, moment, order, qmp, sampler.as_deref_mut(), vigil).await?;
-        last = Some(if sampler.is_some() { sample.clocks.guest_s } else { sample.clocks.host_s });
+        last = Some(if sampler.is_some() {
+            sample.clocks.guest_s
+        } else {
+            sample.clocks.host_s
+        });
         events.emit(Event::Sample(sample));
     }
     Ok(())
@@ -140,14 +155,22 @@ async fn take_sample(
 ) -> Result<Sample, Failure> {
     let stats = order.sampling.channels.contains(&Channel::Stats);
     let (host_s, host_tsc) = (host_seconds(), tsc());
-    let mut clocks = Clocks { guest_s: 0.0, host_s, guest_tsc: 0, host_tsc };
+    let mut clocks = Clocks {
+        guest_s: 0.0,
+        host_s,
+        guest_tsc: 0,
+        host_tsc,
+    };
     let before = read_stats(stats, qmp, vigil).await?;
     let mut cpuid = None;
     if let Some(sampler) = sampler {
         let census = sampler.census(vigil).await?;
         clocks.guest_s = census.guest_s;
         clocks.guest_tsc = census.guest_tsc;
-        cpuid = Some(CpuidReading { counts: census.counts, leaves: census.leaves });
+        cpuid = Some(CpuidReading {
+            counts: census.counts,
+            leaves: census.leaves,
+        });
     }
     let after = match cpuid {
         Some(_) => read_stats(stats, qmp, vigil).await?,
@@ -156,7 +179,12 @@ async fn take_sample(
     Ok(Sample {
         number,
         label: moment.label(),
-        phase: if matches!(moment, Moment::Boot) { "boot" } else { "idle" }.to_owned(),
+        phase: if matches!(moment, Moment::Boot) {
+            "boot"
+        } else {
+            "idle"
+        }
+        .to_owned(),
         clocks,
         stats_before: before,
         cpuid,
@@ -169,7 +197,11 @@ async fn read_stats(
     qmp: &Qmp,
     vigil: &Vigil,
 ) -> Result<Option<StatsReading>, Failure> {
-    Ok(if wanted { Some(qmp.stats(vigil).await?) } else { None })
+    Ok(if wanted {
+        Some(qmp.stats(vigil).await?)
+    } else {
+        None
+    })
 }
 
 async fn inspect(

@@ -55,8 +55,13 @@ impl Order {
         };
         let file = std::fs::File::open(path).map_err(|e| failure(e.to_string()))?;
         let mut bytes = Vec::new();
-        file.take(LONGEST).read_to_end(&mut bytes).map_err(|e| failure(e.to_string()))?;
-        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        file.take(LONGEST)
+            .read_to_end(&mut bytes)
+            .map_err(|e| failure(e.to_string()))?;
+        let end = bytes
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(bytes.len());
         serde_json::from_slice(&bytes[..end]).map_err(|e| failure(e.to_string()))
     }
 }

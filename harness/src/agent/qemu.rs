@@ -38,10 +38,13 @@ pub struct Qemu {
 
 /// A directory for the QMP socket that nobody else can enter.
 pub fn private_dir() -> Result<tempfile::TempDir, Failure> {
-    tempfile::Builder::new().prefix("exitlab-").tempdir().map_err(|e| {
-        let message = format!("failed to create a temporary directory: {e}");
-        Failure::new(Stage::Host, FailureKind::Host, message)
-    })
+    tempfile::Builder::new()
+        .prefix("exitlab-")
+        .tempdir()
+        .map_err(|e| {
+            let message = format!("failed to create a temporary directory: {e}");
+            Failure::new(Stage::Host, FailureKind::Host, message)
+        })
 }
 
 /// Where the QMP socket lies in the private directory.
@@ -95,7 +98,14 @@ impl Qemu {
             let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
             let _ = tell.send(Some(how));
         });
-        Ok(Qemu { kill: Some(kill), reaper, followers, ended, guest, log })
+        Ok(Qemu {
+            kill: Some(kill),
+            reaper,
+            followers,
+            ended,
+            guest,
+            log,
+        })
     }
 
     /// A vigil over this QEMU.
@@ -118,8 +128,13 @@ impl Qemu {
 }
 
 fn require_kvm() -> Result<(), Failure> {
-    std::fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").map(drop).map_err(|e| {
-        let message = format!("failed to open /dev/kvm: {e}");
-        Failure::new(Stage::Qemu, FailureKind::Host, message)
-    })
+    std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+        .map(drop)
+        .map_err(|e| {
+            let message = format!("failed to open /dev/kvm: {e}");
+            Failure::new(Stage::Qemu, FailureKind::Host, message)
+        })
 }

@@ -59,17 +59,24 @@ impl Qmp {
                 let stream = QmpStreamTokio::open_split(known, write)
                     .await
                     .map_err(|e| format!("failed to open the QMP session: {e}"))?;
-                let stream =
-                    stream.negotiate().await.map_err(|e| format!("failed to negotiate QMP: {e}"))?;
+                let stream = stream
+                    .negotiate()
+                    .await
+                    .map_err(|e| format!("failed to negotiate QMP: {e}"))?;
                 let (service, session) = stream.spawn_tokio();
-                Ok(Qmp { service, tasks: [reader, session] })
+                Ok(Qmp {
+                    service,
+                    tasks: [reader, session],
+                })
             })
             .await
     }
 
     /// QEMU's version (`query-version`).
     pub async fn version(&self, vigil: &Vigil) -> Result<String, Failure> {
-        let info = self.execute(qmp::query_version {}, "query-version", vigil).await?;
+        let info = self
+            .execute(qmp::query_version {}, "query-version", vigil)
+            .await?;
         let triple = info.qemu;
         let number = format!("{}.{}.{}", triple.major, triple.minor, triple.micro);
         Ok(match info.package.as_str() {
@@ -81,7 +88,10 @@ impl Qmp {
     /// Fails unless KVM's statistics carry the exit census.
     pub async fn require_census(&self, vigil: &Vigil) -> Result<(), Failure> {
         let names = self.query(vigil).await?;
-        if names.iter().any(|result| result.stats.iter().any(|stat| stat.name == CENSUS)) {
+        if names
+            .iter()
+            .any(|result| result.stats.iter().any(|stat| stat.name == CENSUS))
+        {
             return Ok(());
         }
         let message = format!("KVM on this host carries no exit census: no statistic '{CENSUS}'");
@@ -112,7 +122,8 @@ impl Qmp {
             providers: Some(vec![request]),
             vcpu: qmp::StatsVCPUFilter { vcpus: None },
         };
-        self.execute(qmp::query_stats(filter), "query-stats", vigil).await
+        self.execute(qmp::query_stats(filter), "query-stats", vigil)
+            .await
     }
 
     async fn execute<C: qmp::QmpCommand>(
@@ -139,7 +150,11 @@ async fn pass_known(read: OwnedReadHalf, mut pipe: DuplexStream) {
     let mut line = Vec::new();
     loop {
         line.clear();
-        match (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
+        match (&mut reader)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .await
+        {
             Ok(0) | Err(_) => return,
             Ok(_) if is_known(&line) => {
                 if pipe.write_all(&line).await.is_err() {
@@ -160,7 +175,11 @@ fn is_known(line: &[u8]) -> bool {
 /// Sums the statistics of all vCPUs.
 fn sum(results: &[qmp::StatsResult]) -> Result<StatsReading, String> {
     let reasons = ReasonTable::vmx().len_slots();
-    let mut reading = StatsReading { counts: vec![0; reasons], other: 0, exits: 0 };
+    let mut reading = StatsReading {
+        counts: vec![0; reasons],
+        other: 0,
+        exits: 0,
+    };
     for stat in results.iter().flat_map(|result| &result.stats) {
         match (stat.name.as_str(), &stat.value) {
             (CENSUS, qmp::StatsValue::list(slots)) if slots.len() > reasons => {
@@ -207,7 +226,10 @@ mod tests {
         assert!(!is_known(
             br#"{"event": "FROM_THE_FUTURE", "timestamp": {"seconds": 1, "microseconds": 2}}"#
         ));
-        assert!(is_known(b"not json at all"), "what is no event is left to the session");
+        assert!(
+            is_known(b"not json at all"),
+            "what is no event is left to the session"
+        );
     }
 
     #[test]
@@ -229,10 +251,16 @@ mod tests {
                         slots
                     }),
                 },
-                qmp::Stats { name: EXITS.into(), value: qmp::StatsValue::scalar(cpuid + 1) },
+                qmp::Stats {
+                    name: EXITS.into(),
+                    value: qmp::StatsValue::scalar(cpuid + 1),
+                },
             ],
         };
         let reading = sum(&[vcpu(3, true), vcpu(4, false)]).unwrap();
-        assert_eq!((reading.counts[10], reading.other, reading.exits), (7, 2, 9));
+        assert_eq!(
+            (reading.counts[10], reading.other, reading.exits),
+            (7, 2, 9)
+        );
     }
 }

@@ -42,15 +42,24 @@ impl Sampler {
     /// Starts the sampler in the guest.
     pub async fn start(login: &Login, vigil: &Vigil) -> Result<Sampler, Failure> {
         let command = format!("exit-sampler serve {}", ReasonTable::vmx().last());
-        let channel = vigil.wait("start of exit-sampler", login.open(&command)).await?;
-        Ok(Sampler { channel, pending: Vec::new(), complaint: String::new(), guest_s: 0.0 })
+        let channel = vigil
+            .wait("start of exit-sampler", login.open(&command))
+            .await?;
+        Ok(Sampler {
+            channel,
+            pending: Vec::new(),
+            complaint: String::new(),
+            guest_s: 0.0,
+        })
     }
 
     /// Sleeps in the guest until its uptime is `guest_s` seconds.
     pub async fn wait_until(&mut self, guest_s: f64, vigil: &Vigil) -> Result<(), Failure> {
         let request = format!("wait {guest_s:.6}");
         let longer = guest_s - self.guest_s;
-        let line = vigil.wait_longer("end of the pause", longer, self.ask(&request)).await?;
+        let line = vigil
+            .wait_longer("end of the pause", longer, self.ask(&request))
+            .await?;
         self.guest_s = understood(parse_ready(&line), &line, vigil)?;
         Ok(())
     }
@@ -65,7 +74,9 @@ impl Sampler {
 
     /// Reads the status of every reason.
     pub async fn statuses(&mut self, vigil: &Vigil) -> Result<Vec<ReasonStatus>, Failure> {
-        let line = vigil.wait("status of the exit reasons", self.ask("status")).await?;
+        let line = vigil
+            .wait("status of the exit reasons", self.ask("status"))
+            .await?;
         understood(parse_statuses(&line), &line, vigil)
     }
 
@@ -91,13 +102,17 @@ impl Sampler {
                 }
                 Some(ChannelMsg::ExitStatus { exit_status }) => {
                     let complaint = self.complaint.trim();
-                    return Err(format!("exit-sampler ended with {exit_status}: {complaint}"));
+                    return Err(format!(
+                        "exit-sampler ended with {exit_status}: {complaint}"
+                    ));
                 }
                 Some(_) => {}
                 None => return Err("the SSH session to exit-sampler closed".to_owned()),
             }
             if self.pending.len() > LONGEST {
-                return Err(format!("exit-sampler sent more than {LONGEST} bytes without a line"));
+                return Err(format!(
+                    "exit-sampler sent more than {LONGEST} bytes without a line"
+                ));
             }
         }
     }
@@ -105,7 +120,10 @@ impl Sampler {
 
 fn understood<T>(parsed: Option<T>, line: &str, vigil: &Vigil) -> Result<T, Failure> {
     parsed.ok_or_else(|| {
-        vigil.failure(FailureKind::Protocol, format!("exit-sampler answered '{line}'"))
+        vigil.failure(
+            FailureKind::Protocol,
+            format!("exit-sampler answered '{line}'"),
+        )
     })
 }
 
@@ -136,7 +154,12 @@ fn parse_census(line: &str) -> Option<Census> {
         });
     }
     let complete = counts.len() == ReasonTable::vmx().len_slots() && word().is_none();
-    complete.then_some(Census { guest_s, guest_tsc, leaves, counts })
+    complete.then_some(Census {
+        guest_s,
+        guest_tsc,
+        leaves,
+        counts,
+    })
 }
 
 fn parse_statuses(line: &str) -> Option<Vec<ReasonStatus>> {
@@ -177,8 +200,14 @@ mod tests {
 
     #[test]
     fn a_census_that_disagrees_with_the_table_is_refused() {
-        assert_eq!(parse_census(&census_line(|r| (r == 10).then_some("-"))), None);
-        assert_eq!(parse_census(&census_line(|r| (r == 35).then_some("0"))), None);
+        assert_eq!(
+            parse_census(&census_line(|r| (r == 10).then_some("-"))),
+            None
+        );
+        assert_eq!(
+            parse_census(&census_line(|r| (r == 35).then_some("0"))),
+            None
+        );
         assert_eq!(parse_census("census 1 2 3 4,5"), None);
     }
 

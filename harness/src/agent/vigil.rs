@@ -29,13 +29,23 @@ pub struct Vigil {
 impl Vigil {
     /// A vigil over a QEMU that was just started.
     pub fn new(ended: watch::Receiver<Option<String>>, guest: Tail, qemu: Tail) -> Vigil {
-        Vigil { stage: Stage::Qemu, deadline_s: 30.0, ended, guest, qemu }
+        Vigil {
+            stage: Stage::Qemu,
+            deadline_s: 30.0,
+            ended,
+            guest,
+            qemu,
+        }
     }
 
     /// The same vigil for another stage; `deadline_s` is for each wait, seconds of the
     /// host's clock.
     pub fn in_stage(&self, stage: Stage, deadline_s: f64) -> Vigil {
-        Vigil { stage, deadline_s, ..self.clone() }
+        Vigil {
+            stage,
+            deadline_s,
+            ..self.clone()
+        }
     }
 
     /// Waits for `ready`; `what` completes "no ... within N s".
@@ -54,7 +64,8 @@ impl Vigil {
             tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
             Ok(())
         };
-        self.wait_for("end of the pause", seconds + self.deadline_s, sleep).await
+        self.wait_for("end of the pause", seconds + self.deadline_s, sleep)
+            .await
     }
 
     /// Like [`Vigil::wait`], with more time for something known to take `longer_s`.
@@ -64,12 +75,18 @@ impl Vigil {
         longer_s: f64,
         ready: impl Future<Output = Result<T, String>>,
     ) -> Result<T, Failure> {
-        self.wait_for(what, self.deadline_s + longer_s.max(0.0), ready).await
+        self.wait_for(what, self.deadline_s + longer_s.max(0.0), ready)
+            .await
     }
 
     /// A failure of this stage, with the guest's console.
     pub fn failure(&self, kind: FailureKind, message: impl Into<String>) -> Failure {
-        Failure { stage: self.stage, kind, message: message.into(), tail: self.guest.lines() }
+        Failure {
+            stage: self.stage,
+            kind,
+            message: message.into(),
+            tail: self.guest.lines(),
+        }
     }
 
     /// Waits for QEMU's own end, which is the good end of a shutdown.
@@ -114,15 +131,28 @@ impl Vigil {
     }
 
     fn too_late(&self, what: &str, deadline_s: f64) -> Failure {
-        self.failure(FailureKind::Deadline, format!("no {what} within {deadline_s} s"))
+        self.failure(
+            FailureKind::Deadline,
+            format!("no {what} within {deadline_s} s"),
+        )
     }
 
     fn died(&self, what: &str, how: &str) -> Failure {
-        let panicked = self.guest.lines().iter().any(|line| line.contains("Kernel panic"));
+        let panicked = self
+            .guest
+            .lines()
+            .iter()
+            .any(|line| line.contains("Kernel panic"));
         let (kind, message) = if panicked {
-            (FailureKind::GuestDied, format!("the guest panicked before {what}"))
+            (
+                FailureKind::GuestDied,
+                format!("the guest panicked before {what}"),
+            )
         } else {
-            (FailureKind::QemuDied, format!("QEMU ended before {what} ({how})"))
+            (
+                FailureKind::QemuDied,
+                format!("QEMU ended before {what} ({how})"),
+            )
         };
         let mut failure = self.failure(kind, message);
         if !panicked {
@@ -138,7 +168,10 @@ mod tests {
 
     fn vigil(ended: Option<&str>) -> (watch::Sender<Option<String>>, Vigil) {
         let (sender, receiver) = watch::channel(ended.map(str::to_owned));
-        (sender, Vigil::new(receiver, Tail::default(), Tail::default()))
+        (
+            sender,
+            Vigil::new(receiver, Tail::default(), Tail::default()),
+        )
     }
 
     #[tokio::test(start_paused = true)]
@@ -146,16 +179,24 @@ mod tests {
         let (_sender, alive) = vigil(None);
         assert_eq!(alive.wait("answer", async { Ok(1) }).await.unwrap(), 1);
 
-        let late = alive.wait::<()>("answer", std::future::pending()).await.unwrap_err();
+        let late = alive
+            .wait::<()>("answer", std::future::pending())
+            .await
+            .unwrap_err();
         assert_eq!(late.kind, FailureKind::Deadline);
         assert_eq!(late.message, "no answer within 30 s");
 
         let (_sender, dead) = vigil(Some("exit status: 1"));
-        let died = dead.wait::<()>("answer", std::future::pending()).await.unwrap_err();
+        let died = dead
+            .wait::<()>("answer", std::future::pending())
+            .await
+            .unwrap_err();
         assert_eq!(died.kind, FailureKind::QemuDied);
         assert_eq!(died.message, "QEMU ended before answer (exit status: 1)");
 
-        let broken = alive.wait::<()>("answer", async { Err("bad word".into()) }).await;
+        let broken = alive
+            .wait::<()>("answer", async { Err("bad word".into()) })
+            .await;
         assert_eq!(broken.unwrap_err().kind, FailureKind::Protocol);
     }
 }

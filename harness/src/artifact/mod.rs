@@ -108,6 +108,11 @@ impl Cache {
         Ok(artifact)
     }
 
+    /// The directory that everything in it lies in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Holds what is called `name` against other processes, waiting for it if need be.
     pub async fn lock(&self, name: &str) -> Result<Lock> {
         Lock::acquire(&self.lock_path(name)).await

@@ -10,9 +10,27 @@ mod csv;
 mod grid;
 mod markdown;
 mod numbers;
+mod reasons;
 mod sentences;
 mod terminal;
 
 pub use csv::{counts_csv, samples_csv};
 pub use markdown::table_md;
+pub use numbers::grouped;
+pub use reasons::reasons;
 pub use terminal::terminal_table;
+
+use crate::analysis::Report;
+use crate::reasons::ReasonTable;
+use crate::record::RunRecord;
+
+/// Every file of tables that a run is written to: its name and its content.
+pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let reasons = ReasonTable::vmx();
+    let report = Report::of_record(record, reasons);
+    vec![
+        ("samples.csv", samples_csv(record, reasons)),
+        ("counts.csv", counts_csv(&report.table)),
+        ("table.md", table_md(&report)),
+    ]
+}

@@ -1,7 +1,7 @@
 //! Numbers for people.
 
 /// With thousands separators: `13,763,857`.
-pub(super) fn grouped(number: u128) -> String {
+pub fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {

@@ -19,7 +19,10 @@ pub fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     }
     parse(&String::from_utf8_lossy(&output.stdout)).map_err(|library| Error::Build {
         stage: "image".into(),
-        message: format!("{} needs {library}, which is not installed", program.display()),
+        message: format!(
+            "{} needs {library}, which is not installed",
+            program.display()
+        ),
         tail: Vec::new(),
         cure: format!("reinstall the package that {} is from", program.display()),
     })
@@ -50,14 +53,20 @@ mod tests {
         let text = "\tlinux-vdso.so.1 (0x00007fff)\n\
                     \tlibz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x0000)\n\
                     \t/lib64/ld-linux-x86-64.so.2 (0x0000)\n";
-        let expected =
-            ["/lib/x86_64-linux-gnu/libz.so.1", "/lib64/ld-linux-x86-64.so.2"].map(PathBuf::from);
+        let expected = [
+            "/lib/x86_64-linux-gnu/libz.so.1",
+            "/lib64/ld-linux-x86-64.so.2",
+        ]
+        .map(PathBuf::from);
         assert_eq!(parse(text).unwrap(), expected);
     }
 
     #[test]
     fn a_missing_library_is_named() {
-        assert_eq!(parse("\tlibgone.so.1 => not found\n").unwrap_err(), "libgone.so.1");
+        assert_eq!(
+            parse("\tlibgone.so.1 => not found\n").unwrap_err(),
+            "libgone.so.1"
+        );
     }
 
     #[test]
@@ -65,6 +74,9 @@ mod tests {
         let libraries = libraries(Path::new("/usr/bin/ldd")).unwrap();
         assert!(libraries.is_empty(), "ldd is a script");
         let libraries = super::libraries(Path::new("/bin/ls")).unwrap();
-        assert!(libraries.iter().any(|path| path.ends_with("libc.so.6")), "{libraries:?}");
+        assert!(
+            libraries.iter().any(|path| path.ends_with("libc.so.6")),
+            "{libraries:?}"
+        );
     }
 }

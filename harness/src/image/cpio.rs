@@ -75,7 +75,12 @@ mod tests {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(&archive(&tree)).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(&archive(&tree))
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"
         drwxr-xr-x   1 0        0               0 Jan  1  1970 bin

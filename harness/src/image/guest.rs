@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cpio;
 use super::keys::GuestKeys;
 use super::tree::Tree;
-use super::cpio;
 use crate::artifact::{Cache, KeyBuilder};
 use crate::config::plan::GuestPlan;
 use crate::error::{Error, Result};
@@ -39,7 +39,10 @@ pub async fn build_guest(cache: &Cache, plan: &GuestPlan) -> Result<GuestImage> 
             std::fs::write(&path, &archive).map_err(Error::io("write", &path))
         })
         .await?;
-    Ok(GuestImage { path: artifact.dir.join("initramfs.cpio"), digest })
+    Ok(GuestImage {
+        path: artifact.dir.join("initramfs.cpio"),
+        digest,
+    })
 }
 
 fn tree(plan: &GuestPlan, sampler: &Path) -> Result<Tree> {
@@ -78,9 +81,16 @@ fn tree(plan: &GuestPlan, sampler: &Path) -> Result<Tree> {
 fn sampler() -> Result<PathBuf> {
     let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
     // Test binaries run from `deps/`, one level deeper.
-    let beside = exe.ancestors().skip(1).take(2).map(|dir| dir.join("exit-sampler"));
-    beside.into_iter().find(|path| path.is_file()).ok_or_else(|| Error::Prerequisite {
-        missing: vec![format!("exit-sampler beside {}", exe.display())],
-        cure: "cargo build --release --workspace".into(),
-    })
+    let beside = exe
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|dir| dir.join("exit-sampler"));
+    beside
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| Error::Prerequisite {
+            missing: vec![format!("exit-sampler beside {}", exe.display())],
+            cure: "cargo build --release --workspace".into(),
+        })
 }

@@ -14,7 +14,11 @@ const INIT: &str = include_str!("host-init.sh");
 const QEMU: &str = "/usr/bin/qemu-system-x86_64";
 
 /// Where QEMU's firmware is looked for, in this order.
-const FIRMWARE_DIRS: [&str; 3] = ["/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu"];
+const FIRMWARE_DIRS: [&str; 3] = [
+    "/usr/share/qemu",
+    "/usr/share/seabios",
+    "/usr/lib/ipxe/qemu",
+];
 
 /// What machines `q35`, `pc` and `microvm` load: SeaBIOS, the boot of `-kernel`, the
 /// option ROM for guests without a TPR shadow.
@@ -67,11 +71,19 @@ pub async fn build_host(cache: &Cache, parts: HostParts<'_>) -> Result<HostImage
     let tree = tree(parts)?;
     let digest = tree.digest().to_hex().to_string();
     let mkfs = tool::version("mkfs.erofs", &["-V"]).unwrap_or_default();
-    let key = KeyBuilder::new().text("tree", &digest).text("mkfs", &mkfs).build();
+    let key = KeyBuilder::new()
+        .text("tree", &digest)
+        .text("mkfs", &mkfs)
+        .build();
     let artifact = cache
-        .get_or_build("host-image", &key, async |dir: &Path| make_erofs(dir, &tree).await)
+        .get_or_build("host-image", &key, async |dir: &Path| {
+            make_erofs(dir, &tree).await
+        })
         .await?;
-    Ok(HostImage { path: artifact.dir.join("root.img"), digest })
+    Ok(HostImage {
+        path: artifact.dir.join("root.img"),
+        digest,
+    })
 }
 
 fn tree(parts: HostParts<'_>) -> Result<Tree> {
@@ -86,7 +98,10 @@ fn tree(parts: HostParts<'_>) -> Result<Tree> {
     tree.copy(&exe, "bin/exitlab", 0o755)?;
     tree.program(Path::new(QEMU))?;
     for name in FIRMWARE {
-        if let Some(file) = FIRMWARE_DIRS.iter().map(|d| Path::new(d).join(name)).find(|p| p.is_file())
+        if let Some(file) = FIRMWARE_DIRS
+            .iter()
+            .map(|d| Path::new(d).join(name))
+            .find(|p| p.is_file())
         {
             tree.copy(&file, &format!("{}/{name}", layout::FIRMWARE), 0o644)?;
         }
@@ -118,5 +133,6 @@ fn pad(image: &Path) -> Result<()> {
         .open(image)
         .map_err(Error::io("open", image))?;
     let size = file.metadata().map_err(Error::io("read", image))?.len();
-    file.set_len(size.next_multiple_of(CYLINDER)).map_err(Error::io("extend", image))
+    file.set_len(size.next_multiple_of(CYLINDER))
+        .map_err(Error::io("extend", image))
 }

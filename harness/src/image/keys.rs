@@ -23,7 +23,10 @@ impl GuestKeys {
             let context = format!("exitlab 2026 guest key: {purpose}");
             Ed25519Keypair::from_seed(&blake3::derive_key(&context, seed.as_bytes()))
         };
-        GuestKeys { host: pair("ssh server"), client: pair("ssh client") }
+        GuestKeys {
+            host: pair("ssh server"),
+            client: pair("ssh client"),
+        }
     }
 
     /// What the agent expects the guest's server to show.
@@ -38,7 +41,10 @@ impl GuestKeys {
 
     /// The line of `authorized_keys` that lets the agent in.
     pub fn authorized_keys(&self) -> Result<String, russh::keys::ssh_key::Error> {
-        Ok(format!("{} exitlab\n", PublicKey::from(self.client.public).to_openssh()?))
+        Ok(format!(
+            "{} exitlab\n",
+            PublicKey::from(self.client.public).to_openssh()?
+        ))
     }
 
     /// The server's private key in the format of dropbear's key files: the name of the
@@ -65,7 +71,10 @@ mod tests {
     fn equal_seeds_give_equal_keys_and_the_two_pairs_differ() {
         let (a, b) = (GuestKeys::derive("x"), GuestKeys::derive("x"));
         assert_eq!(a.server_dropbear(), b.server_dropbear());
-        assert_ne!(a.server_dropbear(), GuestKeys::derive("y").server_dropbear());
+        assert_ne!(
+            a.server_dropbear(),
+            GuestKeys::derive("y").server_dropbear()
+        );
         assert_ne!(a.host.public, a.client.public);
     }
 
@@ -75,7 +84,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
         std::fs::write(&file, keys.server_dropbear()).unwrap();
-        let output = Command::new("dropbearkey").arg("-y").arg("-f").arg(&file).output().unwrap();
+        let output = Command::new("dropbearkey")
+            .arg("-y")
+            .arg("-f")
+            .arg(&file)
+            .output()
+            .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let expected = keys.server_public().to_openssh().unwrap();
         assert!(text.contains(expected.trim()), "{text}");

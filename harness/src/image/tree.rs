@@ -38,7 +38,9 @@ impl Tree {
     pub fn dir(&mut self, path: &str) {
         let path = path.trim_matches('/');
         for (slash, _) in path.match_indices('/') {
-            self.nodes.entry(path[..slash].to_owned()).or_insert(Node::Dir);
+            self.nodes
+                .entry(path[..slash].to_owned())
+                .or_insert(Node::Dir);
         }
         if !path.is_empty() {
             self.nodes.entry(path.to_owned()).or_insert(Node::Dir);
@@ -47,12 +49,23 @@ impl Tree {
 
     /// Adds a file; its parents come with it.
     pub fn file(&mut self, path: &str, content: impl Into<Vec<u8>>, mode: u32) {
-        self.insert(path, Node::File { content: content.into(), mode });
+        self.insert(
+            path,
+            Node::File {
+                content: content.into(),
+                mode,
+            },
+        );
     }
 
     /// Adds a symbolic link; its parents come with it.
     pub fn link(&mut self, path: &str, target: &str) {
-        self.insert(path, Node::Link { target: target.to_owned() });
+        self.insert(
+            path,
+            Node::Link {
+                target: target.to_owned(),
+            },
+        );
     }
 
     /// Copies a file of this machine to `path`; symbolic links are followed.
@@ -149,7 +162,11 @@ mod tests {
         };
         let base = tree("a", "x", 0o644);
         assert_eq!(base, tree("a", "x", 0o644));
-        for other in [tree("b", "x", 0o644), tree("a", "y", 0o644), tree("a", "x", 0o755)] {
+        for other in [
+            tree("b", "x", 0o644),
+            tree("a", "y", 0o644),
+            tree("a", "x", 0o755),
+        ] {
             assert_ne!(base, other);
         }
     }
@@ -161,8 +178,14 @@ mod tests {
         tree.link("/motd", "etc/motd");
         let dir = tempfile::tempdir().unwrap();
         tree.write_below(dir.path()).unwrap();
-        assert_eq!(std::fs::read_to_string(dir.path().join("motd")).unwrap(), "hello");
-        let mode = std::fs::metadata(dir.path().join("etc/motd")).unwrap().permissions().mode();
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join("motd")).unwrap(),
+            "hello"
+        );
+        let mode = std::fs::metadata(dir.path().join("etc/motd"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -32,8 +32,6 @@ use kconfig::Fragment;
 use source::Source;
 use tree::WorkTree;
 
-pub use toolchain::{NEEDS, Need, missing};
-
 /// Changes when the way of building changes in a way that keys do not show otherwise.
 const RECIPE: &str = "1";
 /// Compiled objects between two lines of progress.
@@ -73,7 +71,6 @@ pub async fn build(
     plan: &KernelPlan,
     progress: &dyn Fn(&str),
 ) -> Result<HostKernel> {
-    toolchain::check()?;
     let source = Source::find(cache, &plan.source)?;
     let fragments = kconfig::fragments(&plan.fragments)?;
     let versions = toolchain::versions().await?;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::machine::{Files, Machine};
 use super::Boot;
+use super::machine::{Files, Machine};
 use crate::artifact::{Cache, KeyBuilder};
 use crate::config::Plan;
 use crate::config::plan::HostPlan;
@@ -37,7 +37,11 @@ const COMMANDS: &str = "debugger-commands";
 const ROOT: &str = "root.img";
 const ORDER: &str = "order.img";
 const ISO: &str = "boot.iso";
-const FILES: Files = Files { console: "console", events: "events", emulator_log: "bochs.log" };
+const FILES: Files = Files {
+    console: "console",
+    events: "events",
+    emulator_log: "bochs.log",
+};
 
 /// Boots the host.
 pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Result<Machine> {
@@ -48,10 +52,20 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
         .args(["-q", "-f", BOCHSRC, "-rc", COMMANDS])
         .current_dir(dir)
         // A display that opens no window, and sound that needs no device.
-        .envs([("SDL_VIDEODRIVER", "dummy"), ("SDL_AUDIODRIVER", "dummy"), ("LC_ALL", "C")])
+        .envs([
+            ("SDL_VIDEODRIVER", "dummy"),
+            ("SDL_AUDIODRIVER", "dummy"),
+            ("LC_ALL", "C"),
+        ])
         .envs(frozen_clock());
     let emulator = Supervised::spawn(command, &dir.join(FILES.emulator_log))?;
-    Ok(Machine::watch("Bochs", emulator, dir, FILES, &plan.deadlines))
+    Ok(Machine::watch(
+        "Bochs",
+        emulator,
+        dir,
+        FILES,
+        &plan.deadlines,
+    ))
 }
 
 /// Version of the Debian package, which says more than Bochs' own banner.
@@ -100,7 +114,11 @@ fn prepare(plan: &Plan, boot: Boot<'_>, iso: &Path, dir: &Path) -> Result<()> {
 /// wrong against the emulated timers. `clock` and `vga` must be told to take no time
 /// from this machine, or counts drift.
 fn bochsrc(host: &HostPlan) -> String {
-    let HostPlan { memory_mib, instructions_per_second: ips, .. } = host;
+    let HostPlan {
+        memory_mib,
+        instructions_per_second: ips,
+        ..
+    } = host;
     format!(
         "\
 display_library: sdl2
@@ -156,7 +174,9 @@ async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result
             let tree = dir.join("tree");
             std::fs::create_dir(&tree).map_err(Error::io("create", &tree))?;
             let copy = |from: &Path, name: &str| {
-                std::fs::copy(from, tree.join(name)).map(drop).map_err(Error::io("copy", from))
+                std::fs::copy(from, tree.join(name))
+                    .map(drop)
+                    .map_err(Error::io("copy", from))
             };
             copy(&kernel.image, "vmlinuz")?;
             copy(Path::new(ISOLINUX), "isolinux.bin")?;

@@ -176,7 +176,12 @@ impl Machine {
             tail = last_lines(&self.emulator_log);
         }
         Error::Experiment {
-            stage: if self.heard.is_some() { "host" } else { "host boots" }.to_owned(),
+            stage: if self.heard.is_some() {
+                "host"
+            } else {
+                "host boots"
+            }
+            .to_owned(),
             message: what.to_owned(),
             tail,
             cure: format!(
@@ -192,5 +197,8 @@ fn last_lines(path: &Path) -> Vec<String> {
     let text = std::fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(TAIL)..].iter().map(|line| (*line).to_owned()).collect()
+    lines[lines.len().saturating_sub(TAIL)..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect()
 }

@@ -17,7 +17,11 @@ pub struct Growing {
 impl Growing {
     /// Follows `path` from its beginning.
     pub fn new(path: &Path) -> Growing {
-        Growing { path: path.to_owned(), file: None, pending: Vec::new() }
+        Growing {
+            path: path.to_owned(),
+            file: None,
+            pending: Vec::new(),
+        }
     }
 
     /// The lines that were completed since the last call, without their ends.
@@ -30,7 +34,8 @@ impl Growing {
             };
         }
         if let Some(file) = &mut self.file {
-            file.read_to_end(&mut self.pending).map_err(Error::io("read", &self.path))?;
+            file.read_to_end(&mut self.pending)
+                .map_err(Error::io("read", &self.path))?;
         }
         let mut lines = Vec::new();
         let mut start = 0;
@@ -55,7 +60,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let mut growing = Growing::new(&path);
-        assert!(growing.lines().unwrap().is_empty(), "the file does not exist yet");
+        assert!(
+            growing.lines().unwrap().is_empty(),
+            "the file does not exist yet"
+        );
         let mut file = File::create(&path).unwrap();
         write!(file, "one\r\ntw").unwrap();
         assert_eq!(growing.lines().unwrap(), ["one"]);

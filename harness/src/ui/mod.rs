@@ -46,13 +46,20 @@ impl Ui {
             Progress::Auto if live => Box::new(terminal::Terminal::new()),
             Progress::Auto | Progress::Plain => Box::new(plain::Plain::new()),
         };
-        Ui { display: RefCell::new(display), consoles, stage: None, started: Instant::now() }
+        Ui {
+            display: RefCell::new(display),
+            consoles,
+            stage: None,
+            started: Instant::now(),
+        }
     }
 
     /// A stage begins.
     pub fn stage(&mut self, name: &str) {
         let before = self.stage.replace((name.to_owned(), Instant::now()));
-        let before = before.as_ref().map(|(name, since)| (name.as_str(), since.elapsed()));
+        let before = before
+            .as_ref()
+            .map(|(name, since)| (name.as_str(), since.elapsed()));
         self.display.borrow_mut().stage(name, before);
     }
 
@@ -66,7 +73,11 @@ impl Ui {
         match event {
             Event::Stage { stage, .. } => {
                 let name = stage.to_string();
-                if self.stage.as_ref().is_none_or(|(current, _)| *current != name) {
+                if self
+                    .stage
+                    .as_ref()
+                    .is_none_or(|(current, _)| *current != name)
+                {
                     self.stage(&name);
                 }
             }
@@ -76,7 +87,10 @@ impl Ui {
             Event::QemuLog { line } if self.consoles => {
                 self.display.borrow_mut().console("qemu", line);
             }
-            event => self.display.borrow_mut().event(event, self.started.elapsed()),
+            event => self
+                .display
+                .borrow_mut()
+                .event(event, self.started.elapsed()),
         }
     }
 
@@ -90,7 +104,9 @@ impl Ui {
     /// Everything is over.
     pub fn end(&mut self, good: bool) {
         let last = self.stage.take();
-        let last = last.as_ref().map(|(name, since)| (name.as_str(), since.elapsed()));
+        let last = last
+            .as_ref()
+            .map(|(name, since)| (name.as_str(), since.elapsed()));
         self.display.borrow_mut().end(last, good);
     }
 }

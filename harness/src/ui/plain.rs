@@ -18,7 +18,10 @@ pub struct Plain {
 impl Plain {
     /// A display that counts time from now.
     pub fn new() -> Plain {
-        Plain { started: Instant::now(), noted: Instant::now() }
+        Plain {
+            started: Instant::now(),
+            noted: Instant::now(),
+        }
     }
 
     fn line(&self, text: &str) {

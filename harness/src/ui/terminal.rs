@@ -21,15 +21,21 @@ impl Terminal {
     pub fn new() -> Terminal {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed}") {
-            bar.set_style(style.tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", "✓"]));
+            bar.set_style(
+                style.tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", "✓"]),
+            );
         }
         bar.enable_steady_tick(TICK);
-        Terminal { bar, stage: String::new() }
+        Terminal {
+            bar,
+            stage: String::new(),
+        }
     }
 
     fn done(&self, before: Option<(&str, Duration)>, mark: &str) {
         if let Some((name, took)) = before {
-            self.bar.println(format!("{mark} {name:<20} {:>7.1} s", took.as_secs_f64()));
+            self.bar
+                .println(format!("{mark} {name:<20} {:>7.1} s", took.as_secs_f64()));
         }
     }
 }

@@ -12,11 +12,15 @@ pub fn describe(event: &Event) -> Option<String> {
             let total: u64 = sample.counts().iter().sum();
             let guest = sample.clocks.guest_s;
             let label = &sample.label;
-            Some(format!("sample {label:<5} guest at {guest:>7.3} s  {:>10} exits", grouped(total)))
+            Some(format!(
+                "sample {label:<5} guest at {guest:>7.3} s  {:>10} exits",
+                grouped(total.into())
+            ))
         }
-        Event::Inspected(inspection) => {
-            Some(format!("inspected: {} (exit {})", inspection.command, inspection.exit))
-        }
+        Event::Inspected(inspection) => Some(format!(
+            "inspected: {} (exit {})",
+            inspection.command, inspection.exit
+        )),
         _ => None,
     }
 }
