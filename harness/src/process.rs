@@ -384,7 +384,7 @@ mod tests {
         let mut stubborn = Supervised::spawn(shell(script), &log).unwrap();
         let pid = first_line(&log).await;
         assert!(stubborn.try_exited().unwrap().is_none());
-        assert_eq!(stubborn.tail(), [pid.clone()]);
+        assert_eq!(stubborn.tail(), [pid.as_str()]);
         let status = stubborn.stop(Duration::from_millis(50)).await.unwrap();
         assert!(!status.success());
         assert!(!lives(&pid));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::assets::{Asset, HOOKS};
+use super::make::clean_env;
 use super::source::Series;
 use crate::error::{Error, Result};
 use crate::process;
@@ -88,12 +89,12 @@ async fn apply_one(
     fs::write(&patch, text).map_err(Error::io("write", &patch))?;
 
     let mut command = Command::new("patch");
+    clean_env(&mut command);
     command
         // No fuzz: a hunk fits exactly or is reported. Never ask, never reverse.
         .args(["-p1", "-F0", "--forward", "--no-backup-if-mismatch", "-i"])
         .arg(&patch)
-        .current_dir(&tree)
-        .env("LC_ALL", "C");
+        .current_dir(&tree);
     let mut output = Vec::new();
     let log = dir.join("patch.log");
     let finished = process::run(command, &log, |line| output.push(line.to_owned())).await?;
