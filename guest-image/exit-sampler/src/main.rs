@@ -68,14 +68,21 @@ fn answer(request: &str, last: u32) -> Result<String, String> {
             let counts: Vec<String> = (0..=last)
                 .map(|reason| leaves::count(reason).map_or("-".into(), |n| n.to_string()))
                 .collect();
-            Ok(format!("census {uptime} {tsc} {} {}", counts.len(), counts.join(",")))
+            Ok(format!(
+                "census {uptime} {tsc} {} {}",
+                counts.len(),
+                counts.join(",")
+            ))
         }
         None if request == "status" => {
-            let statuses: Vec<String> =
-                (0..=last).map(|reason| leaves::status(reason).to_string()).collect();
+            let statuses: Vec<String> = (0..=last)
+                .map(|reason| leaves::status(reason).to_string())
+                .collect();
             Ok(format!("status {}", statuses.join(",")))
         }
-        _ => Err(format!("'{request}' is no request; known are wait, census and status")),
+        _ => Err(format!(
+            "'{request}' is no request; known are wait, census and status"
+        )),
     }
 }
 
@@ -83,8 +90,9 @@ fn show(reasons: &[String]) -> Result<(), String> {
     leaves::require_census()?;
     let mut output = std::io::stdout().lock();
     for text in reasons {
-        let reason: u32 =
-            text.parse().map_err(|_| format!("'{text}' is not the number of an exit reason"))?;
+        let reason: u32 = text
+            .parse()
+            .map_err(|_| format!("'{text}' is not the number of an exit reason"))?;
         let count = leaves::count(reason).map_or("undefined".to_owned(), |n| n.to_string());
         writeln!(output, "{reason} {count}").map_err(|e| format!("failed to print: {e}"))?;
     }

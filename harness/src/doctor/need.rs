@@ -4,6 +4,7 @@ use super::system::System;
 use super::{Cure, Prerequisite};
 use crate::config::Plan;
 use crate::config::plan::{KernelSource, Machine, PlatformKind};
+use crate::platform::FAKETIME;
 
 /// What a first kernel build and its artifacts take; later runs need little.
 const FIRST_BUILD_MIB: u64 = 6 * 1024;
@@ -71,6 +72,12 @@ fn bochs() -> Vec<Need> {
             "bochsbios",
         ),
         file("vgabios.bin", &vga, "video firmware of the host", "vgabios"),
+        file(
+            "libfaketime.so.1",
+            &[FAKETIME],
+            "stops the emulator's clock",
+            "libfaketime",
+        ),
     ]
 }
 

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::image::HostImage;
 use crate::kernel::HostKernel;
 
+pub use bochs::FAKETIME;
 pub use machine::{Machine, Report};
 
 /// What a host boots from.

@@ -1,0 +1,166 @@
+//! The whole program, as far as no host is needed: bad input is named, answered with the
+//! documented exit code, and leaves nothing behind.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use support::{Place, run};
+
+/// Runs an experiment that must be refused; checks the code and every fragment.
+fn refused(place: &Place, config: &str, sets: &[&str], code: i32, fragments: &[&str]) {
+    let config = place.write("experiment.toml", config);
+    let out = place.path("out");
+    let mut args = vec![
+        "run",
+        config.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    for set in sets {
+        args.extend(["--set", set]);
+    }
+    let outcome = run(&args);
+    assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+    for fragment in fragments {
+        assert!(
+            outcome.stderr.contains(fragment),
+            "no {fragment:?} in:\n{}",
+            outcome.stderr
+        );
+    }
+    assert_eq!(outcome.stdout, "", "no table of nonsense");
+    assert!(!out.exists(), "nothing is left behind");
+    place.assert_deserted();
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_one_that_was_meant() {
+    let config = "name = \"x\"\n[guest]\nmachin = \"q35\"\n";
+    let fragments = ["experiment.toml:3", "machin", "machine", "cure:"];
+    refused(&Place::new(), config, &[], 2, &fragments);
+}
+
+#[test]
+fn a_wrong_type_is_named_with_key_and_value() {
+    let config = "name = \"x\"\n[guest]\nvcpus = \"two\"\n";
+    let fragments = ["experiment.toml:3", "guest.vcpus", "two", "cure:"];
+    refused(&Place::new(), config, &[], 2, &fragments);
+}
+
+#[test]
+fn an_override_is_checked_like_the_file() {
+    let fragments = ["--set", "guest.machine", "toaster", "q35", "cure:"];
+    refused(
+        &Place::new(),
+        "name = \"x\"\n",
+        &["guest.machine=toaster"],
+        2,
+        &fragments,
+    );
+}
+
+#[test]
+fn a_schedule_that_runs_backwards_is_refused() {
+    let config = "name = \"x\"\n[sampling]\nschedule = [\"boot\", \"@10s\", \"@4s\"]\n";
+    let fragments = ["experiment.toml:3", "sampling.schedule", "@4s", "cure:"];
+    refused(&Place::new(), config, &[], 2, &fragments);
+}
+
+#[test]
+fn a_missing_source_tree_is_named() {
+    let config = "name = \"x\"\n[kernel]\nsource = \"no/such/linux\"\n";
+    let fragments = ["kernel.source", "no/such/linux", "cure:"];
+    refused(&Place::new(), config, &[], 2, &fragments);
+}
+
+#[test]
+fn hooks_that_do_not_apply_are_named_by_file_and_hunk() {
+    let place = Place::new();
+    // The start of a kernel tree whose KVM has nothing that the hooks look for.
+    place.write(
+        "linux/Makefile",
+        "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 0\nEXTRAVERSION =\n",
+    );
+    place.write("linux/Kconfig", "");
+    for file in [
+        "arch/x86/include/asm/kvm_host.h",
+        "arch/x86/kvm/Makefile",
+        "arch/x86/kvm/cpuid.c",
+        "arch/x86/kvm/x86.c",
+        "arch/x86/kvm/vmx/main.c",
+        "arch/x86/kvm/vmx/vmx.c",
+    ] {
+        place.write(&format!("linux/{file}"), "/* rewritten from scratch */\n");
+    }
+    let cache = place.path("cache");
+    let config = place.write(
+        "experiment.toml",
+        "name = \"x\"\n[kernel]\nsource = \"linux\"\n",
+    );
+    let out = place.path("out");
+    let outcome = run(&[
+        "run",
+        config.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--cache",
+        cache.to_str().unwrap(),
+    ]);
+    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
+    for fragment in ["6.12.patch", "arch/x86/kvm/vmx/vmx.c", "hunk", "cure:"] {
+        assert!(
+            outcome.stderr.contains(fragment),
+            "no {fragment:?} in:\n{}",
+            outcome.stderr
+        );
+    }
+    assert!(!out.exists());
+    place.assert_deserted();
+}
+
+#[test]
+fn an_existing_output_directory_is_refused_and_left_alone() {
+    let place = Place::new();
+    let precious = place.write("out/precious", "data");
+    let outcome = run(&["run", "--out", precious.parent().unwrap().to_str().unwrap()]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("exists already"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(std::fs::read_to_string(precious).unwrap(), "data");
+}
+
+#[test]
+fn reasons_are_listed_and_can_be_cut_to_an_older_manual() {
+    let all = run(&["reasons", "--format", "csv"]).stdout;
+    assert!(all.contains("10,CPUID,"), "{all}");
+    assert!(all.contains("48,EPT violation,"), "{all}");
+    let cut = run(&["reasons", "--format", "csv", "--sdm", "2021"]).stdout;
+    assert_eq!(cut.lines().count(), 1 + 66);
+}
+
+#[test]
+fn doctor_finds_everything_where_tests_run() {
+    let outcome = run(&["doctor"]);
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "{}\n{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    assert!(
+        outcome.stdout.contains("Nothing is missing"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
+fn usage_errors_have_the_documented_code() {
+    assert_eq!(run(&["run", "--no-such-option"]).code, Some(2));
+    assert_eq!(run(&["frobnicate"]).code, Some(2));
+}

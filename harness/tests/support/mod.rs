@@ -1,0 +1,173 @@
+//! What the tests of the whole program share: running it, and seeing that it left
+//! nothing behind.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The binary under test.
+pub fn exitlab() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exitlab"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// A place for one test's results.
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    pub fn new() -> Place {
+        Place(
+            tempfile::Builder::new()
+                .prefix("exitlab-test-")
+                .tempdir()
+                .unwrap(),
+        )
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Fails if any process still works below this place.
+    pub fn assert_deserted(&self) {
+        let left = processes_below(self.0.path());
+        assert!(left.is_empty(), "left behind: {left:?}");
+    }
+}
+
+/// Command lines of processes whose working directory is below `dir`.
+pub fn processes_below(dir: &Path) -> Vec<String> {
+    let dir = dir.canonicalize().unwrap();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let process = entry.ok()?.path();
+            let below = std::fs::read_link(process.join("cwd"))
+                .ok()?
+                .starts_with(&dir);
+            let words = std::fs::read(process.join("cmdline")).ok()?;
+            // A process that has ended but is not reaped yet has no command line.
+            (below && !words.is_empty()).then(|| String::from_utf8_lossy(&words).replace('\0', " "))
+        })
+        .collect()
+}
+
+/// Standard output, standard error and exit code.
+pub struct Outcome {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Outcome {
+        Outcome {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code(),
+        }
+    }
+}
+
+/// Runs the program to its end.
+pub fn run(args: &[&str]) -> Outcome {
+    exitlab().args(args).output().unwrap().into()
+}
+
+/// A program that is running; its progress is read as JSON lines from a file.
+pub struct Running {
+    pub child: Child,
+    progress: PathBuf,
+}
+
+impl Running {
+    /// Starts `exitlab run` with JSON progress, logged below `place`.
+    pub fn start(place: &Place, args: &[&str]) -> Running {
+        let progress = place.path("progress.jsonl");
+        let child = exitlab()
+            .arg("run")
+            .args(args)
+            .args(["--progress", "json"])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&progress).unwrap())
+            .spawn()
+            .unwrap();
+        Running { child, progress }
+    }
+
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.progress).unwrap()
+    }
+
+    /// Waits until the progress contains `text`.
+    pub fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !self.stderr().contains(text) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "ended before {text}: {}", self.stderr());
+            assert!(Instant::now() < deadline, "no {text}: {}", self.stderr());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a signal to the program, and only to it.
+    pub fn signal(&self, signal: &str) {
+        kill(self.child.id(), signal);
+    }
+
+    /// Waits for the end and returns the exit code.
+    pub fn code(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "does not end: {}", self.stderr());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn kill(process: u32, signal: &str) {
+    let status = Command::new("kill")
+        .args([signal, &process.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// The process id of the emulator that works below `dir`.
+pub fn emulator_below(dir: &Path) -> u32 {
+    let dir = dir.canonicalize().unwrap();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let process = entry.ok()?.path();
+            let number = process.file_name()?.to_str()?.parse().ok()?;
+            let below = std::fs::read_link(process.join("cwd"))
+                .ok()?
+                .starts_with(&dir);
+            let name = std::fs::read_to_string(process.join("comm")).ok()?;
+            (below && name.starts_with("bochs")).then_some(number)
+        })
+        .next()
+        .expect("an emulator works there")
+}
