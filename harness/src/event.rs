@@ -68,6 +68,12 @@ pub enum Event {
         /// Host clock, seconds.
         host_s: f64,
     },
+    /// The agent lives. Sent now and then, so that a long pause of the schedule is not
+    /// taken for a dead host.
+    Pulse {
+        /// Host clock, seconds.
+        host_s: f64,
+    },
     /// QEMU answered `query-version`.
     Qemu {
         /// For example `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)`.

@@ -181,7 +181,10 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
             return Err(failure(stage, kind, message, tail));
         }
         Event::Finished { .. } => return Ok(true),
-        Event::Stage { .. } | Event::GuestConsole { .. } | Event::QemuLog { .. } => {}
+        Event::Stage { .. }
+        | Event::Pulse { .. }
+        | Event::GuestConsole { .. }
+        | Event::QemuLog { .. } => {}
     }
     Ok(false)
 }

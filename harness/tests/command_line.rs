@@ -74,14 +74,14 @@ fn a_missing_source_tree_is_named() {
     refused(&Place::new(), config, &[], 2, &fragments);
 }
 
+/// The start of a kernel tree, with the one target that is asked for before the hooks.
+const MAKEFILE: &str = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 0\nEXTRAVERSION =\nmrproper:\n";
+
 #[test]
 fn hooks_that_do_not_apply_are_named_by_file_and_hunk() {
     let place = Place::new();
-    // The start of a kernel tree whose KVM has nothing that the hooks look for.
-    place.write(
-        "linux/Makefile",
-        "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 0\nEXTRAVERSION =\n",
-    );
+    // Its KVM has nothing that the hooks look for.
+    place.write("linux/Makefile", MAKEFILE);
     place.write("linux/Kconfig", "");
     for file in [
         "arch/x86/include/asm/kvm_host.h",

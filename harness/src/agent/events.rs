@@ -4,10 +4,15 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::event::{Event, Stage};
 
 use super::clock::host_seconds;
+
+/// Time between two pulses, on the host's clock. An emulated second can take several real
+/// ones: this is well below the conductor's deadline for silence.
+const PULSE: Duration = Duration::from_secs(10);
 
 /// Emits events. A thread of its own writes them, because a serial port takes its time
 /// and sampling must not wait for it.
@@ -51,6 +56,19 @@ impl Events {
     /// A sender for another task.
     pub fn sender(&self) -> mpsc::Sender<Event> {
         self.sender.clone()
+    }
+
+    /// Starts a task that says every few seconds of the host's clock that we live.
+    pub fn pulse(&self) -> tokio::task::JoinHandle<()> {
+        let sender = self.sender();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PULSE).await;
+                let _ = sender.send(Event::Pulse {
+                    host_s: host_seconds(),
+                });
+            }
+        })
     }
 
     /// Says that a stage begins.

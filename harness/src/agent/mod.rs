@@ -44,7 +44,12 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
         cpu: clock::cpu_model(),
         host_s: host_seconds(),
     });
-    let good = match experiment(plan, &events).await {
+    let pulse = events.pulse();
+    let outcome = experiment(plan, &events).await;
+    // It holds a sender, and the events close when the last sender is gone.
+    pulse.abort();
+    let _ = pulse.await;
+    let good = match outcome {
         Ok(()) => {
             events.emit(Event::Finished {
                 host_s: host_seconds(),

@@ -14,6 +14,7 @@ const COMPLETE: &[&str] = &[
     "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_sdl2_gui.so",
     "/usr/share/bochs/BIOS-bochs-latest",
     "/usr/share/vgabios/vgabios.bin",
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/bin/qemu-system-x86_64",
     "/usr/share/seabios/bios-256k.bin",
     "/usr/share/qemu/linuxboot_dma.bin",
