@@ -3,10 +3,10 @@
 //! compiles only what they touch.
 //!
 //! ```text
-//! <cache>/work/<name>/tree/       the tree
-//! <cache>/work/<name>/pristine/   originals of files that some variant has changed
-//! <cache>/work/<name>/touched     paths of all files that some variant changed or added
-//! <cache>/work/<name>/busy        there while `make` runs
+//! work/<name>/tree/       the tree
+//! work/<name>/pristine/   originals of files that some variant has changed
+//! work/<name>/touched     paths of all files that some variant changed or added
+//! work/<name>/busy        there while `make` runs
 //! ```
 
 use std::collections::BTreeSet;
