@@ -1,11 +1,11 @@
-//! What is built once and used again: a directory for each set of inputs.
+//! What is built once and used again: a directory for each set of inputs. In the cache:
 //!
 //! ```text
-//! <cache>/<kind>/<key>/      a finished artifact; it appears by one rename
-//! <cache>/staging/           artifacts being built
-//! <cache>/locks/             one lock file for each artifact and work tree
-//! <cache>/digests/           digests of large files, by path, size and times
-//! <cache>/work/              trees that builds keep between runs
+//! <kind>/<key>/      a finished artifact; it appears by one rename
+//! staging/           artifacts being built
+//! locks/             one lock file for each artifact and work tree
+//! digests/           digests of large files, by path, size and times
+//! work/              trees that builds keep between runs
 //! ```
 //!
 //! A key is the digest of every input, so an artifact never goes stale and nothing is

@@ -3,10 +3,10 @@
 //! compiles only what they touch.
 //!
 //! ```text
-//! <cache>/work/<name>/tree/       the tree
-//! <cache>/work/<name>/pristine/   originals of files that some variant has changed
-//! <cache>/work/<name>/touched     paths of all files that some variant changed or added
-//! <cache>/work/<name>/busy        there while `make` runs
+//! work/<name>/tree/       the tree
+//! work/<name>/pristine/   originals of files that some variant has changed
+//! work/<name>/touched     paths of all files that some variant changed or added
+//! work/<name>/busy        there while `make` runs
 //! ```
 
 use std::collections::BTreeSet;
@@ -14,10 +14,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tokio::process::Command;
+
 use super::hooks::Files;
+use super::make;
 use super::source::Source;
 use crate::artifact::{Cache, Lock};
 use crate::error::{Error, Result};
+use crate::process;
 
 /// How names of scratch directories begin.
 const SCRATCH: &str = "scratch-";
@@ -43,34 +47,54 @@ impl WorkTree {
             root: cache.work_dir(name)?,
             _lock: Some(lock),
         };
+        this.sweep(progress).await?;
         if this.busy_path().exists() {
-            tracing::warn!(
-                "an earlier build died in {}: unpacking again",
-                this.root.display()
-            );
-            fs::remove_dir_all(&this.root).map_err(Error::io("remove", &this.root))?;
-            cache.work_dir(name)?;
+            this.give_up()?;
+            this.sweep(progress).await?;
         }
-        this.sweep()?;
         if !this.dir().is_dir() {
             progress("unpack");
-            let unpacking = this.scratch()?;
-            source
-                .unpack(unpacking.path(), &this.log_path("unpack"))
-                .await?;
-            let unpacked = unpacking.keep();
-            fs::rename(&unpacked, this.dir()).map_err(Error::io("create", this.dir()))?;
+            let unpacking = this.root.join(format!("{SCRATCH}unpack"));
+            fs::create_dir(&unpacking).map_err(Error::io("create", &unpacking))?;
+            source.unpack(&unpacking, &this.log_path("unpack")).await?;
+            fs::rename(&unpacking, this.dir()).map_err(Error::io("create", this.dir()))?;
         }
         Ok(this)
     }
 
-    /// Removes scratch directories of a process that died.
-    fn sweep(&self) -> Result<()> {
+    /// Makes scratch of a tree that cannot be trusted. The pristine copies stay: they are
+    /// of the same source.
+    fn give_up(&self) -> Result<()> {
+        tracing::warn!("an earlier build died in {}", self.dir().display());
+        if self.dir().is_dir() {
+            let broken = self.root.join(format!("{SCRATCH}broken"));
+            fs::rename(self.dir(), &broken).map_err(Error::io("move", self.dir()))?;
+        }
+        remove_if_there(&self.busy_path())
+    }
+
+    /// Removes scratch directories of a process that died or was interrupted. They may
+    /// be whole trees: a program removes them, so that we can be interrupted meanwhile.
+    async fn sweep(&self, progress: &dyn Fn(&str)) -> Result<()> {
         let entries = fs::read_dir(&self.root).map_err(Error::io("read", &self.root))?;
-        for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(SCRATCH) {
-                fs::remove_dir_all(entry.path()).map_err(Error::io("remove", entry.path()))?;
-            }
+        let is_scratch = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(SCRATCH);
+        let scratch: Vec<PathBuf> = entries
+            .flatten()
+            .filter(|entry| is_scratch(&entry.file_name()))
+            .map(|entry| entry.path())
+            .collect();
+        if scratch.is_empty() {
+            return Ok(());
+        }
+        progress("remove a half-made tree");
+        let log = self.log_path("remove");
+        let mut command = Command::new("rm");
+        make::clean_env(&mut command);
+        command.args(["-rf", "--"]).args(&scratch);
+        let removed = process::run(command, &log, |_| {}).await?;
+        if !removed.status.success() {
+            let message = format!("could not empty {}", self.root.display());
+            return Err(make::failed("unpack", message, removed.tail, &log));
         }
         Ok(())
     }
@@ -209,6 +233,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::config::plan::KernelSource;
 
     struct Fixture {
         tree: WorkTree,
@@ -291,5 +316,42 @@ mod tests {
         let untouched = contents(&tree);
         tree.materialize(&Files::new()).unwrap();
         assert_eq!(contents(&tree), untouched);
+    }
+
+    #[tokio::test]
+    async fn a_tree_in_which_make_was_killed_is_unpacked_again() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::open(root.path().join("cache")).unwrap();
+        let source = tiny_source(&cache, root.path());
+        let open = || WorkTree::open(&cache, "name", &source, &|_| {});
+
+        let tree = open().await.unwrap();
+        let object = tree.dir().join("half-written.o");
+        fs::write(&object, "").unwrap();
+        drop(tree.busy().unwrap());
+        drop(tree);
+        let tree = open().await.unwrap();
+        assert!(object.exists(), "a tree that is in order is kept");
+
+        std::mem::forget(tree.busy().unwrap());
+        fs::create_dir(tree.root.join("scratch-old")).unwrap();
+        drop(tree);
+        let tree = open().await.unwrap();
+        assert!(!object.exists() && tree.dir().join("Kconfig").exists());
+        assert!(!tree.busy_path().exists() && !tree.root.join("scratch-old").exists());
+    }
+
+    /// A tarball of something that passes for a kernel tree.
+    fn tiny_source(cache: &Cache, dir: &Path) -> Source {
+        let linux = dir.join("linux");
+        fs::create_dir_all(linux.join("arch/x86/kvm")).unwrap();
+        fs::write(linux.join("Makefile"), "VERSION = 6\nPATCHLEVEL = 12\n").unwrap();
+        fs::write(linux.join("Kconfig"), "").unwrap();
+        fs::write(linux.join("arch/x86/kvm/Makefile"), "").unwrap();
+        let tar = dir.join("linux.tar");
+        let mut command = std::process::Command::new("tar");
+        command.arg("-C").arg(dir).arg("-cf").arg(&tar).arg("linux");
+        assert!(command.status().unwrap().success());
+        Source::find(cache, &KernelSource::Tarball(tar)).unwrap()
     }
 }
