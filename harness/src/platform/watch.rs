@@ -67,7 +67,7 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         write!(file, "one\r\ntw").unwrap();
         assert_eq!(growing.lines().unwrap(), ["one"]);
-        write!(file, "o\n").unwrap();
+        writeln!(file, "o").unwrap();
         assert_eq!(growing.lines().unwrap(), ["two"]);
     }
 }
