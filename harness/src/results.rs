@@ -13,6 +13,9 @@ use crate::record::RunRecord;
 /// Where the emulator works, below the results directory, while the run lasts.
 const MACHINE: &str = ".machine";
 
+/// What the emulator printed.
+pub const EMULATOR_LOG: &str = "emulator.log";
+
 /// The results directory of a run that is going on.
 #[derive(Debug)]
 pub struct Results {
@@ -112,7 +115,7 @@ impl Results {
     /// Clears away what only the emulator needed, keeping its log.
     pub fn close_machine(&self) {
         let machine = self.machine_dir();
-        let _ = std::fs::rename(machine.join("bochs.log"), self.dir.join("emulator.log"));
+        let _ = std::fs::rename(machine.join(EMULATOR_LOG), self.dir.join(EMULATOR_LOG));
         // What cannot be removed does no harm: the run's files are all outside.
         let _ = std::fs::remove_dir_all(machine);
     }

@@ -9,7 +9,6 @@ use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, ChannelMsg, client};
 use tokio::net::TcpStream;
 
-use crate::error::FailureKind;
 use crate::image::keys::GuestKeys;
 
 use super::failure::Failure;
@@ -61,18 +60,37 @@ impl client::Handler for ExpectKey {
     }
 }
 
+/// Where to log in, as whom, and who must answer.
+pub struct Door {
+    port: u16,
+    user: String,
+    key: PrivateKey,
+    server: PublicKey,
+}
+
+impl Door {
+    /// The guest's door, as its image was built.
+    pub fn of(order: &Order) -> Result<Door, String> {
+        let keys = GuestKeys::derive(&order.guest.seed);
+        let key = keys
+            .client_private()
+            .map_err(|e| format!("bad login key: {e}"))?;
+        Ok(Door {
+            port: SSH_PORT,
+            user: "root".to_owned(),
+            key,
+            server: keys.server_public(),
+        })
+    }
+}
+
 impl Login {
     /// Waits until the guest's SSH server lets us in.
-    pub async fn wait(order: &Order, vigil: &Vigil) -> Result<Login, Failure> {
-        let keys = GuestKeys::derive(&order.guest.seed);
-        let private = keys
-            .client_private()
-            .map_err(|e| vigil.failure(FailureKind::Protocol, format!("bad login key: {e}")))?;
-        let expected = keys.server_public();
+    pub async fn wait(door: Door, vigil: &Vigil) -> Result<Login, Failure> {
         vigil
             .wait("SSH login", async {
-                let stream = greeted(SSH_PORT).await;
-                log_in(stream, expected, private).await
+                let stream = greeted(door.port).await;
+                log_in(stream, door).await
             })
             .await
     }
@@ -113,11 +131,7 @@ async fn greeted(port: u16) -> TcpStream {
     }
 }
 
-async fn log_in(
-    stream: TcpStream,
-    expected: PublicKey,
-    private: PrivateKey,
-) -> Result<Login, String> {
+async fn log_in(stream: TcpStream, door: Door) -> Result<Login, String> {
     let config = client::Config {
         preferred: russh::Preferred {
             // One choice for each, so that a new default of either side changes no count.
@@ -127,7 +141,7 @@ async fn log_in(
         },
         ..client::Config::default()
     };
-    let mut session = client::connect_stream(Arc::new(config), stream, ExpectKey(expected))
+    let mut session = client::connect_stream(Arc::new(config), stream, ExpectKey(door.server))
         .await
         .map_err(|e| match e {
             russh::Error::UnknownKey => "the guest's SSH server showed another host key than \
@@ -135,9 +149,9 @@ async fn log_in(
                 .to_owned(),
             e => format!("failed to open the SSH session: {e}"),
         })?;
-    let key = PrivateKeyWithHashAlg::new(Arc::new(private), None);
+    let key = PrivateKeyWithHashAlg::new(Arc::new(door.key), None);
     let answer = session
-        .authenticate_publickey("root", key)
+        .authenticate_publickey(door.user, key)
         .await
         .map_err(|e| format!("failed to log in: {e}"))?;
     if !answer.success() {
@@ -166,4 +180,131 @@ async fn collect(mut channel: Channel<client::Msg>) -> Result<Output, String> {
         stdout: text(stdout),
         stderr: text(stderr),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::super::vigil::test_vigil;
+    use super::*;
+    use crate::error::FailureKind;
+
+    /// A real sshd on the loopback interface, with a guest's keys.
+    struct Sshd {
+        child: Child,
+        port: u16,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Drop for Sshd {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    fn sshd(keys: &GuestKeys) -> Sshd {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).unwrap();
+            path.display().to_string()
+        };
+        let host_key = write("host_key", &keys.server_openssh().unwrap());
+        let authorized = write("authorized_keys", &keys.authorized_keys().unwrap());
+        let port = free_port();
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\n\
+             AuthorizedKeysFile {authorized}\nStrictModes no\nUsePAM no\nPidFile none\n"
+        );
+        let config = write("sshd_config", &config);
+        // sshd wants it where packages put it, and nobody may have started sshd here yet.
+        let _ = std::fs::create_dir_all("/run/sshd");
+        let child = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f", &config])
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        Sshd {
+            child,
+            port,
+            _dir: dir,
+        }
+    }
+
+    fn free_port() -> u16 {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.local_addr().unwrap().port()
+    }
+
+    fn door(keys: &GuestKeys, port: u16) -> Door {
+        let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+        Door {
+            port,
+            user,
+            key: keys.client_private().unwrap(),
+            server: keys.server_public(),
+        }
+    }
+
+    #[tokio::test]
+    async fn commands_run_and_their_end_is_known() {
+        let keys = GuestKeys::derive("login test");
+        let sshd = sshd(&keys);
+        let (_alive, vigil) = test_vigil(20.0);
+        let login = Login::wait(door(&keys, sshd.port), &vigil).await.unwrap();
+        let output = login
+            .exec("echo out; echo err >&2; exit 3", &vigil)
+            .await
+            .unwrap();
+        assert_eq!(
+            (output.exit, output.stdout.as_str(), output.stderr.as_str()),
+            (3, "out\n", "err\n")
+        );
+    }
+
+    #[tokio::test]
+    async fn another_server_key_is_refused() {
+        let keys = GuestKeys::derive("login test");
+        let sshd = sshd(&keys);
+        let mut door = door(&keys, sshd.port);
+        door.server = GuestKeys::derive("somebody else").server_public();
+        let (_alive, vigil) = test_vigil(20.0);
+        let failure = Login::wait(door, &vigil).await.err().unwrap();
+        assert!(
+            failure.message.contains("another host key"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_authorized_is_refused() {
+        let keys = GuestKeys::derive("login test");
+        let sshd = sshd(&keys);
+        let mut door = door(&keys, sshd.port);
+        door.key = GuestKeys::derive("somebody else").client_private().unwrap();
+        let (_alive, vigil) = test_vigil(20.0);
+        let failure = Login::wait(door, &vigil).await.err().unwrap();
+        assert!(
+            failure.message.contains("refused our key"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_stays_silent_meets_the_deadline() {
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let keys = GuestKeys::derive("login test");
+        let (_alive, vigil) = test_vigil(2.5);
+        let failure = Login::wait(door(&keys, port), &vigil).await.err().unwrap();
+        assert_eq!(failure.kind, FailureKind::Deadline);
+        assert_eq!(failure.message, "no SSH login within 2.5 s");
+    }
 }

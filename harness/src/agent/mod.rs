@@ -18,13 +18,14 @@ mod vigil;
 use std::path::Path;
 
 use crate::config::plan::Moment;
+use crate::error::FailureKind;
 use crate::event::{Event, PROTOCOL, Stage};
 use crate::record::{Channel, Clocks, CpuidReading, Inspection, Sample, StatsReading};
 
 use clock::{host_seconds, tsc};
 use events::Events;
 use failure::Failure;
-use login::Login;
+use login::{Door, Login};
 pub use order::Order;
 use qemu::Qemu;
 use qmp::Qmp;
@@ -95,7 +96,8 @@ async fn with_qemu(
 
     events.stage(Stage::Guest);
     let guest = vigil.in_stage(Stage::Guest, order.deadlines.guest_ssh_s);
-    let login = Login::wait(order, &guest).await?;
+    let door = Door::of(order).map_err(|why| guest.failure(FailureKind::Protocol, why))?;
+    let login = Login::wait(door, &guest).await?;
 
     events.stage(Stage::Sampling);
     let vigil = vigil.in_stage(Stage::Sampling, order.deadlines.exchange_s);

@@ -215,7 +215,60 @@ fn in_order(slots: &[u64], reasons: usize) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::console::Tail;
     use super::*;
+    use crate::event::Stage;
+
+    /// A real QEMU without a machine, and a vigil that learns of its end.
+    fn bare_qemu(dir: &Path, args: &[&str]) -> Vigil {
+        let (tell, ended) = tokio::sync::watch::channel(None);
+        let mut child = tokio::process::Command::new("qemu-system-x86_64")
+            .args(["-M", "none", "-nodefaults", "-display", "none", "-chardev"])
+            .arg(format!(
+                "socket,id=qmp,server=on,wait=off,path={}",
+                qmp_socket(dir).display()
+            ))
+            .args(["-mon", "chardev=qmp,mode=control"])
+            .args(args)
+            .stdin(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        tokio::spawn(async move {
+            let status = child.wait().await.unwrap();
+            let _ = tell.send(Some(status.to_string()));
+        });
+        Vigil::new(ended, Tail::default(), Tail::default()).in_stage(Stage::Qmp, 20.0)
+    }
+
+    #[tokio::test]
+    async fn a_real_qemu_answers_and_quits() {
+        let dir = tempfile::tempdir().unwrap();
+        let vigil = bare_qemu(dir.path(), &[]);
+        let qmp = Qmp::connect(dir.path(), &vigil).await.unwrap();
+        let version = qmp.version(&vigil).await.unwrap();
+        assert!(
+            version.starts_with(|c: char| c.is_ascii_digit()),
+            "{version}"
+        );
+        // Without KVM there are no statistics of KVM, and so no census.
+        let failure = qmp.require_census(&vigil).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NoCensus);
+        qmp.quit(&vigil).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_qemu_that_dies_at_once_is_told_from_one_that_is_slow() {
+        let dir = tempfile::tempdir().unwrap();
+        let vigil = bare_qemu(dir.path(), &["-no-such-option"]);
+        let failure = Qmp::connect(dir.path(), &vigil).await.err().unwrap();
+        assert_eq!(failure.kind, FailureKind::QemuDied);
+        assert_eq!(
+            failure.message,
+            "QEMU ended before QMP greeting (exit status: 1)"
+        );
+    }
 
     #[test]
     fn unknown_events_are_dropped_and_answers_pass() {

@@ -162,6 +162,14 @@ impl Vigil {
     }
 }
 
+/// A vigil over a QEMU that is taken to live as long as the sender.
+#[cfg(test)]
+pub(super) fn test_vigil(deadline_s: f64) -> (watch::Sender<Option<String>>, Vigil) {
+    let (sender, receiver) = watch::channel(None);
+    let vigil = Vigil::new(receiver, Tail::default(), Tail::default());
+    (sender, vigil.in_stage(Stage::Guest, deadline_s))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,6 +47,15 @@ impl GuestKeys {
         ))
     }
 
+    /// The server's private key in the format of OpenSSH's key files.
+    #[cfg(test)]
+    pub fn server_openssh(&self) -> Result<String, russh::keys::ssh_key::Error> {
+        let key = PrivateKey::new(KeypairData::Ed25519(self.host.clone()), "exitlab")?;
+        Ok(key
+            .to_openssh(russh::keys::ssh_key::LineEnding::LF)?
+            .to_string())
+    }
+
     /// The server's private key in the format of dropbear's key files: the name of the
     /// algorithm, then the private and the public half as one string.
     pub fn server_dropbear(&self) -> Vec<u8> {

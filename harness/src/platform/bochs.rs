@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::image::CYLINDER;
 use crate::kernel::HostKernel;
 use crate::process::Supervised;
+use crate::results::EMULATOR_LOG;
 use crate::tool;
 
 /// Debian's `bochs-bin` has the internal debugger, which waits for this at its prompt.
@@ -40,7 +41,6 @@ const ISO: &str = "boot.iso";
 const FILES: Files = Files {
     console: "console",
     events: "events",
-    emulator_log: "bochs.log",
 };
 
 /// Boots the host.
@@ -58,7 +58,7 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
             ("LC_ALL", "C"),
         ])
         .envs(frozen_clock());
-    let emulator = Supervised::spawn(command, &dir.join(FILES.emulator_log))?;
+    let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
     Ok(Machine::watch(
         "Bochs",
         emulator,

@@ -1,7 +1,7 @@
 //! A host that an emulator boots: its process, its console and its agent's events.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::config::plan::Deadlines;
@@ -33,8 +33,6 @@ pub struct Files {
     pub console: &'static str,
     /// The agent's events.
     pub events: &'static str,
-    /// What the emulator itself prints.
-    pub emulator_log: &'static str,
 }
 
 /// One thing that a machine has to say.
@@ -50,7 +48,6 @@ pub enum Report {
 pub struct Machine {
     name: &'static str,
     emulator: Supervised,
-    emulator_log: PathBuf,
     console: Growing,
     events: Growing,
     waiting: VecDeque<Report>,
@@ -74,7 +71,6 @@ impl Machine {
         Machine {
             name,
             emulator,
-            emulator_log: dir.join(files.emulator_log),
             console: Growing::new(&dir.join(files.console)),
             events: Growing::new(&dir.join(files.events)),
             waiting: VecDeque::new(),
@@ -173,7 +169,7 @@ impl Machine {
     fn died(&self, what: &str) -> Error {
         let mut tail: Vec<String> = self.tail.iter().cloned().collect();
         if tail.is_empty() {
-            tail = last_lines(&self.emulator_log);
+            tail = self.emulator.tail();
         }
         Error::Experiment {
             stage: if self.heard.is_some() {
@@ -184,21 +180,9 @@ impl Machine {
             .to_owned(),
             message: what.to_owned(),
             tail,
-            cure: format!(
-                "look at host-console.log and {} in the results directory; for a host that is \
-                 only slow, raise deadlines.host_boot or deadlines.silence",
-                "emulator.log"
-            ),
+            cure: "look at host-console.log and emulator.log in the results directory; for a \
+                   host that is only slow, raise deadlines.host_boot or deadlines.silence"
+                .to_owned(),
         }
     }
-}
-
-fn last_lines(path: &Path) -> Vec<String> {
-    let text = std::fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(TAIL)..]
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
 }
