@@ -32,12 +32,15 @@ pub enum ReasonStatus {
 /// The clocks at one sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Clocks {
-    /// Guest uptime (`CLOCK_BOOTTIME`) just before the first leaf was read, seconds.
-    pub guest_s: f64,
+    /// Guest uptime (`CLOCK_BOOTTIME`) just before the first leaf was read, seconds;
+    /// absent where the guest is not asked (`stats` alone).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub guest_s: Option<f64>,
     /// Host monotonic clock when the sample began, seconds.
     pub host_s: f64,
     /// The guest's time-stamp counter at `guest_s`, cycles.
-    pub guest_tsc: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub guest_tsc: Option<u64>,
     /// The host's time-stamp counter at `host_s`, cycles.
     pub host_tsc: u64,
 }

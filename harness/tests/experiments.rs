@@ -330,6 +330,28 @@ fn interrupted_at(moment: &str, more: &[&str]) {
 }
 
 #[test]
+fn a_killed_exitlab_takes_its_emulator_along() {
+    let place = Place::new();
+    let out = place.path("out");
+    let mut args = vec!["--out", out.to_str().unwrap()];
+    args.extend(QUICK);
+    let mut running = Running::start(&place, &args);
+    running.wait_for("host boots");
+    let emulator = emulator_below(&out);
+    running.signal("-KILL");
+    assert_eq!(running.code(), None, "ended by a signal");
+    let gone = || !Path::new(&format!("/proc/{emulator}/cwd/bochsrc")).exists();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !gone() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "Bochs outlives exitlab"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn an_interrupt_while_the_host_boots_ends_it() {
     interrupted_at("host boots", &[]);
 }

@@ -142,11 +142,7 @@ async fn take_samples(
             }
         }
         let sample = take_sample(number, moment, order, qmp, sampler.as_deref_mut(), vigil).await?;
-        last = Some(if sampler.is_some() {
-            sample.clocks.guest_s
-        } else {
-            sample.clocks.host_s
-        });
+        last = Some(sample.clocks.guest_s.unwrap_or(sample.clocks.host_s));
         events.emit(Event::Sample(sample));
     }
     Ok(())
@@ -163,17 +159,17 @@ async fn take_sample(
     let stats = order.sampling.channels.contains(&Channel::Stats);
     let (host_s, host_tsc) = (host_seconds(), tsc());
     let mut clocks = Clocks {
-        guest_s: 0.0,
+        guest_s: None,
         host_s,
-        guest_tsc: 0,
+        guest_tsc: None,
         host_tsc,
     };
     let before = read_stats(stats, qmp, vigil).await?;
     let mut cpuid = None;
     if let Some(sampler) = sampler {
         let census = sampler.census(vigil).await?;
-        clocks.guest_s = census.guest_s;
-        clocks.guest_tsc = census.guest_tsc;
+        clocks.guest_s = Some(census.guest_s);
+        clocks.guest_tsc = Some(census.guest_tsc);
         cpuid = Some(CpuidReading {
             counts: census.counts,
             leaves: census.leaves,

@@ -78,9 +78,9 @@ fn sample(at: usize) -> Sample {
         label: ["boot", "+5s", "+5s"][at].to_owned(),
         phase: ["boot", "idle", "idle"][at].to_owned(),
         clocks: Clocks {
-            guest_s: at_s - 8.25,
+            guest_s: Some(at_s - 8.25),
             host_s: at_s,
-            guest_tsc: (at_s * 2e8) as u64,
+            guest_tsc: Some((at_s * 2e8) as u64),
             host_tsc: (at_s * 2e8) as u64,
         },
         stats_before: Some(stats(before)),

@@ -22,6 +22,8 @@ pub struct Column {
     pub phase: String,
     /// Guest uptime, seconds.
     pub guest_s: Option<f64>,
+    /// Host clock of the sample, seconds, if known.
+    pub host_s: Option<f64>,
 }
 
 /// One exit reason.
@@ -53,7 +55,8 @@ impl CountTable {
         let columns = samples.iter().map(|sample| Column {
             label: sample.label.clone(),
             phase: sample.phase.clone(),
-            guest_s: Some(sample.clocks.guest_s),
+            guest_s: sample.clocks.guest_s,
+            host_s: Some(sample.clocks.host_s),
         });
         let rows = (0..=reasons.last()).map(|reason| {
             let slot = reason as usize;
@@ -87,11 +90,13 @@ impl CountTable {
         (0..self.columns.len()).map(total).collect()
     }
 
-    /// Guest seconds of each interval between neighbouring columns; `None` where a clock
-    /// is missing or stood still.
+    /// Seconds of each interval between neighbouring columns, on the guest's clock or, if
+    /// the guest was not asked, the host's; `None` where clocks are missing or stood still.
     pub fn seconds(&self) -> Vec<Option<f64>> {
         let interval = |pair: &[Column]| {
-            let seconds = pair[1].guest_s? - pair[0].guest_s?;
+            let between =
+                |clock: fn(&Column) -> Option<f64>| Some(clock(&pair[1])? - clock(&pair[0])?);
+            let seconds = between(|column| column.guest_s).or(between(|column| column.host_s))?;
             (seconds > 0.0).then_some(seconds)
         };
         self.columns.windows(2).map(interval).collect()

@@ -53,7 +53,10 @@ fn sample_line(sample: &Sample, channel: &str, counts: &[u64], reason: &Reason) 
         sample.number.to_string(),
         sample.phase.clone(),
         channel.to_owned(),
-        format!("{:.6}", sample.clocks.guest_s),
+        sample
+            .clocks
+            .guest_s
+            .map_or(String::new(), |s| format!("{s:.6}")),
         format!("{:.6}", sample.clocks.host_s),
         reason.number.to_string(),
         reason.name.clone(),

@@ -119,7 +119,34 @@ pub fn error_text(error: &Error) -> String {
     }
     let cure = error.cure();
     if !cure.is_empty() {
-        text += &format!("  cure: {}\n", cure.replace('\n', "\n        "));
+        text += &format!("  cure: {}\n", indented(&cure));
     }
     text
+}
+
+/// A cure of several lines, each below the first.
+fn indented(cure: &str) -> String {
+    let lines: Vec<&str> = cure.lines().map(str::trim).collect();
+    lines.join("\n        ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_show_message_tail_and_cure() {
+        let error = Error::Experiment {
+            stage: "guest boots".into(),
+            message: "no SSH login within 6 s".into(),
+            tail: vec!["last words".into()],
+            cure: "look here\n  and there".into(),
+        };
+        insta::assert_snapshot!(error_text(&error), @r"
+        exitlab: guest boots: no SSH login within 6 s
+          | last words
+          cure: look here
+                and there
+        ");
+    }
 }

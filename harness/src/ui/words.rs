@@ -10,10 +10,13 @@ pub fn describe(event: &Event) -> Option<String> {
         Event::Qemu { version } => Some(format!("QEMU {version}")),
         Event::Sample(sample) => {
             let total: u64 = sample.counts().iter().sum();
-            let guest = sample.clocks.guest_s;
+            let (whose, at) = match sample.clocks.guest_s {
+                Some(guest_s) => ("guest", guest_s),
+                None => ("host", sample.clocks.host_s),
+            };
             let label = &sample.label;
             Some(format!(
-                "sample {label:<5} guest at {guest:>7.3} s  {:>10} exits",
+                "sample {label:<5} {whose} at {at:>7.3} s  {:>10} exits",
                 grouped(total.into())
             ))
         }
