@@ -46,7 +46,7 @@ impl std::fmt::Display for Stage {
     }
 }
 
-/// One thing that happened on the host. `host_s` is the host's monotonic clock, seconds.
+/// One thing that happened on the host. `host_s` is the host's uptime, seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {

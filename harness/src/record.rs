@@ -36,7 +36,7 @@ pub struct Clocks {
     /// absent where the guest is not asked (`stats` alone).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub guest_s: Option<f64>,
-    /// Host monotonic clock when the sample began, seconds.
+    /// Host uptime (`CLOCK_BOOTTIME`) when the sample began, seconds.
     pub host_s: f64,
     /// The guest's time-stamp counter at `guest_s`, cycles.
     #[serde(skip_serializing_if = "Option::is_none", default)]

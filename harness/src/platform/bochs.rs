@@ -51,6 +51,9 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
     command
         .args(["-q", "-f", BOCHSRC, "-rc", COMMANDS])
         .current_dir(dir)
+        // Bochs reads paths of its own from the environment: the user's must not decide.
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         // A display that opens no window, and sound that needs no device.
         .envs([
             ("SDL_VIDEODRIVER", "dummy"),
@@ -68,10 +71,28 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
     ))
 }
 
-/// Version of the Debian package, which says more than Bochs' own banner.
+/// The packages whose files the emulated machine consists of. Their versions say more
+/// than Bochs' own banner.
+const PACKAGES: [&str; 7] = [
+    "bochs",
+    "bochsbios",
+    "vgabios",
+    "libfaketime",
+    "isolinux",
+    "syslinux-common",
+    "xorriso",
+];
+
+/// Versions of the emulator, its firmware, its clock and its boot medium.
 pub fn version() -> String {
-    tool::version("dpkg-query", &["-W", "-f", "bochs ${Version}", "bochs"])
-        .unwrap_or_else(|| "bochs, version unknown".to_owned())
+    let version = |package: &str| {
+        let version = tool::version("dpkg-query", &["-W", "-f", "${Version}", package]);
+        format!(
+            "{package} {}",
+            version.as_deref().unwrap_or("(version unknown)")
+        )
+    };
+    PACKAGES.map(version).join(", ")
 }
 
 /// Bochs seeds the generator behind RDRAND with the time of day: runs that start in
@@ -167,6 +188,7 @@ async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result
         .text("kernel", &kernel.digest)
         .text("config", &config)
         .file("isolinux", Path::new(ISOLINUX))?
+        .file("ldlinux", Path::new(LDLINUX))?
         .text("xorriso", &xorriso)
         .build();
     let artifact = cache
