@@ -122,7 +122,10 @@ impl Qemu {
         }
         let _ = tokio::time::timeout(GRACE, &mut self.reaper).await;
         for follower in &mut self.followers {
-            let _ = tokio::time::timeout(GRACE, follower).await;
+            if tokio::time::timeout(GRACE, &mut *follower).await.is_err() {
+                // It holds a sender of events, which must be gone before they can close.
+                follower.abort();
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn plan() -> Plan {
         },
         inspect: Vec::new(),
         deadlines: Deadlines {
-            host_boot_s: 120.0,
+            host_boot_s: 300.0,
             silence_s: 120.0,
             guest_ssh_s: 120.0,
             exchange_s: 30.0,
