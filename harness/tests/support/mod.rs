@@ -154,20 +154,27 @@ pub fn kill(process: u32, signal: &str) {
     assert!(status.success());
 }
 
-/// The process id of the emulator that works below `dir`.
+/// The process id of the emulator that works below `dir`, as soon as there is one.
 pub fn emulator_below(dir: &Path) -> u32 {
-    let dir = dir.canonicalize().unwrap();
-    std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| {
-            let process = entry.ok()?.path();
-            let number = process.file_name()?.to_str()?.parse().ok()?;
-            let below = std::fs::read_link(process.join("cwd"))
-                .ok()?
-                .starts_with(&dir);
-            let name = std::fs::read_to_string(process.join("comm")).ok()?;
-            (below && name.starts_with("bochs")).then_some(number)
-        })
-        .next()
-        .expect("an emulator works there")
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(emulator) = find_emulator(dir) {
+            return emulator;
+        }
+        assert!(Instant::now() < deadline, "no emulator works there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn find_emulator(dir: &Path) -> Option<u32> {
+    let dir = dir.canonicalize().ok()?;
+    std::fs::read_dir("/proc").unwrap().find_map(|entry| {
+        let process = entry.ok()?.path();
+        let number = process.file_name()?.to_str()?.parse().ok()?;
+        let below = std::fs::read_link(process.join("cwd"))
+            .ok()?
+            .starts_with(&dir);
+        let name = std::fs::read_to_string(process.join("comm")).ok()?;
+        (below && name.starts_with("bochs")).then_some(number)
+    })
 }
