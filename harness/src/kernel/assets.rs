@@ -18,6 +18,7 @@ pub const OVERLAY: &[Asset] = embed!("overlay":
     "arch/x86/include/asm/kvm_exit_census.h",
     "arch/x86/kvm/exit_census.c",
     "arch/x86/kvm/exit_census.h",
+    "arch/x86/kvm/svm/exit_census_reasons.h",
     "arch/x86/kvm/vmx/exit_census.c",
     "arch/x86/kvm/vmx/exit_census_reasons.h",
 );
