@@ -18,7 +18,9 @@ pub const OVERLAY: &[Asset] = embed!("overlay":
     "arch/x86/include/asm/kvm_exit_census.h",
     "arch/x86/kvm/exit_census.c",
     "arch/x86/kvm/exit_census.h",
+    "arch/x86/kvm/svm/exit_census.c",
     "arch/x86/kvm/svm/exit_census_reasons.h",
+    "arch/x86/kvm/svm/svm_exit_census.h",
     "arch/x86/kvm/vmx/exit_census.c",
     "arch/x86/kvm/vmx/exit_census_reasons.h",
 );
