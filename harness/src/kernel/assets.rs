@@ -26,7 +26,7 @@ pub const OVERLAY: &[Asset] = embed!("overlay":
 );
 
 /// Patches that call the census, one for each kernel series.
-pub const HOOKS: &[Asset] = embed!("hooks": "6.12.patch");
+pub const HOOKS: &[Asset] = embed!("hooks": "6.1.patch", "6.12.patch");
 
 /// Kconfig fragments, in the order in which they are merged.
 pub const FRAGMENTS: &[Asset] = embed!("kconfig": "common.config", "host.config", "guest.config");
