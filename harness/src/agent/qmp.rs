@@ -182,8 +182,8 @@ fn sum(results: &[qmp::StatsResult]) -> Result<StatsReading, String> {
     };
     for stat in results.iter().flat_map(|result| &result.stats) {
         match (stat.name.as_str(), &stat.value) {
-            (CENSUS, qmp::StatsValue::list(slots)) if slots.len() > reasons => {
-                let slots = in_order(slots, reasons);
+            (CENSUS, qmp::StatsValue::list(slots)) if slots.len() / 2 > reasons => {
+                let slots = in_order(slots);
                 for (sum, slot) in reading.counts.iter_mut().zip(&slots) {
                     *sum += slot;
                 }
@@ -198,15 +198,15 @@ fn sum(results: &[qmp::StatsResult]) -> Result<StatsReading, String> {
     Ok(reading)
 }
 
-/// The slots of the histogram, lowest first.
+/// The slots of a histogram, lowest first.
 ///
 /// QEMU (7.2 to at least 10.0, `add_kvmstat_entry`) prepends while it makes the list and so
 /// hands histograms out back to front. The order shows in the list itself: the kernel
-/// never counts in a slot between the last reason and the last slot, which takes what no
-/// table defines. A count there means that the list is reversed.
-fn in_order(slots: &[u64], reasons: usize) -> Vec<u64> {
-    let unused = &slots[reasons..slots.len() - 1];
-    if unused.iter().any(|slot| *slot != 0) {
+/// never counts in the upper half of the slots. A count there means that the list is
+/// reversed.
+fn in_order(slots: &[u64]) -> Vec<u64> {
+    let upper = &slots[slots.len() / 2..];
+    if upper.iter().any(|slot| *slot != 0) {
         slots.iter().rev().copied().collect()
     } else {
         slots.to_vec()
@@ -295,9 +295,9 @@ mod tests {
                 qmp::Stats {
                     name: CENSUS.into(),
                     value: qmp::StatsValue::list({
-                        let mut slots = vec![0; 2 * reasons + 5];
+                        let mut slots = vec![0; 2 * reasons + 6];
                         slots[10] = cpuid;
-                        slots[2 * reasons + 4] = 1;
+                        slots[reasons + 2] = 1;
                         if reversed {
                             slots.reverse();
                         }

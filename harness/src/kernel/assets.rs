@@ -18,12 +18,15 @@ pub const OVERLAY: &[Asset] = embed!("overlay":
     "arch/x86/include/asm/kvm_exit_census.h",
     "arch/x86/kvm/exit_census.c",
     "arch/x86/kvm/exit_census.h",
+    "arch/x86/kvm/svm/exit_census.c",
+    "arch/x86/kvm/svm/exit_census_reasons.h",
+    "arch/x86/kvm/svm/svm_exit_census.h",
     "arch/x86/kvm/vmx/exit_census.c",
     "arch/x86/kvm/vmx/exit_census_reasons.h",
 );
 
 /// Patches that call the census, one for each kernel series.
-pub const HOOKS: &[Asset] = embed!("hooks": "6.12.patch");
+pub const HOOKS: &[Asset] = embed!("hooks": "6.1.patch", "6.12.patch");
 
 /// Kconfig fragments, in the order in which they are merged.
 pub const FRAGMENTS: &[Asset] = embed!("kconfig": "common.config", "host.config", "guest.config");

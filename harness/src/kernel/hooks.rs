@@ -259,14 +259,15 @@ mod tests {
 
     async fn apply_to(change: impl Fn(&Path, Vec<u8>) -> Option<Vec<u8>>) -> Result<Files> {
         let scratch = tempfile::tempdir().unwrap();
-        let pristine = |path: &Path| Ok(change(path, snippet(HOOKS[0].1, path)));
+        let (_, patch) = HOOKS.iter().find(|hooks| hooks.0 == "6.12.patch").unwrap();
+        let pristine = |path: &Path| Ok(change(path, snippet(patch, path)));
         apply(SERIES, pristine, scratch.path()).await
     }
 
     #[tokio::test]
     async fn hooks_apply_to_the_text_they_expect() {
         let files = apply_to(|_, text| Some(text)).await.unwrap();
-        assert_eq!(files.len(), 6);
+        assert_eq!(files.len(), 7);
         let vmx = &files[Path::new("arch/x86/kvm/vmx/vmx.c")];
         assert!(String::from_utf8_lossy(vmx).contains("kvm_exit_census_count("));
     }
@@ -282,7 +283,8 @@ mod tests {
         insta::assert_snapshot!(error.to_string(), @r"
         kernel: apply hooks: kernel/hooks/6.12.patch does not fit this 6.12 tree:
           arch/x86/kvm/cpuid.c: no such file in the tree
-          arch/x86/kvm/vmx/vmx.c: hunk 2 (line 7484)
+          arch/x86/kvm/svm/svm.c: hunk 4 (line 4500)
+          arch/x86/kvm/vmx/vmx.c: hunk 3 (line 7486)
         ");
         assert!(
             error

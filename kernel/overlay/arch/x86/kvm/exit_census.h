@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exit census: how many VM exits of each reason a VM has caused.
+ * Exit census: how many VM exits of each reason a VM has caused, and how many
+ * cycles passed from each to the next VM entry.
  *
- * Lifetime: the counters live in struct kvm_vcpu_stat and so as long as the
- * vCPU.  Locking: none.  A slot is written only by the task that runs the
- * vCPU, with interrupts disabled; readers on other CPUs see each 64-bit slot
+ * Lifetime: the counters live in struct kvm_vcpu and so as long as the vCPU.
+ * Locking: none.  A counter is written only by the task that runs the vCPU,
+ * with interrupts disabled; readers on other CPUs see each 64-bit counter
  * whole and sum over vCPUs at the time of reading.
  */
 #ifndef __KVM_X86_EXIT_CENSUS_H
 #define __KVM_X86_EXIT_CENSUS_H
 
+#include <linux/jump_label.h>
 #include <linux/kvm_host.h>
 
 enum kvm_exit_census_isa {
@@ -42,14 +44,47 @@ struct kvm_exit_census_ops {
 };
 
 extern const struct kvm_exit_census_ops vmx_exit_census_ops;
+extern const struct kvm_exit_census_ops svm_exit_census_ops;
+
+/* Off: each hook for cycles is a jump that is patched out. */
+DECLARE_STATIC_KEY_FALSE(kvm_exit_census_timing);
+
+void __kvm_exit_census_enter(struct kvm_vcpu *vcpu);
+void __kvm_exit_census_exit(struct kvm_vcpu *vcpu);
+
+/* Right before VM entry: what passed since the last VM exit was its cost. */
+static __always_inline void kvm_exit_census_enter(struct kvm_vcpu *vcpu)
+{
+	if (static_branch_unlikely(&kvm_exit_census_timing))
+		__kvm_exit_census_enter(vcpu);
+}
+
+/* Right after VM exit, or after a VM entry that failed. */
+static __always_inline void kvm_exit_census_exit(struct kvm_vcpu *vcpu)
+{
+	if (static_branch_unlikely(&kvm_exit_census_timing))
+		__kvm_exit_census_exit(vcpu);
+}
 
 /* Count one VM exit; @slot must not come from a guest. */
 static __always_inline void kvm_exit_census_count(struct kvm_vcpu *vcpu,
 						  unsigned int slot)
 {
-	if (unlikely(slot >= KVM_EXIT_CENSUS_OTHER))
+	if (unlikely(slot >= KVM_EXIT_CENSUS_OTHER)) {
 		slot = KVM_EXIT_CENSUS_OTHER;
+		/* A branch never taken is cheaper than a conditional move. */
+		OPTIMIZER_HIDE_VAR(slot);
+	}
 	vcpu->stat.exits_by_reason[slot]++;
+	vcpu->arch.exit_census.exits++;
+	if (static_branch_unlikely(&kvm_exit_census_timing))
+		vcpu->arch.exit_census.exit_slot = slot;
+}
+
+/* A VM entry that failed is counted under its basic reason, and here. */
+static __always_inline void kvm_exit_census_failed_entry(struct kvm_vcpu *vcpu)
+{
+	vcpu->stat.failed_entries++;
 }
 
 bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,

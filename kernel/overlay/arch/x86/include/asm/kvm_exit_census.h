@@ -2,13 +2,42 @@
 #ifndef _ASM_X86_KVM_EXIT_CENSUS_H
 #define _ASM_X86_KVM_EXIT_CENSUS_H
 
+#include <linux/types.h>
+
 /*
- * Slots of the per-vCPU exit census.  A slot is a dense index: on VMX it is
- * the basic exit reason, on SVM the position of the exit code in the table of
- * defined codes.  The last slot takes every reason that the table does not
- * know, so that the sum over all slots is the number of VM exits.
+ * Slots of the per-vCPU histograms.  A slot is a dense index: on VMX it is the
+ * basic exit reason, on SVM the position of the exit code in the ascending
+ * table of defined codes.  KVM_EXIT_CENSUS_OTHER takes every reason that the
+ * table does not know, so that the sum over all slots is the number of VM
+ * exits.
+ *
+ * The upper half is never used: QEMU hands histograms out back to front, and
+ * only a layout that never overlaps its mirror image shows its own direction.
+ * Any such layout needs twice the slots in use.  SVM defines 175 codes, which
+ * with OTHER makes 352 at the least; 384 leaves room for codes to come.
  */
-#define KVM_EXIT_CENSUS_SLOTS	192
-#define KVM_EXIT_CENSUS_OTHER	(KVM_EXIT_CENSUS_SLOTS - 1)
+#define KVM_EXIT_CENSUS_SLOTS	384
+#define KVM_EXIT_CENSUS_OTHER	(KVM_EXIT_CENSUS_SLOTS / 2 - 1)
+
+/**
+ * struct kvm_exit_census - what a vCPU keeps beside its histograms
+ * @exits: sum over exits_by_reason
+ * @cycles: sum over exit_cycles_by_reason
+ * @exit_tsc: TSC at the last VM exit
+ * @exit_slot: slot of that exit; negative if nothing is to be attributed
+ * @exit_cpu: CPU on which it happened
+ * @exit_period: period of cycle counting in which @exit_tsc was taken
+ *
+ * Written only by the task that runs the vCPU, with interrupts disabled.  The
+ * fields from @exit_tsc on are used only while cycles are counted.
+ */
+struct kvm_exit_census {
+	u64 exits;
+	u64 cycles;
+	u64 exit_tsc;
+	int exit_slot;
+	int exit_cpu;
+	unsigned int exit_period;
+};
 
 #endif /* _ASM_X86_KVM_EXIT_CENSUS_H */
