@@ -21,15 +21,7 @@ fn refused(place: &Place, config: &str, sets: &[&str], code: i32, fragments: &[&
         args.extend(["--set", set]);
     }
     let outcome = run(&args);
-    assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
-    for fragment in fragments {
-        assert!(
-            outcome.stderr.contains(fragment),
-            "no {fragment:?} in:\n{}",
-            outcome.stderr
-        );
-    }
-    assert_eq!(outcome.stdout, "", "no table of nonsense");
+    outcome.assert_failed(code, fragments);
     assert!(!out.exists(), "nothing is left behind");
     place.assert_deserted();
 }
@@ -107,14 +99,10 @@ fn hooks_that_do_not_apply_are_named_by_file_and_hunk() {
         "--cache",
         cache.to_str().unwrap(),
     ]);
-    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
-    for fragment in ["6.12.patch", "arch/x86/kvm/vmx/vmx.c", "hunk", "cure:"] {
-        assert!(
-            outcome.stderr.contains(fragment),
-            "no {fragment:?} in:\n{}",
-            outcome.stderr
-        );
-    }
+    outcome.assert_failed(
+        4,
+        &["6.12.patch", "arch/x86/kvm/vmx/vmx.c", "hunk", "cure:"],
+    );
     assert!(!out.exists());
     place.assert_deserted();
 }

@@ -79,18 +79,6 @@ fn registers(stdout: &str) -> [u64; 4] {
     })
 }
 
-fn failed(outcome: &Outcome, code: i32, fragments: &[&str]) {
-    assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
-    for fragment in fragments {
-        assert!(
-            outcome.stderr.contains(fragment),
-            "no {fragment:?} in:\n{}",
-            outcome.stderr
-        );
-    }
-    assert_eq!(outcome.stdout, "", "no table of nonsense");
-}
-
 /// The reasons that `cpuid` is asked for: undefined ones, and busy ones.
 const ASKED: [u32; 7] = [35, 38, 42, 10, 28, 30, 48];
 
@@ -227,11 +215,7 @@ fn a_kernel_without_the_census_is_recognised() {
     let place = Place::new();
     let sets = ["kernel.census=false", "guest.machine=microvm"];
     let outcome = experiment(&place, "out", &sets);
-    failed(
-        &outcome,
-        5,
-        &["carries no exit census", "kernel.census", "cure:"],
-    );
+    outcome.assert_failed(5, &["carries no exit census", "kernel.census", "cure:"]);
     assert!(
         !place.path("out/counts.csv").exists(),
         "no table of nonsense"
@@ -247,8 +231,7 @@ fn a_guest_that_panics_at_boot_is_recognised() {
         "guest.machine=microvm",
     ];
     let outcome = experiment(&place, "out", &sets);
-    failed(
-        &outcome,
+    outcome.assert_failed(
         5,
         &["guest boots", "the guest panicked", "Kernel panic", "cure:"],
     );
@@ -264,8 +247,7 @@ fn a_guest_whose_ssh_server_never_starts_meets_the_deadline() {
     ];
     let outcome = experiment(&place, "out", &sets);
     let console = "there is no SSH server in this image";
-    failed(
-        &outcome,
+    outcome.assert_failed(
         5,
         &[
             "no SSH login within 6 s",
@@ -280,8 +262,7 @@ fn a_guest_whose_ssh_server_never_starts_meets_the_deadline() {
 fn a_host_that_panics_is_recognised() {
     let place = Place::new();
     let outcome = experiment(&place, "out", &["host.cmdline=init=/nonexistent"]);
-    failed(
-        &outcome,
+    outcome.assert_failed(
         5,
         &[
             "host boots",
@@ -394,6 +375,6 @@ fn a_full_disk_is_named_and_nothing_is_left_running() {
         .output()
         .unwrap()
         .into();
-    failed(&outcome, 5, &["No space left on device", "--out", "cure:"]);
+    outcome.assert_failed(5, &["No space left on device", "--out", "cure:"]);
     place.assert_deserted();
 }

@@ -70,6 +70,19 @@ pub struct Outcome {
     pub code: Option<i32>,
 }
 
+impl Outcome {
+    /// Fails unless the program ended with `code`, said every fragment on standard
+    /// error, and printed no table.
+    pub fn assert_failed(&self, code: i32, fragments: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        for fragment in fragments {
+            let said = self.stderr.contains(fragment);
+            assert!(said, "no {fragment:?} in:\n{}", self.stderr);
+        }
+        assert_eq!(self.stdout, "", "no table of nonsense");
+    }
+}
+
 impl From<Output> for Outcome {
     fn from(output: Output) -> Outcome {
         Outcome {
