@@ -200,8 +200,8 @@ fn sum(results: &[qmp::StatsResult]) -> Result<StatsReading, String> {
 
 /// The slots of a histogram, lowest first.
 ///
-/// QEMU (7.2 to at least 10.0, `add_kvmstat_entry`) prepends while it makes the list and so
-/// hands histograms out back to front. The order shows in the list itself: the kernel
+/// QEMU (`add_kvmstat_entry`, seen with 7.2) prepends while it makes the list and so hands
+/// histograms out back to front. The order shows in the list itself: the kernel
 /// never counts in the upper half of the slots. A count there means that the list is
 /// reversed.
 fn in_order(slots: &[u64]) -> Vec<u64> {
