@@ -12,7 +12,6 @@ mod hooks;
 mod kconfig;
 mod make;
 mod source;
-mod toolchain;
 mod tree;
 
 use std::cell::Cell;
@@ -26,6 +25,7 @@ use crate::artifact::{Artifact, Cache, Key, KeyBuilder, digest};
 use crate::config::plan::KernelPlan;
 use crate::error::{Error, Result};
 use crate::process;
+use crate::tool;
 
 use hooks::Files;
 use kconfig::Fragment;
@@ -73,7 +73,7 @@ pub async fn build(
 ) -> Result<HostKernel> {
     let source = Source::find(cache, &plan.source)?;
     let fragments = kconfig::fragments(&plan.fragments)?;
-    let versions = toolchain::versions().await?;
+    let versions = tool_versions()?;
     let key = key(&source, plan.census, &fragments, &versions);
 
     let recipe = async |staging: &Path| {
@@ -115,6 +115,24 @@ fn key(
         key = key.text(*name, *value);
     }
     key.text("recipe", RECIPE).build()
+}
+
+/// What compiler and linker say of themselves.
+fn tool_versions() -> Result<Vec<(&'static str, String)>> {
+    ["gcc", "ld"]
+        .into_iter()
+        .map(|program| {
+            let version = tool::version(program, &["--version"]).ok_or_else(|| no_tool(program))?;
+            Ok((program, version))
+        })
+        .collect()
+}
+
+fn no_tool(program: &str) -> Error {
+    Error::Prerequisite {
+        missing: vec![format!("{program}: builds the kernel")],
+        cure: "see what `exitlab doctor` says".to_owned(),
+    }
 }
 
 /// A work tree serves one source and one set of tools: `make` does not notice when the

@@ -56,7 +56,6 @@ pub struct Machine {
     silence_deadline: Duration,
     heard: Option<Instant>,
     started: Instant,
-    finished: bool,
 }
 
 impl Machine {
@@ -79,7 +78,6 @@ impl Machine {
             silence_deadline: Duration::from_secs_f64(deadlines.silence_s),
             heard: None,
             started: Instant::now(),
-            finished: false,
         }
     }
 
@@ -139,10 +137,7 @@ impl Machine {
         for line in self.events.lines()? {
             self.heard = Some(Instant::now());
             match serde_json::from_str::<Event>(&line) {
-                Ok(event) => {
-                    self.finished |= matches!(event, Event::Finished { .. } | Event::Failed { .. });
-                    self.waiting.push_back(Report::Event(Box::new(event)));
-                }
+                Ok(event) => self.waiting.push_back(Report::Event(Box::new(event))),
                 Err(e) => {
                     let what = format!("the host sent what is no event ({e}): {line}");
                     return Err(self.died(&what));
