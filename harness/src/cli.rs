@@ -10,6 +10,7 @@ Examples:
   exitlab run                                boot against idle, the built-in experiment
   exitlab run configs/microvm.toml           an experiment of your own
   exitlab run --set guest.machine=pc         one key changed
+  exitlab conformance                        is this kernel's counting right?
   exitlab reasons --format csv               every VM exit that can be counted
 
 Exit codes:
@@ -30,6 +31,15 @@ Examples:
 
 The first run builds a kernel, which takes some minutes; later ones find it in the cache.
 docs/configuration.md explains every key of an experiment.";
+
+const CONFORMANCE_EXAMPLES: &str = "\
+Examples:
+  exitlab conformance                                    the kernel that exitlab builds
+  exitlab conformance --platform bochs-vmx --format json
+  exitlab conformance --kernel student/bzImage --sdm 2021
+
+Exit code 0: no rule is broken; 1: at least one is. docs/conformance.md explains each rule, \
+and what a kernel of one's own needs to boot.";
 
 /// Counts the VM exits of a guest, by reason, from power-on to idle.
 ///
@@ -55,6 +65,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Check everything that a run needs, and say how to install what is missing.
     Doctor(DoctorArgs),
+    /// Judge a kernel's exit census, rule by rule.
+    Conformance(ConformanceArgs),
     /// List the VM-exit reasons that are counted.
     Reasons(ReasonsArgs),
     /// What runs on the host; started by exitlab itself.
@@ -136,6 +148,52 @@ pub enum Part {
     HostImage,
     /// The guest's initramfs.
     GuestImage,
+}
+
+/// `exitlab conformance`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = CONFORMANCE_EXAMPLES)]
+pub struct ConformanceArgs {
+    /// Which kernel, host and platform: an experiment, of which the guest is not used.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Where the host comes from; short for --set platform=NAME.
+    #[arg(long, value_name = "NAME")]
+    pub platform: Option<String>,
+    /// A bzImage to judge, instead of building a kernel; short for --set kernel.source=image:PATH.
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+    /// Which leaf answers what when the kernel has booted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub leaf_map: u8,
+    /// Only the reasons that the manual of this year defines count as defined.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    pub sdm: Option<u16>,
+    /// How the findings are written.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table, value_name = "FORMAT")]
+    pub format: ReportFormat,
+    /// The results directory [default: results/<UTC time>-conformance].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How progress is shown, on standard error.
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+    /// Show the host's console as it is written.
+    #[arg(long)]
+    pub console: bool,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
 }
 
 /// `exitlab doctor`

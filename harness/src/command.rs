@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::agent::TrialOrder;
 use crate::analysis::Report;
 use crate::artifact::Cache;
 use crate::cli::{
-    AgentArgs, BuildArgs, CacheArgs, Command, DoctorArgs, ExperimentArgs, Part, ReasonsArgs,
-    RunArgs,
+    AgentArgs, BuildArgs, CacheArgs, Command, ConformanceArgs, DoctorArgs, ExperimentArgs, Part,
+    ReasonsArgs, ReportFormat, RunArgs,
 };
 use crate::config::{self, Plan};
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::reasons::ReasonTable;
 use crate::record::RunRecord;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
-use crate::{agent, doctor, export, image, kernel, run};
+use crate::{agent, conformance, doctor, export, image, kernel, run};
 
 /// Runs one command to its end.
 pub fn run(command: Command) -> Result<()> {
@@ -30,6 +31,7 @@ pub fn run(command: Command) -> Result<()> {
             Command::Run(args) => run_experiment(args).await,
             Command::Build(args) => build(args).await,
             Command::Doctor(args) => check(args),
+            Command::Conformance(args) => conform(args).await,
             Command::Reasons(args) => reasons(args),
             Command::Agent(args) => act(args).await,
         }
@@ -38,7 +40,7 @@ pub fn run(command: Command) -> Result<()> {
 
 async fn run_experiment(args: RunArgs) -> Result<()> {
     let plan = load(&args.experiment)?;
-    let out = args.out.unwrap_or_else(|| default_out(&plan));
+    let out = args.out.unwrap_or_else(|| default_out(&plan.name));
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut interrupt = listen()?;
     let mut ui = Ui::new(args.progress, args.console);
@@ -55,6 +57,38 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
 
 fn terminal(record: &RunRecord) -> String {
     export::terminal_table(&Report::of_record(record, ReasonTable::vmx()))
+}
+
+async fn conform(args: ConformanceArgs) -> Result<()> {
+    let mut experiment = args.experiment;
+    if let Some(platform) = &args.platform {
+        experiment.sets.push(format!("platform={platform}"));
+    }
+    if let Some(kernel) = &args.kernel {
+        let set = format!("kernel.source=image:{}", kernel.display());
+        experiment.sets.push(set);
+    }
+    let plan = load(&experiment)?;
+    let out = args.out.unwrap_or_else(|| default_out("conformance"));
+    let cache = Cache::open(cache_dir(&args.cache)?)?;
+    let order = TrialOrder {
+        leaf_map: args.leaf_map,
+        sdm: args.sdm,
+    };
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(args.progress, args.console);
+    let judged = conformance::run(&plan, order, &out, &cache, &mut ui, &mut interrupt).await;
+    ui.end(judged.is_ok());
+    let report = judged?;
+    match args.format {
+        ReportFormat::Table => print(&format!(
+            "{}\nresults: {}\n",
+            report.for_people(),
+            shown(&out).display()
+        ))?,
+        ReportFormat::Json => print(&report.to_json())?,
+    }
+    report.verdict()
 }
 
 async fn build(args: BuildArgs) -> Result<()> {
@@ -117,9 +151,9 @@ fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {
     args.dir.clone().map_or_else(Cache::default_dir, Ok)
 }
 
-fn default_out(plan: &Plan) -> PathBuf {
+fn default_out(name: &str) -> PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    Path::new("results").join(format!("{now}-{}", plan.name))
+    Path::new("results").join(format!("{now}-{name}"))
 }
 
 /// A path as the user would type it from here.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub mod exit_code {
     /// All went well.
     pub const SUCCESS: u8 = 0;
-    /// A gate found a regression.
+    /// A gate found a regression, or an exit census breaks rules.
     pub const REGRESSION: u8 = 1;
     /// Usage or configuration.
     pub const CONFIG: u8 = 2;
@@ -120,6 +120,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A kernel's exit census breaks rules. The report has been printed.
+    #[error("{broken} of {judged} rules are broken")]
+    Conformance {
+        /// How many.
+        broken: usize,
+        /// Of how many that were judged.
+        judged: usize,
+    },
     /// The agent sent a failure as its last event; the conductor has the words.
     #[error("the experiment failed; the last event says why")]
     AgentFailed,
@@ -142,6 +150,7 @@ impl Error {
             Error::Experiment { .. } | Error::Io { .. } | Error::AgentFailed => {
                 exit_code::EXPERIMENT
             }
+            Error::Conformance { .. } => exit_code::REGRESSION,
             Error::Interrupted => exit_code::INTERRUPTED,
         }
     }
@@ -154,6 +163,10 @@ impl Error {
             | Error::Build { cure, .. }
             | Error::Experiment { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
+            Error::Conformance { .. } => {
+                "see what each broken rule looks like, above; docs/conformance.md explains them"
+                    .to_owned()
+            }
             Error::Interrupted | Error::AgentFailed => String::new(),
         }
     }

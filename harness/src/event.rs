@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::conformance::{Finding, Rule};
 use crate::error::FailureKind;
 use crate::record::{Inspection, ReasonStatus, Sample};
 
@@ -30,6 +31,8 @@ pub enum Stage {
     Inspecting,
     /// The guest is being shut down.
     Shutdown,
+    /// The host's exit census is judged, rule by rule.
+    Judging,
 }
 
 impl std::fmt::Display for Stage {
@@ -42,6 +45,7 @@ impl std::fmt::Display for Stage {
             Stage::Sampling => "sampling",
             Stage::Inspecting => "inspecting",
             Stage::Shutdown => "guest shuts down",
+            Stage::Judging => "judging",
         })
     }
 }
@@ -98,6 +102,13 @@ pub enum Event {
     Sample(Sample),
     /// Output of one `inspect` command.
     Inspected(Inspection),
+    /// A rule of the exit census is about to be judged.
+    Judging {
+        /// The rule.
+        rule: Rule,
+    },
+    /// What was found of a rule.
+    Found(Finding),
     /// The experiment ended without a result; the last event of a failed run.
     Failed {
         /// The stage it failed in.

@@ -29,6 +29,8 @@ pub mod record;
 pub mod results;
 pub mod run;
 
+pub mod conformance;
+
 pub mod analysis;
 pub mod export;
 pub mod reasons;

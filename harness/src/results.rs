@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::export;
@@ -54,10 +56,10 @@ impl Results {
         let machine = dir.join(MACHINE);
         std::fs::create_dir(&machine).map_err(Error::io("create", machine))?;
         Ok(Results {
-            events: Log::create(&dir, "events.jsonl")?,
-            host_console: Log::create(&dir, "host-console.log")?,
-            guest_console: Log::create(&dir, "guest-console.log")?,
-            qemu: Log::create(&dir, "qemu.log")?,
+            events: Log::new(&dir, "events.jsonl"),
+            host_console: Log::new(&dir, "host-console.log"),
+            guest_console: Log::new(&dir, "guest-console.log"),
+            qemu: Log::new(&dir, "qemu.log"),
             dir,
         })
     }
@@ -94,8 +96,13 @@ impl Results {
 
     /// Rewrites `run.json`.
     pub fn record(&self, record: &RunRecord) -> Result<()> {
-        let path = self.dir.join("run.json");
-        let mut text = serde_json::to_vec_pretty(record).map_err(|e| Error::Io {
+        self.json("run.json", record)
+    }
+
+    /// Writes a file of JSON.
+    pub fn json(&self, name: &str, content: &impl Serialize) -> Result<()> {
+        let path = self.dir.join(name);
+        let mut text = serde_json::to_vec_pretty(content).map_err(|e| Error::Io {
             action: "write",
             path: path.clone(),
             source: e.into(),
@@ -121,27 +128,34 @@ impl Results {
     }
 }
 
+/// A log, which exists as soon as it has a line.
 #[derive(Debug)]
 struct Log {
     path: PathBuf,
-    file: File,
+    file: Option<File>,
 }
 
 impl Log {
-    fn create(dir: &Path, name: &str) -> Result<Log> {
-        let path = dir.join(name);
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .open(&path)
-            .map_err(Error::io("create", &path))?;
-        Ok(Log { path, file })
+    fn new(dir: &Path, name: &str) -> Log {
+        Log {
+            path: dir.join(name),
+            file: None,
+        }
     }
 
     fn line(&mut self, line: &str) -> Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(
+                OpenOptions::new()
+                    .create_new(true)
+                    .append(true)
+                    .open(&self.path)
+                    .map_err(Error::io("create", &self.path))?,
+            ),
+        };
         let whole = format!("{line}\n");
-        self.file
-            .write_all(whole.as_bytes())
+        file.write_all(whole.as_bytes())
             .map_err(Error::io("write", &self.path))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::agent::Order;
+use crate::agent::{Order, Task};
 use crate::artifact::Cache;
 use crate::config::Plan;
 use crate::doctor;
@@ -103,11 +103,11 @@ async fn experiment(
     ui: &mut Ui,
 ) -> Result<()> {
     ui.stage("host boots");
-    let order = Order::of(plan);
+    let task = Task::Experiment(Box::new(Order::of(plan)));
     let boot = Boot {
         kernel: &artifacts.kernel,
         image: &artifacts.host,
-        order: &order,
+        task: &task,
     };
     let mut machine = platform::start(plan, boot, cache, &results.machine_dir()).await?;
     match listen(&mut machine, results, record, ui).await {
@@ -183,13 +183,20 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
         Event::Finished { .. } => return Ok(true),
         Event::Stage { .. }
         | Event::Pulse { .. }
+        | Event::Judging { .. }
+        | Event::Found(_)
         | Event::GuestConsole { .. }
         | Event::QemuLog { .. } => {}
     }
     Ok(false)
 }
 
-fn failure(stage: Stage, kind: FailureKind, message: String, tail: Vec<String>) -> Error {
+pub(crate) fn failure(
+    stage: Stage,
+    kind: FailureKind,
+    message: String,
+    tail: Vec<String>,
+) -> Error {
     Error::Experiment {
         stage: stage.to_string(),
         message,
@@ -198,7 +205,7 @@ fn failure(stage: Stage, kind: FailureKind, message: String, tail: Vec<String>) 
     }
 }
 
-fn stale(protocol: u32) -> Error {
+pub(crate) fn stale(protocol: u32) -> Error {
     Error::Experiment {
         stage: Stage::Host.to_string(),
         message: format!("the agent speaks protocol {protocol}, this exitlab {PROTOCOL}"),

@@ -13,6 +13,7 @@ mod order;
 mod qemu;
 mod qmp;
 mod sampler;
+mod trial;
 mod vigil;
 
 use std::path::Path;
@@ -26,13 +27,14 @@ use clock::{host_seconds, tsc};
 use events::Events;
 use failure::Failure;
 use login::{Door, Login};
-pub use order::Order;
+pub use order::{Order, Task};
 use qemu::Qemu;
 use qmp::Qmp;
 use sampler::Sampler;
+pub use trial::TrialOrder;
 use vigil::Vigil;
 
-/// Runs the experiment that `plan` (a file or device) describes and writes events to
+/// Carries out the task that `plan` (a file or device) describes and writes events to
 /// `events`. Returns whether it came to its good end.
 pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
     let events = Events::open(events)?;
@@ -69,7 +71,10 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
 /// The order of everything that happens on the host.
 async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
     events.stage(Stage::Host);
-    let order = Order::read(plan)?;
+    let order = match Task::read(plan)? {
+        Task::Experiment(order) => order,
+        Task::Trial(order) => return trial::run(order, events).await,
+    };
     let dir = qemu::private_dir()?;
 
     events.stage(Stage::Qemu);

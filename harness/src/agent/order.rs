@@ -12,8 +12,9 @@ use crate::error::FailureKind;
 use crate::event::Stage;
 
 use super::failure::Failure;
+use super::trial::TrialOrder;
 
-/// Longest order, bytes: more than any plan needs, less than the disk it comes on.
+/// Longest task, bytes: more than any plan needs, less than the disk it comes on.
 const LONGEST: u64 = 256 * 1024;
 
 /// What the agent is to do.
@@ -39,16 +40,28 @@ impl Order {
             deadlines: plan.deadlines.clone(),
         }
     }
+}
 
-    /// The order as the content of a disk of `size` bytes, padded with zeros.
+/// Everything that an agent can be told to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Run a guest and count its exits.
+    Experiment(Box<Order>),
+    /// Judge the host's exit census.
+    Trial(TrialOrder),
+}
+
+impl Task {
+    /// The task as the content of a disk of `size` bytes, padded with zeros.
     pub fn to_disk(&self, size: u64) -> serde_json::Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec(self)?;
         bytes.resize(bytes.len().max(size as usize), 0);
         Ok(bytes)
     }
 
-    /// Reads an order from a disk or file.
-    pub fn read(path: &Path) -> Result<Order, Failure> {
+    /// Reads a task from a disk or file.
+    pub fn read(path: &Path) -> Result<Task, Failure> {
         let failure = |why: String| {
             let message = format!("failed to read the plan from {}: {why}", path.display());
             Failure::new(Stage::Host, FailureKind::Host, message)

@@ -57,7 +57,7 @@ pub struct HostImage {
     pub digest: String,
 }
 
-/// What goes into a host image besides this machine's QEMU and the running binary.
+/// What a host image holds for running guests, besides this machine's QEMU.
 #[derive(Debug, Clone, Copy)]
 pub struct HostParts<'a> {
     /// Kernel that the guest boots.
@@ -66,9 +66,21 @@ pub struct HostParts<'a> {
     pub guest_image: &'a GuestImage,
 }
 
-/// Builds the host's root file system, or finds it in the cache.
+/// Builds the host's root file system with what QEMU's guests need, or finds it in the
+/// cache.
 pub async fn build_host(cache: &Cache, parts: HostParts<'_>) -> Result<HostImage> {
-    let tree = tree(parts)?;
+    let mut tree = agent_tree()?;
+    add_guest(&mut tree, parts)?;
+    build(cache, &tree).await
+}
+
+/// Builds a root file system with the agent alone, or finds it in the cache. It does not
+/// depend on the kernel: hosts with different kernels share it.
+pub async fn build_bare_host(cache: &Cache) -> Result<HostImage> {
+    build(cache, &agent_tree()?).await
+}
+
+async fn build(cache: &Cache, tree: &Tree) -> Result<HostImage> {
     let digest = tree.digest().to_hex().to_string();
     let mkfs = tool::version("mkfs.erofs", &["-V"]).unwrap_or_default();
     let key = KeyBuilder::new()
@@ -77,7 +89,7 @@ pub async fn build_host(cache: &Cache, parts: HostParts<'_>) -> Result<HostImage
         .build();
     let artifact = cache
         .get_or_build("host-image", &key, async |dir: &Path| {
-            make_erofs(dir, &tree).await
+            make_erofs(dir, tree).await
         })
         .await?;
     Ok(HostImage {
@@ -86,7 +98,7 @@ pub async fn build_host(cache: &Cache, parts: HostParts<'_>) -> Result<HostImage
     })
 }
 
-fn tree(parts: HostParts<'_>) -> Result<Tree> {
+fn agent_tree() -> Result<Tree> {
     let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
     let mut tree = Tree::default();
     for dir in ["dev", "proc", "sys", "tmp", "run"] {
@@ -96,6 +108,10 @@ fn tree(parts: HostParts<'_>) -> Result<Tree> {
     tree.copy(Path::new("/bin/busybox"), "bin/busybox", 0o755)?;
     tree.link("bin/sh", "busybox");
     tree.copy(&exe, "bin/exitlab", 0o755)?;
+    Ok(tree)
+}
+
+fn add_guest(tree: &mut Tree, parts: HostParts<'_>) -> Result<()> {
     tree.program(Path::new(QEMU))?;
     for name in FIRMWARE {
         if let Some(file) = FIRMWARE_DIRS
@@ -107,8 +123,7 @@ fn tree(parts: HostParts<'_>) -> Result<Tree> {
         }
     }
     tree.copy(parts.guest_kernel, layout::GUEST_KERNEL, 0o644)?;
-    tree.copy(&parts.guest_image.path, layout::GUEST_INITRAMFS, 0o644)?;
-    Ok(tree)
+    tree.copy(&parts.guest_image.path, layout::GUEST_INITRAMFS, 0o644)
 }
 
 async fn make_erofs(dir: &Path, tree: &Tree) -> Result<()> {

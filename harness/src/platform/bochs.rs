@@ -115,7 +115,7 @@ fn prepare(plan: &Plan, boot: Boot<'_>, iso: &Path, dir: &Path) -> Result<()> {
     };
     write(BOCHSRC, bochsrc(&plan.host).as_bytes())?;
     write(COMMANDS, DEBUGGER_COMMANDS.as_bytes())?;
-    let order = boot.order.to_disk(CYLINDER).map_err(|e| Error::Io {
+    let order = boot.task.to_disk(CYLINDER).map_err(|e| Error::Io {
         action: "write",
         path: dir.join(ORDER),
         source: e.into(),

@@ -6,7 +6,7 @@ mod watch;
 
 use std::path::Path;
 
-use crate::agent::Order;
+use crate::agent::Task;
 use crate::artifact::Cache;
 use crate::config::Plan;
 use crate::config::plan::PlatformKind;
@@ -25,7 +25,7 @@ pub struct Boot<'a> {
     /// The host's root file system.
     pub image: &'a HostImage,
     /// What its agent is to do.
-    pub order: &'a Order,
+    pub task: &'a Task,
 }
 
 /// Boots a host; its files go to `dir`, which must exist.

@@ -1,5 +1,6 @@
 //! Events in words, the same for every display that people read.
 
+use crate::conformance;
 use crate::event::Event;
 use crate::export::grouped;
 
@@ -24,6 +25,7 @@ pub fn describe(event: &Event) -> Option<String> {
             "inspected: {} (exit {})",
             inspection.command, inspection.exit
         )),
+        Event::Found(finding) => Some(conformance::line(finding)),
         _ => None,
     }
 }

@@ -1,0 +1,427 @@
+//! A virtual machine of the trial: real KVM, no QEMU, one small program per vCPU.
+
+use std::os::fd::AsRawFd;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use kvm_bindings::{
+    CpuId, KVM_CAP_X86_DISABLE_EXITS, KVM_MAX_CPUID_ENTRIES, KVM_X86_DISABLE_EXITS_HLT, Msrs,
+    kvm_enable_cap, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_userspace_memory_region,
+};
+use kvm_ioctls::{Kvm, VcpuExit, VcpuFd, VmFd};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+
+use super::guest::{self, Answer, STEP_BYTES, Step};
+use super::kernel_log::KernelLog;
+use super::stats::{Statistics, vcpu_statistics};
+
+/// Longest that one run of a vCPU may take, on the host's clock.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often a wait for a vCPU looks for the signs of a host that is ill.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How long the host takes to answer the slow port.
+pub const SLOWNESS: Duration = Duration::from_millis(2);
+
+/// Where the steps of vCPU 0 lie; those of each further one come [`AREA`] later.
+const STEPS: u64 = 0x10_0000;
+const AREA: u64 = 0x20_0000;
+/// Steps that fit into one run.
+pub const MOST_STEPS: usize = AREA as usize / STEP_BYTES - 1;
+/// vCPUs whose steps and stacks fit.
+const MOST_VCPUS: u32 = 5;
+/// Stacks, a page each, growing down.
+const STACKS: u64 = 0x8000;
+
+/// CPUID leaf 1, ecx: x2APIC and the TSC-deadline timer.
+const X2APIC_AND_DEADLINE: u32 = 1 << 21 | 1 << 24;
+/// `IA32_APIC_BASE`: enabled, in x2APIC mode; bit 8 marks the bootstrap processor.
+const APIC_BASE: u64 = 0xfee0_0000 | 1 << 11 | 1 << 10;
+const BOOTSTRAP: u64 = 1 << 8;
+const MSR_APIC_BASE: u32 = 0x1b;
+
+/// Why a trial cannot go on; lower-case fragments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The host's kernel went wrong, by its own word: what was tried did it.
+    Ill(String),
+    /// Something that is not the census' fault.
+    Failed(String),
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Trouble {
+        Trouble::Failed(why)
+    }
+}
+
+/// A step of the trial.
+pub type Result<T> = std::result::Result<T, Trouble>;
+
+/// How a run of a vCPU ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All steps are done.
+    Done,
+    /// The processor refused to enter the guest (`KVM_EXIT_FAIL_ENTRY`).
+    EntryFailed,
+}
+
+/// A virtual machine.
+pub struct Vm {
+    fd: VmFd,
+    memory: GuestMemoryMmap,
+    vcpus: Vec<Vcpu>,
+    /// CPUID instructions that its vCPUs have executed since it was made.
+    pub cpuids: u64,
+}
+
+struct Vcpu {
+    id: u32,
+    fd: VcpuFd,
+}
+
+/// Makes virtual machines.
+#[derive(Clone)]
+pub struct Maker {
+    kvm: std::sync::Arc<Kvm>,
+    cpuid: CpuId,
+}
+
+impl Maker {
+    /// Opens `/dev/kvm`.
+    pub fn open() -> Result<Maker> {
+        let kvm = Kvm::new().map_err(|e| format!("failed to open /dev/kvm: {e}"))?;
+        let mut cpuid = kvm
+            .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
+            .map_err(|e| format!("failed to ask KVM for its CPUID: {e}"))?;
+        for entry in cpuid.as_mut_slice() {
+            if entry.function == 1 {
+                entry.ecx |= X2APIC_AND_DEADLINE;
+            }
+        }
+        Ok(Maker {
+            kvm: kvm.into(),
+            cpuid,
+        })
+    }
+
+    /// A machine with so many vCPUs, each with its local APIC set up.
+    pub fn vm(&self, vcpus: u32) -> Result<Vm> {
+        self.make(vcpus, false)
+    }
+
+    /// A machine whose HLT does not exit (`KVM_CAP_X86_DISABLE_EXITS`).
+    pub fn vm_that_halts_alone(&self) -> Result<Vm> {
+        self.make(1, true)
+    }
+
+    fn make(&self, vcpus: u32, halts_alone: bool) -> Result<Vm> {
+        assert!(vcpus <= MOST_VCPUS, "no room for {vcpus} vCPUs");
+        let failed = |what: &'static str| move |e| format!("KVM failed to {what}: {e}");
+        let fd = self.kvm.create_vm().map_err(failed("create a VM"))?;
+        fd.set_tss_address(0xfffb_d000)
+            .map_err(failed("place its task state"))?;
+        fd.create_irq_chip()
+            .map_err(failed("create the interrupt controllers"))?;
+        if halts_alone {
+            let mut cap = kvm_enable_cap {
+                cap: KVM_CAP_X86_DISABLE_EXITS,
+                ..Default::default()
+            };
+            cap.args[0] = u64::from(KVM_X86_DISABLE_EXITS_HLT);
+            fd.enable_cap(&cap)
+                .map_err(failed("switch off exits of HLT"))?;
+        }
+        let memory = GuestMemoryMmap::<()>::from_ranges(&[(GuestAddress(0), guest::MEMORY)])
+            .map_err(|e| format!("failed to map guest memory: {e}"))?;
+        give_memory(&fd, &memory)?;
+        for (at, bytes) in guest::image() {
+            write(&memory, at, &bytes)?;
+        }
+        let vcpus = (0..vcpus)
+            .map(|id| self.vcpu(&fd, id))
+            .collect::<Result<_>>()?;
+        let mut vm = Vm {
+            fd,
+            memory,
+            vcpus,
+            cpuids: 0,
+        };
+        for id in 0..vm.vcpus.len() {
+            vm.run_on(id, &Step::set_up_apic())?;
+        }
+        Ok(vm)
+    }
+
+    fn vcpu(&self, vm: &VmFd, id: u32) -> Result<Vcpu> {
+        let failed = |what: &'static str| move |e| format!("KVM failed to {what}: {e}");
+        let fd = vm
+            .create_vcpu(u64::from(id))
+            .map_err(failed("create a vCPU"))?;
+        let mut cpuid = self.cpuid.clone();
+        for entry in cpuid.as_mut_slice() {
+            match entry.function {
+                // The x2APIC ID: KVM refuses one that is not the vCPU's own.
+                1 => entry.ebx = entry.ebx & 0x00ff_ffff | id << 24,
+                0xb | 0x1f => entry.edx = id,
+                _ => {}
+            }
+        }
+        fd.set_cpuid2(&cpuid)
+            .map_err(failed("set a vCPU's CPUID"))?;
+        let base = APIC_BASE | if id == 0 { BOOTSTRAP } else { 0 };
+        let msrs = Msrs::from_entries(&[kvm_msr_entry {
+            index: MSR_APIC_BASE,
+            data: base,
+            ..Default::default()
+        }])
+        .map_err(|e| format!("failed to list MSRs: {e:?}"))?;
+        fd.set_msrs(&msrs).map_err(failed("set a vCPU's MSRs"))?;
+        // Every vCPU starts by itself, not by another's start-up IPI.
+        fd.set_mp_state(kvm_bindings::kvm_mp_state {
+            mp_state: kvm_bindings::KVM_MP_STATE_RUNNABLE,
+        })
+        .map_err(failed("start a vCPU"))?;
+        let sregs = fd.get_sregs().map_err(failed("read a vCPU"))?;
+        fd.set_sregs(&flat(sregs)).map_err(failed("set a vCPU"))?;
+        Ok(Vcpu { id, fd })
+    }
+}
+
+impl Vm {
+    /// Lets vCPU 0 do `steps`, and returns what each left in its registers.
+    pub fn run(&mut self, steps: &[Step]) -> Result<Vec<Answer>> {
+        self.run_on(0, steps)
+    }
+
+    fn run_on(&mut self, id: usize, steps: &[Step]) -> Result<Vec<Answer>> {
+        self.load(id, steps)?;
+        let vcpu = self.vcpus.swap_remove(id);
+        let (vcpu, end) = drive(vec![vcpu])?.remove(0);
+        self.vcpus.push(vcpu);
+        self.vcpus.sort_by_key(|vcpu| vcpu.id);
+        match end {
+            End::Done => self.answers(id, steps.len()),
+            End::EntryFailed => Err(refused()),
+        }
+    }
+
+    /// Lets every vCPU do `steps` at the same time.
+    pub fn run_all(&mut self, steps: &[Step]) -> Result<()> {
+        for id in 0..self.vcpus.len() {
+            self.load(id, steps)?;
+        }
+        let ends = drive(std::mem::take(&mut self.vcpus))?;
+        let any_refused = ends.iter().any(|(_, end)| *end == End::EntryFailed);
+        self.vcpus = ends.into_iter().map(|(vcpu, _)| vcpu).collect();
+        self.vcpus.sort_by_key(|vcpu| vcpu.id);
+        if any_refused {
+            return Err(refused());
+        }
+        Ok(())
+    }
+
+    /// Gives vCPU 0 a state that no processor enters, tries to, and puts it right again.
+    /// True if the entry failed as it should.
+    ///
+    /// In long mode a code segment cannot be 64-bit and 32-bit at once (SDM volume 3,
+    /// "Checks on Guest Segment Registers"; APM volume 2, "Canonicalization and
+    /// Consistency Checks").
+    pub fn fail_an_entry(&mut self) -> Result<bool> {
+        let failed = |what: &'static str| move |e| format!("KVM failed to {what}: {e}");
+        self.load(0, &[])?;
+        let good = self.vcpus[0]
+            .fd
+            .get_sregs()
+            .map_err(failed("read a vCPU"))?;
+        let mut bad = good;
+        bad.efer |= 1 << 8 | 1 << 10;
+        bad.cr4 |= 1 << 5;
+        bad.cr3 = guest::EMPTY_PAGE;
+        bad.cr0 |= 1 << 31;
+        bad.cs.l = 1;
+        bad.cs.db = 1;
+        self.vcpus[0]
+            .fd
+            .set_sregs(&bad)
+            .map_err(failed("take a bad state"))?;
+        let vcpu = self.vcpus.swap_remove(0);
+        let (vcpu, end) = drive(vec![vcpu])?.remove(0);
+        self.vcpus.push(vcpu);
+        self.vcpus.sort_by_key(|vcpu| vcpu.id);
+        self.vcpus[0]
+            .fd
+            .set_sregs(&good)
+            .map_err(failed("set a vCPU"))?;
+        Ok(end == End::EntryFailed)
+    }
+
+    /// KVM's statistics, summed over vCPUs (`KVM_GET_STATS_FD`).
+    pub fn statistics(&self) -> Result<Statistics> {
+        let mut sum = Statistics::default();
+        for vcpu in &self.vcpus {
+            sum.add(vcpu_statistics(&vcpu.fd)?);
+        }
+        Ok(sum)
+    }
+
+    fn load(&mut self, id: usize, steps: &[Step]) -> Result<()> {
+        assert!(steps.len() <= MOST_STEPS, "too many steps for one run");
+        let mut bytes = Vec::with_capacity((steps.len() + 1) * STEP_BYTES);
+        for step in steps.iter().chain([&Step::done()]) {
+            bytes.extend(step.to_bytes());
+        }
+        self.cpuids += steps.iter().map(Step::cpuids).sum::<u64>();
+        let at = STEPS + id as u64 * AREA;
+        write(&self.memory, at, &bytes)?;
+        let regs = kvm_regs {
+            rip: guest::CODE,
+            rsp: STACKS + (id as u64 + 1) * 0x1000,
+            rsi: at,
+            rflags: 2,
+            ..Default::default()
+        };
+        self.vcpus[id]
+            .fd
+            .set_regs(&regs)
+            .map_err(|e| Trouble::Failed(format!("KVM failed to set a vCPU's registers: {e}")))
+    }
+
+    fn answers(&self, id: usize, steps: usize) -> Result<Vec<Answer>> {
+        let mut bytes = vec![0; steps * STEP_BYTES];
+        self.memory
+            .read_slice(&mut bytes, GuestAddress(STEPS + id as u64 * AREA))
+            .map_err(|e| format!("failed to read guest memory: {e}"))?;
+        let (steps, _) = bytes.as_chunks::<STEP_BYTES>();
+        Ok(steps.iter().map(Answer::of_bytes).collect())
+    }
+}
+
+impl std::fmt::Debug for Vm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "VM {} of {} vCPUs",
+            self.fd.as_raw_fd(),
+            self.vcpus.len()
+        )
+    }
+}
+
+fn write(memory: &GuestMemoryMmap, at: u64, bytes: &[u8]) -> Result<()> {
+    memory
+        .write_slice(bytes, GuestAddress(at))
+        .map_err(|e| Trouble::Failed(format!("failed to write guest memory: {e}")))
+}
+
+fn refused() -> Trouble {
+    Trouble::Failed("the processor refused to enter the guest".to_owned())
+}
+
+fn give_memory(fd: &VmFd, memory: &GuestMemoryMmap) -> Result<()> {
+    let host = memory
+        .get_host_address(GuestAddress(0))
+        .map_err(|e| format!("failed to find guest memory: {e}"))?;
+    let region = kvm_userspace_memory_region {
+        slot: 0,
+        flags: 0,
+        guest_phys_addr: 0,
+        memory_size: guest::MEMORY as u64,
+        userspace_addr: host as u64,
+    };
+    // SAFETY: `memory` lives in the same `Vm` as `fd`, and is dropped after it: fields are
+    // dropped in the order in which they are declared.
+    #[expect(unsafe_code, reason = "KVM takes guest memory by address")]
+    unsafe { fd.set_user_memory_region(region) }
+        .map_err(|e| Trouble::Failed(format!("KVM failed to take guest memory: {e}")))
+}
+
+/// 32-bit protected mode, flat segments, no paging.
+fn flat(mut sregs: kvm_sregs) -> kvm_sregs {
+    let segment = |selector, type_| kvm_segment {
+        base: 0,
+        limit: 0xffff_ffff,
+        selector,
+        type_,
+        present: 1,
+        dpl: 0,
+        db: 1,
+        s: 1,
+        l: 0,
+        g: 1,
+        ..Default::default()
+    };
+    sregs.cs = segment(guest::CODE_SELECTOR, 0xb);
+    let data = segment(guest::DATA_SELECTOR, 3);
+    (sregs.ds, sregs.es, sregs.ss) = (data, data, data);
+    (sregs.fs, sregs.gs) = (data, data);
+    sregs.gdt.base = guest::GDT;
+    sregs.gdt.limit = 3 * 8 - 1;
+    sregs.idt.base = guest::IDT;
+    sregs.idt.limit = 256 * 8 - 1;
+    // Protection, extension type, numeric errors: caching on.
+    sregs.cr0 = 0x31;
+    sregs
+}
+
+/// Runs vCPUs side by side, each on a thread of its own, until all have ended.
+///
+/// Three ends: they ended, the host's kernel oopsed (which kills the thread without a
+/// word), or the deadline passed.
+fn drive(vcpus: Vec<Vcpu>) -> Result<Vec<(Vcpu, End)>> {
+    let mut log = KernelLog::from_now();
+    let waited = vcpus.len();
+    let (sender, receiver) = mpsc::channel();
+    for mut vcpu in vcpus {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            let end = run_to_end(&mut vcpu.fd);
+            let _ = sender.send((vcpu, end));
+        });
+    }
+    drop(sender);
+    let deadline = Instant::now() + DEADLINE;
+    let mut ended = Vec::new();
+    while ended.len() < waited {
+        match receiver.recv_timeout(GLANCE) {
+            Ok((vcpu, end)) => ended.push((vcpu, end?)),
+            Err(RecvTimeoutError::Disconnected) => {
+                let why = "a thread that ran a vCPU ended without a word";
+                return Err(Trouble::Failed(why.to_owned()));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(line) = log.find_illness() {
+                    return Err(Trouble::Ill(line));
+                }
+                if Instant::now() > deadline {
+                    let seconds = DEADLINE.as_secs();
+                    return Err(format!("a vCPU did not end its steps in {seconds} s").into());
+                }
+            }
+        }
+    }
+    Ok(ended)
+}
+
+fn run_to_end(vcpu: &mut VcpuFd) -> Result<End> {
+    loop {
+        match vcpu.run() {
+            Ok(VcpuExit::IoOut(guest::DONE_PORT, _)) => return Ok(End::Done),
+            Ok(VcpuExit::IoOut(guest::PLAIN_PORT, _)) => {}
+            Ok(VcpuExit::IoOut(guest::SLOW_PORT, _)) => std::thread::sleep(SLOWNESS),
+            Ok(VcpuExit::MmioRead(_, data)) => data.fill(0),
+            Ok(VcpuExit::FailEntry(..)) => return Ok(End::EntryFailed),
+            Ok(other) => return Err(format!("a vCPU stopped with {other:?}").into()),
+            Err(e) if is_passing(e.errno()) => {}
+            Err(e) => return Err(format!("KVM_RUN failed: {e}").into()),
+        }
+    }
+}
+
+/// Whether KVM_RUN is only to be called again.
+fn is_passing(errno: i32) -> bool {
+    use rustix::io::Errno;
+    [Errno::INTR, Errno::AGAIN]
+        .map(Errno::raw_os_error)
+        .contains(&errno)
+}
