@@ -15,6 +15,9 @@ pub enum Channel {
     Cpuid,
     /// By QMP `query-stats` on the host: no guest instruction is executed.
     Stats,
+    /// By a histogram of the host's `kvm_exit` tracepoint, while the guest stands still:
+    /// a count that the census has no part in.
+    Trace,
 }
 
 /// What KVM says of one exit reason (CPUID leaf 0x4FFFFFF1).

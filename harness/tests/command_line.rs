@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{Place, run};
+use support::{Outcome, Place, exitlab, run};
 
 /// Runs an experiment that must be refused; checks the code and every fragment.
 fn refused(place: &Place, config: &str, sets: &[&str], code: i32, fragments: &[&str]) {
@@ -66,6 +66,43 @@ fn a_missing_source_tree_is_named() {
     refused(&Place::new(), config, &[], 2, &fragments);
 }
 
+#[test]
+fn a_key_that_builds_is_refused_beside_a_ready_image() {
+    let place = Place::new();
+    place.write("bzImage", "");
+    let config = "name = \"x\"\n[kernel]\nsource = \"image:bzImage\"\ncensus = false\n";
+    let fragments = [
+        "experiment.toml:4",
+        "kernel.census",
+        "is a ready image",
+        "--set",
+        "kernel.fragments",
+        "cure:",
+    ];
+    let fragment = place.write("my.config", "CONFIG_BPF_SYSCALL=y\n");
+    let set = format!("kernel.fragments=[\"{}\"]", fragment.display());
+    refused(&place, config, &[&set], 2, &fragments);
+}
+
+#[test]
+fn a_missing_image_and_a_missing_patch_are_named() {
+    let config = "name = \"x\"\n[kernel]\nsource = \"image:no/such/bzImage\"\n";
+    let fragments = ["experiment.toml:3", "no/such/bzImage", "cure:"];
+    refused(&Place::new(), config, &[], 2, &fragments);
+    let config = "name = \"x\"\n[kernel]\npatches = [\"no/such.patch\"]\n";
+    let fragments = ["experiment.toml:3", "no/such.patch", "cure:"];
+    refused(&Place::new(), config, &[], 2, &fragments);
+}
+
+#[test]
+fn what_is_no_image_is_refused_before_anything_is_built() {
+    let place = Place::new();
+    place.write("bzImage", "not a kernel");
+    let config = "name = \"x\"\n[kernel]\nsource = \"image:bzImage\"\n";
+    let fragments = ["kernel.source", "is no bzImage", "cure:"];
+    refused(&place, config, &[], 2, &fragments);
+}
+
 /// The start of a kernel tree, with the one target that is asked for before the hooks.
 const MAKEFILE: &str = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 0\nEXTRAVERSION =\nmrproper:\n";
 
@@ -102,6 +139,37 @@ fn hooks_that_do_not_apply_are_named_by_file_and_hunk() {
     outcome.assert_failed(
         4,
         &["6.12.patch", "arch/x86/kvm/vmx/vmx.c", "hunk", "cure:"],
+    );
+    assert!(!out.exists());
+    place.assert_deserted();
+}
+
+#[test]
+fn a_patch_that_does_not_apply_is_named_by_file_and_hunk() {
+    let place = Place::new();
+    place.write("linux/Makefile", MAKEFILE);
+    place.write("linux/Kconfig", "");
+    for file in ["Makefile", "x86.c"] {
+        place.write(&format!("linux/arch/x86/kvm/{file}"), "/* another */\n");
+    }
+    let path = "arch/x86/kvm/x86.c";
+    let patch = format!("--- a/{path}\n+++ b/{path}\n@@ -7 +7 @@\n-int a;\n+int b;\n");
+    place.write("mine.patch", &patch);
+    let kernel = "source = \"linux\"\ncensus = false\npatches = [\"mine.patch\"]";
+    let config = format!("name = \"x\"\n[kernel]\n{kernel}\n");
+    let config = place.write("experiment.toml", &config);
+    let (out, cache) = (place.path("out"), place.path("cache"));
+    let outcome = exitlab()
+        .args(["run", config.to_str().unwrap(), "--progress", "plain"])
+        .arg("--out")
+        .arg(&out)
+        .arg("--cache")
+        .arg(&cache)
+        .output()
+        .unwrap();
+    Outcome::from(outcome).assert_failed(
+        4,
+        &["mine.patch", "arch/x86/kvm/x86.c: hunk 1 (line 7)", "cure:"],
     );
     assert!(!out.exists());
     place.assert_deserted();

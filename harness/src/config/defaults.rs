@@ -14,7 +14,9 @@ pub(super) fn plan() -> Plan {
         kernel: KernelPlan {
             source: KernelSource::Debian("linux-source-6.12".to_owned()),
             census: true,
+            patches: Vec::new(),
             fragments: Vec::new(),
+            tracing: false,
         },
         host: HostPlan {
             memory_mib: 1024,

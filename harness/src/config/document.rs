@@ -21,6 +21,7 @@ pub(super) const KEYS: &[&str] = &[
     "inspect",
     "kernel.source",
     "kernel.census",
+    "kernel.patches",
     "kernel.fragments",
     "host.memory",
     "host.cmdline",
@@ -64,6 +65,7 @@ pub(super) struct Document {
 pub(super) struct Kernel {
     pub source: Given<String>,
     pub census: Given<bool>,
+    pub patches: Given<List>,
     pub fragments: Given<List>,
 }
 

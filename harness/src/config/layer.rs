@@ -224,6 +224,12 @@ impl Layers {
         })
     }
 
+    /// Whether one value is given in a text that comes before the other's.
+    pub(super) fn before<T, U>(&self, one: &Entry<'_, T>, other: &Entry<'_, U>) -> bool {
+        let rank = |layer: &Layer| self.0.iter().position(|own| std::ptr::eq(own, layer));
+        rank(one.layer) < rank(other.layer)
+    }
+
     /// The file, where a key that nobody gave would belong.
     pub(super) fn file_name(&self) -> &str {
         self.0
@@ -274,11 +280,12 @@ impl<'a> Entry<'a, List> {
 impl Entry<'_, String> {
     /// The value as an absolute path.
     pub(super) fn path(&self) -> PathBuf {
+        self.path_of(self.value)
+    }
+
+    /// A part of the value as an absolute path.
+    pub(super) fn path_of(&self, part: &str) -> PathBuf {
         // Through `components`, so that `./x` and `x` are the same input.
-        self.layer
-            .base
-            .join(Path::new(self.value))
-            .components()
-            .collect()
+        self.layer.base.join(Path::new(part)).components().collect()
     }
 }

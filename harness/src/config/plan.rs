@@ -52,8 +52,12 @@ pub struct KernelPlan {
     pub source: KernelSource,
     /// Whether KVM is given the exit census; `false` builds the kernel as it is.
     pub census: bool,
+    /// Patches of the user's own, applied in this order after the census.
+    pub patches: Vec<PathBuf>,
     /// Kconfig fragments of the user's own, merged after exitlab's.
     pub fragments: Vec<PathBuf>,
+    /// Whether the kernel can trace; follows from [`SamplingPlan::channels`].
+    pub tracing: bool,
 }
 
 /// Where a kernel's source comes from.
@@ -66,6 +70,9 @@ pub enum KernelSource {
     Tree(PathBuf),
     /// A tarball with one kernel tree.
     Tarball(PathBuf),
+    /// A bzImage, ready to boot: nothing is built, and the rest of [`KernelPlan`] says
+    /// nothing about it.
+    Image(PathBuf),
 }
 
 /// The host (L1).

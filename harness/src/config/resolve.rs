@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::document::{Document, Given, List};
 use super::layer::{Entry, Layers};
-use super::plan::{GuestPlan, HostPlan, KernelPlan, Machine, Plan, PlatformKind};
+use super::plan::{GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Plan, PlatformKind};
 use super::problem::{Problem, Wrong};
 use super::value::{
     choose, cmdline, cpu, existing_file, guest_memory, kernel_source, name, not_blank, within,
@@ -142,11 +142,44 @@ impl<'a> Resolver<'a> {
             |e| Ok(*e.value),
         );
         self.list(
+            "kernel.patches",
+            |d| &d.kernel.patches,
+            &mut plan.patches,
+            existing_file,
+        );
+        self.list(
             "kernel.fragments",
             |d| &d.kernel.fragments,
             &mut plan.fragments,
             existing_file,
         );
+        if matches!(plan.source, KernelSource::Image(_)) {
+            self.built("kernel.census", |d| &d.kernel.census, |census| *census);
+            self.built("kernel.patches", |d| &d.kernel.patches, Vec::is_empty);
+            self.built("kernel.fragments", |d| &d.kernel.fragments, Vec::is_empty);
+        }
+    }
+
+    /// Refuses a key that says how a kernel is built where none is. A default that was
+    /// written out before the image was chosen does no harm: `--set kernel.source` goes
+    /// with every file.
+    fn built<T: 'a>(
+        &mut self,
+        key: &'static str,
+        get: impl Fn(&'a Document) -> &'a Given<T>,
+        is_default: impl Fn(&T) -> bool,
+    ) {
+        let source = self.layers.entry("kernel.source", |d| &d.kernel.source);
+        let (Some(source), Some(entry)) = (source, self.layers.entry(key, get)) else {
+            return;
+        };
+        if is_default(entry.value) && self.layers.before(&entry, &source) {
+            return;
+        }
+        self.problems.push(entry.problem(Wrong::new(
+            "says how a kernel is built, and kernel.source is a ready image",
+            format!("leave {key} out, or choose a source that is built"),
+        )));
     }
 
     fn host(&mut self, plan: &mut HostPlan) {
@@ -229,7 +262,11 @@ impl<'a> Resolver<'a> {
     }
 
     fn sampling(&mut self, plan: &mut Plan) {
-        let plan = &mut plan.sampling;
+        let Plan {
+            sampling: plan,
+            kernel,
+            ..
+        } = plan;
         let mut clock = schedule::Clock::default();
         self.list(
             "sampling.schedule",
@@ -249,7 +286,11 @@ impl<'a> Resolver<'a> {
             |d| &d.sampling.channels,
             &mut plan.channels,
             |e| {
-                let channels = [("cpuid", Channel::Cpuid), ("stats", Channel::Stats)];
+                let channels = [
+                    ("cpuid", Channel::Cpuid),
+                    ("stats", Channel::Stats),
+                    ("trace", Channel::Trace),
+                ];
                 let channel = choose(e.value, "channel", &channels)?;
                 if seen.contains(&channel) {
                     return Err(Wrong::new("given twice", "give each channel once"));
@@ -263,6 +304,7 @@ impl<'a> Resolver<'a> {
             |d| &d.sampling.channels,
             "choose \"cpuid\", \"stats\" or both",
         );
+        kernel.tracing = plan.channels.contains(&Channel::Trace);
     }
 
     fn deadlines(&mut self, plan: &mut Plan) {

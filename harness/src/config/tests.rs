@@ -69,6 +69,15 @@ fn the_built_in_experiment_spells_out_every_default() {
     );
 }
 
+#[test]
+fn an_image_goes_with_an_experiment_that_spells_out_defaults() {
+    let dir = project("");
+    let image = ["kernel.source=image:linux.tar.xz".to_owned()];
+    let plan = load(None, &image, dir.path()).expect("a good experiment");
+    let expected = KernelSource::Image(dir.path().join("linux.tar.xz"));
+    assert_eq!(plan.kernel.source, expected);
+}
+
 /// Every dotted key that a TOML text gives a value.
 fn keys_of(text: &str) -> Vec<String> {
     let table: toml::Table = text.parse().expect("TOML");
@@ -120,6 +129,14 @@ fn paths_are_relative_to_the_file_or_for_set_to_the_current_directory() {
     );
     assert_eq!(plan.guest.files, [root.join("experiments/../tools/strace")]);
     assert_eq!(plan.kernel.fragments, [root.join("my.config")]);
+
+    let plan = load_in(&dir, &["kernel.source=image:./tools/strace"]).expect("a good experiment");
+    let image = KernelSource::Image(root.join("tools/strace"));
+    assert_eq!(plan.kernel.source, image);
+
+    let plan = load_in(&dir, &["kernel.patches=['my.config', './tools/strace']"]);
+    let patches = ["my.config", "tools/strace"].map(|path| root.join(path));
+    assert_eq!(plan.expect("a good experiment").kernel.patches, patches);
 
     let plan = load_in(&dir, &["kernel.source=./linux.tar.xz"]).expect("a good experiment");
     assert_eq!(
@@ -231,6 +248,32 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     (
         "missing fragment",
         "name = 'x'\n[kernel]\nfragments = ['my.config']",
+        &[],
+    ),
+    (
+        "missing image",
+        "name = 'x'\n[kernel]\nsource = 'image:bzImage'",
+        &[],
+    ),
+    (
+        "directory as image",
+        "name = 'x'\n[kernel]\nsource = 'image:../tools'",
+        &[],
+    ),
+    (
+        "building an image",
+        "name = 'x'\n[kernel]\nsource = 'image:../tools/strace'\ncensus = true\n\
+         fragments = ['../my.config']",
+        &["kernel.patches=['my.config']"],
+    ),
+    (
+        "building an image of --set",
+        "name = 'x'\n[kernel]\ncensus = false\nfragments = []",
+        &["kernel.source=image:tools/strace"],
+    ),
+    (
+        "missing patch",
+        "name = 'x'\n[kernel]\npatches = ['../my.config', 'my.patch']",
         &[],
     ),
     ("not a size", "name = 'x'\n[host]\nmemory = '1024MB'", &[]),

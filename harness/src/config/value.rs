@@ -106,7 +106,10 @@ pub(super) fn guest_memory(text: &str) -> Result<u32, Wrong> {
 
 /// A file that is there.
 pub(super) fn existing_file(entry: &Entry<'_, String>) -> Result<PathBuf, Wrong> {
-    let path = entry.path();
+    existing(entry.path())
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf, Wrong> {
     if path.is_file() {
         return Ok(path);
     }
@@ -126,6 +129,9 @@ pub(super) fn kernel_source(entry: &Entry<'_, String>) -> Result<KernelSource, W
     if let Some(package) = entry.value.strip_prefix("debian:") {
         return debian_package(package);
     }
+    if let Some(image) = entry.value.strip_prefix("image:") {
+        return existing(entry.path_of(image)).map(KernelSource::Image);
+    }
     let path = entry.path();
     if path.is_file() {
         return Ok(KernelSource::Tarball(path));
@@ -141,7 +147,8 @@ pub(super) fn kernel_source(entry: &Entry<'_, String>) -> Result<KernelSource, W
     };
     Err(Wrong::new(
         format!("{what} {}", path.display()),
-        "give \"debian:linux-source-6.12\", or the path of a kernel tree or tarball",
+        "give \"debian:linux-source-6.12\", the path of a kernel tree or tarball, or \"image:\" \
+         and the path of a bzImage",
     ))
 }
 

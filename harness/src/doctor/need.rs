@@ -42,8 +42,7 @@ pub(super) fn all(plan: &Plan) -> Vec<Need> {
         PlatformKind::BochsVmx => bochs(),
     };
     needs.extend(qemu(plan.guest.machine));
-    needs.extend(kernel_build());
-    needs.extend(kernel_source(&plan.kernel.source));
+    needs.extend(kernel(&plan.kernel.source));
     needs.extend(images());
     needs.extend(resources(u64::from(plan.host.memory_mib)));
     needs
@@ -137,24 +136,24 @@ fn kernel_build() -> Vec<Need> {
     ]
 }
 
-fn kernel_source(source: &KernelSource) -> Vec<Need> {
-    let unpack = || {
-        [
-            program("tar", "unpacks the kernel source", "tar"),
-            program("xz", "unpacks the kernel source", "xz-utils"),
-        ]
-    };
+fn kernel(source: &KernelSource) -> Vec<Need> {
+    let mut needs = kernel_build();
+    let unpack = [
+        program("tar", "unpacks the kernel source", "tar"),
+        program("xz", "unpacks the kernel source", "xz-utils"),
+    ];
     match source {
-        KernelSource::Tree(_) => Vec::new(),
-        KernelSource::Tarball(_) => unpack().into(),
+        KernelSource::Image(_) => needs.clear(),
+        KernelSource::Tree(_) => {}
+        KernelSource::Tarball(_) => needs.extend(unpack),
         KernelSource::Debian(package) => {
             let name = format!("{package}.tar.xz");
             let place = format!("/usr/src/{name}");
-            let mut needs = vec![file(&name, &[place], "kernel source", package)];
-            needs.extend(unpack());
-            needs
+            needs.push(file(&name, &[place], "kernel source", package));
+            needs.extend(unpack);
         }
     }
+    needs
 }
 
 fn images() -> Vec<Need> {

@@ -181,6 +181,7 @@ fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
         let channel = match broken.channel {
             Channel::Cpuid => "cpuid",
             Channel::Stats => "stats",
+            Channel::Trace => "trace",
         };
         format!(
             "{} decreased in sample {} ({channel}): {} → {}.",

@@ -31,6 +31,9 @@ pub const HOOKS: &[Asset] = embed!("hooks": "6.1.patch", "6.12.patch");
 /// Kconfig fragments, in the order in which they are merged.
 pub const FRAGMENTS: &[Asset] = embed!("kconfig": "common.config", "host.config", "guest.config");
 
+/// Kconfig fragments of a kernel that traces, merged after [`FRAGMENTS`].
+pub const TRACING: &[Asset] = embed!("kconfig": "trace.config");
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -56,6 +59,6 @@ mod tests {
     fn the_tables_name_every_file() {
         check("overlay", OVERLAY);
         check("hooks", HOOKS);
-        check("kconfig", FRAGMENTS);
+        check("kconfig", &[FRAGMENTS, TRACING].concat());
     }
 }

@@ -1,39 +1,14 @@
 //! Applying the hooks, without touching the tree: pristine texts in, changed texts out.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use tokio::process::Command;
+use std::path::Path;
 
 use super::assets::{Asset, HOOKS};
-use super::make::clean_env;
+use super::patch::{Files, Misfit, Patch};
 use super::source::Series;
 use crate::error::{Error, Result};
-use crate::process;
 
 const STAGE: &str = "kernel: apply hooks";
-
-/// A file of the tree and what it shall hold.
-pub type Files = BTreeMap<PathBuf, Vec<u8>>;
-
-/// One file that a patch does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Reject {
-    file: String,
-    /// Number and line of each hunk that found no place.
-    hunks: Vec<(u32, u32)>,
-    /// Whether the tree has this change already.
-    applied_before: bool,
-}
-
-/// A patch that does not fit a tree.
-struct Misfit {
-    patch: &'static str,
-    rejects: Vec<Reject>,
-    output: Vec<String>,
-}
 
 /// What the hooked files of a tree of `series` hold after the hooks. `pristine` gives a
 /// file of the untouched tree; the work is done in `scratch`, an empty directory.
@@ -45,9 +20,13 @@ pub async fn apply(
     scratch: &Path,
 ) -> Result<Files> {
     let mut misfits = Vec::new();
-    for (attempt, patch) in nearest_first(series, HOOKS).into_iter().enumerate() {
+    for (attempt, (name, text)) in nearest_first(series, HOOKS).into_iter().enumerate() {
         let dir = scratch.join(attempt.to_string());
-        match apply_one(patch, &pristine, &dir).await? {
+        let patch = Patch {
+            name: name.to_owned(),
+            text: text.as_bytes().to_vec(),
+        };
+        match patch.apply(&pristine, &dir).await? {
             Ok(files) => return Ok(files),
             Err(misfit) => misfits.push(misfit),
         }
@@ -70,96 +49,6 @@ fn nearest_first(series: Series, patches: &[Asset]) -> Vec<Asset> {
     ranked.into_iter().map(|(_, asset)| asset).collect()
 }
 
-async fn apply_one(
-    (name, text): Asset,
-    pristine: &impl Fn(&Path) -> Result<Option<Vec<u8>>>,
-    dir: &Path,
-) -> Result<Result<Files, Misfit>> {
-    let tree = dir.join("tree");
-    let targets = targets(text);
-    for target in &targets {
-        let path = tree.join(target);
-        let parent = path.parent().unwrap_or(&tree);
-        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-        if let Some(text) = pristine(target)? {
-            fs::write(&path, text).map_err(Error::io("write", &path))?;
-        }
-    }
-    let patch = dir.join(name);
-    fs::write(&patch, text).map_err(Error::io("write", &patch))?;
-
-    let mut command = Command::new("patch");
-    clean_env(&mut command);
-    command
-        // No fuzz: a hunk fits exactly or is reported. Never ask, never reverse.
-        .args(["-p1", "-F0", "--forward", "--no-backup-if-mismatch", "-i"])
-        .arg(&patch)
-        .current_dir(&tree);
-    let mut output = Vec::new();
-    let log = dir.join("patch.log");
-    let finished = process::run(command, &log, |line| output.push(line.to_owned())).await?;
-    if !finished.status.success() {
-        return Ok(Err(Misfit {
-            patch: name,
-            rejects: rejects(&output),
-            output: finished.tail,
-        }));
-    }
-    let mut files = Files::new();
-    for target in targets {
-        let path = tree.join(&target);
-        let text = fs::read(&path).map_err(Error::io("read", &path))?;
-        files.insert(target, text);
-    }
-    Ok(Ok(files))
-}
-
-/// The files that a git-style patch changes.
-fn targets(patch: &str) -> BTreeSet<PathBuf> {
-    patch
-        .lines()
-        .filter_map(|line| line.strip_prefix("+++ b/"))
-        .map(PathBuf::from)
-        .collect()
-}
-
-/// What `patch` says of hunks that found no place.
-fn rejects(output: &[String]) -> Vec<Reject> {
-    let mut rejects: Vec<Reject> = Vec::new();
-    let mut current = String::new();
-    let mut hunks = Vec::new();
-    let mut applied_before = false;
-    for line in output {
-        if let Some(file) = line.strip_prefix("patching file ") {
-            current = file.trim_matches('\'').to_owned();
-        } else if line.starts_with("can't find file to patch") {
-            current = String::new();
-        } else if let Some(file) = line.strip_prefix("|+++ b/") {
-            current = file.to_owned();
-        } else if line.contains("previously applied) patch detected") {
-            applied_before = true;
-        } else if let Some(hunk) = failed_hunk(line) {
-            hunks.push(hunk);
-        } else if line.contains(" out of ") && line.contains(" hunk") {
-            let hunks = std::mem::take(&mut hunks);
-            let applied_before = std::mem::take(&mut applied_before);
-            rejects.push(Reject {
-                file: current.clone(),
-                hunks,
-                applied_before,
-            });
-        }
-    }
-    rejects
-}
-
-/// `Hunk #1 FAILED at 277.`
-fn failed_hunk(line: &str) -> Option<(u32, u32)> {
-    let (number, rest) = line.strip_prefix("Hunk #")?.split_once(" FAILED at ")?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    Some((number.parse().ok()?, digits.parse().ok()?))
-}
-
 fn no_patch_fits(series: Series, misfits: &[Misfit]) -> Error {
     let mut message = String::new();
     for misfit in misfits {
@@ -170,7 +59,7 @@ fn no_patch_fits(series: Series, misfits: &[Misfit]) -> Error {
             misfit.patch
         );
         for reject in &misfit.rejects {
-            let _ = write!(message, "\n  {}", describe(reject));
+            let _ = write!(message, "\n  {reject}");
         }
     }
     let cure = cure(series, misfits);
@@ -206,25 +95,6 @@ fn cure(series: Series, misfits: &[Misfit]) -> String {
         "{edit} so that these hunks match the files of your tree, and build exitlab again; or \
          choose a source that the hooks fit (docs/kernel-build.md)"
     )
-}
-
-fn describe(reject: &Reject) -> String {
-    let Reject {
-        file,
-        hunks,
-        applied_before,
-    } = reject;
-    if *applied_before {
-        return format!("{file}: has this change already");
-    }
-    if hunks.is_empty() {
-        return format!("{file}: no such file in the tree");
-    }
-    let hunks: Vec<_> = hunks
-        .iter()
-        .map(|(number, line)| format!("hunk {number} (line {line})"))
-        .collect();
-    format!("{file}: {}", hunks.join(", "))
 }
 
 #[cfg(test)]
@@ -268,7 +138,7 @@ mod tests {
     async fn hooks_apply_to_the_text_they_expect() {
         let files = apply_to(|_, text| Some(text)).await.unwrap();
         assert_eq!(files.len(), 7);
-        let vmx = &files[Path::new("arch/x86/kvm/vmx/vmx.c")];
+        let vmx = files[Path::new("arch/x86/kvm/vmx/vmx.c")].as_ref().unwrap();
         assert!(String::from_utf8_lossy(vmx).contains("kvm_exit_census_count("));
     }
 
@@ -296,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn a_tree_with_the_census_is_recognised() {
         let applied = apply_to(|_, text| Some(text)).await.unwrap();
-        let error = apply_to(|path, _| applied.get(path).cloned())
+        let error = apply_to(|path, _| applied.get(path).cloned().flatten())
             .await
             .unwrap_err();
         assert!(error.cure().contains("kernel.census"), "{error}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::assets::FRAGMENTS;
+use super::assets::{FRAGMENTS, TRACING};
 use super::make::{self, clean_env};
 use super::tree::WorkTree;
 use crate::error::{Error, Result};
@@ -24,9 +24,10 @@ pub struct Fragment {
     pub text: String,
 }
 
-/// exitlab's fragments, then the user's.
-pub fn fragments(user: &[PathBuf]) -> Result<Vec<Fragment>> {
-    let own = FRAGMENTS.iter().map(|(name, text)| {
+/// exitlab's fragments, those of a kernel that traces if it is to, then the user's.
+pub fn fragments(tracing: bool, user: &[PathBuf]) -> Result<Vec<Fragment>> {
+    let tracing = TRACING.iter().filter(|_| tracing);
+    let own = FRAGMENTS.iter().chain(tracing).map(|(name, text)| {
         Ok(Fragment {
             name: format!("kernel/kconfig/{name}"),
             text: (*text).to_owned(),
@@ -34,6 +35,13 @@ pub fn fragments(user: &[PathBuf]) -> Result<Vec<Fragment>> {
     });
     own.chain(user.iter().map(|path| read_fragment(path)))
         .collect()
+}
+
+/// Whether a kernel with these fragments traces.
+pub fn tracing(fragments: &[Fragment]) -> bool {
+    // By the text: the same fragment given by the user makes the same kernel.
+    let is_tracing = |fragment: &Fragment| TRACING.iter().any(|own| own.1 == fragment.text);
+    fragments.iter().any(is_tracing)
 }
 
 fn read_fragment(path: &Path) -> Result<Fragment> {
@@ -167,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_missing_fragment_is_named() {
-        let error = fragments(&["no/such.config".into()]).unwrap_err();
+        let error = fragments(false, &["no/such.config".into()]).unwrap_err();
         assert!(
             error
                 .to_string()

@@ -1,7 +1,7 @@
 //! The host's kernel: source, hooks and overlay, configuration, build.
 //!
 //! ```text
-//! source ─► work tree ─► hooks + overlay ─► kconfig ─► make ─► artifact
+//! source ─► work tree ─► hooks + overlay ─► patches ─► kconfig ─► make ─► artifact
 //! ```
 //!
 //! `docs/kernel-build.md` says what a result depends on, and why it does not depend on
@@ -9,8 +9,11 @@
 
 mod assets;
 mod hooks;
+mod image;
 mod kconfig;
 mod make;
+mod patch;
+mod patches;
 mod source;
 mod tree;
 
@@ -22,13 +25,13 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use crate::artifact::{Artifact, Cache, Key, KeyBuilder, digest};
-use crate::config::plan::KernelPlan;
+use crate::config::plan::{KernelPlan, KernelSource};
 use crate::error::{Error, Result};
 use crate::process;
 use crate::tool;
 
-use hooks::Files;
 use kconfig::Fragment;
+use patch::{Files, Patch};
 use source::Source;
 use tree::WorkTree;
 
@@ -39,15 +42,15 @@ const PROGRESS_STEP: u32 = 50;
 /// What the artifact says of itself.
 const ABOUT: &str = "kernel.json";
 
-/// A kernel, built.
+/// A kernel that can be booted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostKernel {
     /// The compressed image that a boot loader takes.
     pub image: PathBuf,
     /// The uncompressed ELF without symbols: a PVH guest boots it without unpacking.
     pub vmlinux: Option<PathBuf>,
-    /// Its configuration.
-    pub config: PathBuf,
+    /// Its configuration; unknown of a ready image.
+    pub config: Option<PathBuf>,
     /// `uname -r`.
     pub release: String,
     /// Digest of every input.
@@ -64,38 +67,59 @@ struct About {
     digest: String,
 }
 
-/// The kernel of `plan`: from the cache, or built now. `progress` is given short lines,
+/// The kernel of `plan`: ready, from the cache, or built now. `progress` is given short lines,
 /// such as `compile: 150 objects`, and only while something is built.
 pub async fn build(
     cache: &Cache,
     plan: &KernelPlan,
     progress: &dyn Fn(&str),
 ) -> Result<HostKernel> {
+    if let KernelSource::Image(path) = &plan.source {
+        return image::load(cache, path);
+    }
     let source = Source::find(cache, &plan.source)?;
-    let fragments = kconfig::fragments(&plan.fragments)?;
+    let changes = Changes {
+        census: plan.census,
+        patches: patches::read(&plan.patches)?,
+    };
+    let fragments = kconfig::fragments(plan.tracing, &plan.fragments)?;
     let versions = tool_versions()?;
-    let key = key(&source, plan.census, &fragments, &versions);
+    let key = key(&source, &changes, &fragments, &versions);
 
     let recipe = async |staging: &Path| {
-        let tree = WorkTree::open(cache, &work_name(&source, &versions), &source, progress).await?;
-        compile(&tree, plan.census, &fragments, progress).await?;
+        let tree = WorkTree::open(
+            cache,
+            &work_name(&source, &fragments, &versions),
+            &source,
+            progress,
+        )
+        .await?;
+        compile(&tree, &changes, &fragments, progress).await?;
         collect(&tree, staging).await
     };
     load(cache.get_or_build("kernel", &key, recipe).await?)
+}
+
+/// What is changed in the source.
+struct Changes {
+    /// Whether the census is added.
+    census: bool,
+    /// Patches of the user's own.
+    patches: Vec<Patch>,
 }
 
 /// Every input of the kernel. All hooks count, whichever fits: which one does is known
 /// only after unpacking, and a warm start unpacks nothing.
 fn key(
     source: &Source,
-    census: bool,
+    changes: &Changes,
     fragments: &[Fragment],
     versions: &[(&'static str, String)],
 ) -> Key {
     let mut key = KeyBuilder::new()
         .text("source", source.digest.hex())
-        .text("census", if census { "yes" } else { "no" });
-    if census {
+        .text("census", if changes.census { "yes" } else { "no" });
+    if changes.census {
         for (path, text) in assets::OVERLAY {
             key = key.bytes(format!("overlay/{path}"), text.as_bytes());
         }
@@ -103,9 +127,11 @@ fn key(
             key = key.bytes(format!("hooks/{path}"), text.as_bytes());
         }
     }
+    for patch in &changes.patches {
+        key = key.bytes(format!("patch {}", base_name(&patch.name)), &patch.text);
+    }
     for fragment in fragments {
-        // Without its directory: equal experiments on two machines have equal keys.
-        let name = fragment.name.rsplit('/').next().unwrap_or_default();
+        let name = base_name(&fragment.name);
         key = key.bytes(format!("fragment {name}"), fragment.text.as_bytes());
     }
     for (program, version) in versions {
@@ -115,6 +141,11 @@ fn key(
         key = key.text(*name, *value);
     }
     key.text("recipe", RECIPE).build()
+}
+
+/// Without its directory: equal experiments on two machines have equal keys.
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 /// What compiler and linker say of themselves.
@@ -136,9 +167,17 @@ fn no_tool(program: &str) -> Error {
 }
 
 /// A work tree serves one source and one set of tools: `make` does not notice when the
-/// assembler or linker changes.
-fn work_name(source: &Source, versions: &[(&'static str, String)]) -> String {
+/// assembler or linker changes. Kernels that trace have one of their own: nearly every
+/// object is another, and two kernels that take turns would be compiled whole each time.
+fn work_name(
+    source: &Source,
+    fragments: &[Fragment],
+    versions: &[(&'static str, String)],
+) -> String {
     let mut key = KeyBuilder::new().text("source", source.digest.hex());
+    if kconfig::tracing(fragments) {
+        key = key.text("tracing", "yes");
+    }
     for (program, version) in versions {
         key = key.text(*program, version);
     }
@@ -147,16 +186,20 @@ fn work_name(source: &Source, versions: &[(&'static str, String)]) -> String {
 
 async fn compile(
     tree: &WorkTree,
-    census: bool,
+    changes: &Changes,
     fragments: &[Fragment],
     progress: &dyn Fn(&str),
 ) -> Result<()> {
-    let files = if census {
-        census_files(tree).await?
+    let scratch = tree.scratch()?;
+    let files = if changes.census {
+        census_files(tree, scratch.path()).await?
     } else {
         Files::new()
     };
+    let pristine = |path: &Path| tree.pristine(path);
+    let files = patches::apply(&changes.patches, files, pristine, scratch.path()).await?;
     tree.materialize(&files)?;
+    drop(scratch);
 
     let busy = tree.busy()?;
     progress("configure");
@@ -189,17 +232,16 @@ async fn compile(
 }
 
 /// The files that make the census: hooked ones, and the overlay.
-async fn census_files(tree: &WorkTree) -> Result<Files> {
+async fn census_files(tree: &WorkTree, scratch: &Path) -> Result<Files> {
     let series = source::series_of(&tree.dir()).map_err(|message| Error::Build {
         stage: "kernel: unpack".into(),
         message,
         tail: Vec::new(),
         cure: format!("remove {}", tree.dir().display()),
     })?;
-    let scratch = tree.scratch()?;
-    let mut files = hooks::apply(series, |path| tree.pristine(path), scratch.path()).await?;
+    let mut files = hooks::apply(series, |path| tree.pristine(path), scratch).await?;
     for (path, text) in assets::OVERLAY {
-        files.insert(path.into(), text.as_bytes().to_vec());
+        files.insert(path.into(), Some(text.as_bytes().to_vec()));
     }
     Ok(files)
 }
@@ -253,7 +295,7 @@ fn load(artifact: Artifact) -> Result<HostKernel> {
     Ok(HostKernel {
         image: artifact.dir.join("bzImage"),
         vmlinux: Some(artifact.dir.join("vmlinux")),
-        config: artifact.dir.join("config"),
+        config: Some(artifact.dir.join("config")),
         release: about.release,
         key: artifact.key.hex().to_owned(),
         inputs: artifact.key.inputs().to_vec(),

@@ -69,6 +69,7 @@ impl Source {
             KernelSource::Debian(name) => (debian_tarball(name)?, false),
             KernelSource::Tarball(path) => (path.clone(), false),
             KernelSource::Tree(path) => (path.clone(), true),
+            KernelSource::Image(path) => return Err(not_a_kernel(path, "it is a ready image")),
         };
         if is_tree {
             series_of(&path).map_err(|problem| not_a_kernel(&path, &problem))?;

@@ -11,30 +11,51 @@ fn source_of(cache: &Cache, dir: &Path, text: &str) -> Source {
     Source::find(cache, &KernelSource::Tarball(path)).unwrap()
 }
 
+fn patch(text: &str) -> Patch {
+    Patch {
+        name: "some/where/mine.patch".into(),
+        text: text.into(),
+    }
+}
+
 #[test]
 fn the_key_changes_with_every_input() {
     let dir = tempfile::tempdir().unwrap();
     let cache = Cache::open(dir.path().join("cache")).unwrap();
     let one = source_of(&cache, dir.path(), "one");
     let other = source_of(&cache, dir.path(), "another");
-    let own = kconfig::fragments(&[]).unwrap();
+    let own = kconfig::fragments(false, &[]).unwrap();
     let user = Fragment {
         name: "mine".into(),
         text: "CONFIG_A=y\n".into(),
     };
     let more = [own.clone(), vec![user]].concat();
+    let census = |census, patches: &[&str]| Changes {
+        census,
+        patches: patches.iter().map(|text| patch(text)).collect(),
+    };
     let gcc = |version: &str| [("gcc", version.to_owned())];
 
     let keys = [
-        key(&one, true, &own, &gcc("12")),
-        key(&other, true, &own, &gcc("12")),
-        key(&one, false, &own, &gcc("12")),
-        key(&one, true, &more, &gcc("12")),
-        key(&one, true, &own, &gcc("13")),
+        key(&one, &census(true, &[]), &own, &gcc("12")),
+        key(&other, &census(true, &[]), &own, &gcc("12")),
+        key(&one, &census(false, &[]), &own, &gcc("12")),
+        key(&one, &census(true, &[]), &more, &gcc("12")),
+        key(&one, &census(true, &[]), &own, &gcc("13")),
+        key(&one, &census(true, &["a"]), &own, &gcc("12")),
+        key(&one, &census(true, &["b"]), &own, &gcc("12")),
+        key(&one, &census(true, &["a", "b"]), &own, &gcc("12")),
+        key(&one, &census(true, &["b", "a"]), &own, &gcc("12")),
+        key(
+            &one,
+            &census(true, &[]),
+            &kconfig::fragments(true, &[]).unwrap(),
+            &gcc("12"),
+        ),
     ];
     let distinct: BTreeSet<_> = keys.iter().map(Key::hex).collect();
     assert_eq!(distinct.len(), keys.len());
-    assert_eq!(keys[0], key(&one, true, &own, &gcc("12")));
+    assert_eq!(keys[0], key(&one, &census(true, &[]), &own, &gcc("12")));
 }
 
 #[test]
@@ -43,7 +64,8 @@ fn the_key_names_overlay_and_hooks_only_where_the_census_is() {
     let cache = Cache::open(dir.path().join("cache")).unwrap();
     let source = source_of(&cache, dir.path(), "one");
     let names = |census| -> Vec<String> {
-        key(&source, census, &[], &[])
+        let patches = vec![patch("a")];
+        key(&source, &Changes { census, patches }, &[], &[])
             .inputs()
             .iter()
             .map(|(name, _)| name.clone())
@@ -51,6 +73,7 @@ fn the_key_names_overlay_and_hooks_only_where_the_census_is() {
     };
     assert!(names(true).contains(&"overlay/arch/x86/kvm/exit_census.c".to_owned()));
     assert!(names(true).contains(&"hooks/6.12.patch".to_owned()));
+    assert!(names(false).contains(&"patch mine.patch".to_owned()));
     assert!(
         !names(false)
             .iter()

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::hooks::Files;
 use super::make;
+use super::patch::Files;
 use super::source::Source;
 use crate::artifact::{Cache, Lock};
 use crate::error::{Error, Result};
@@ -133,7 +133,7 @@ impl WorkTree {
         let mut touched = self.touched()?;
         for path in wanted.keys().filter(|path| !touched.contains(*path)) {
             if let Some(original) = read_if_there(&self.dir().join(path))? {
-                replace(&self.pristine_path(path), &original)?;
+                replace(&self.pristine_path(path), &original, &self.dir().join(path))?;
             }
         }
         // Before any file changes: what is not in the list counts as untouched.
@@ -143,12 +143,12 @@ impl WorkTree {
         for path in &touched {
             let target = self.dir().join(path);
             let desired = match wanted.get(path) {
-                Some(text) => Some(text.clone()),
+                Some(text) => text.clone(),
                 None => read_if_there(&self.pristine_path(path))?,
             };
             match desired {
                 Some(text) if read_if_there(&target)?.as_ref() == Some(&text) => {}
-                Some(text) => replace(&target, &text)?,
+                Some(text) => replace(&target, &text, &self.pristine_path(path))?,
                 None => remove_if_there(&target)?,
             }
         }
@@ -183,7 +183,8 @@ impl WorkTree {
             .iter()
             .map(|path| format!("{}\n", path.display()))
             .collect();
-        replace(&self.root.join("touched"), list.as_bytes())
+        let path = self.root.join("touched");
+        replace(&path, list.as_bytes(), &path)
     }
 }
 
@@ -216,8 +217,9 @@ fn remove_if_there(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes a file beside its place and renames it: nobody sees half of it.
-fn replace(path: &Path, text: &[u8]) -> Result<()> {
+/// Writes a file beside its place and renames it: nobody sees half of it. Whether it is a
+/// program is taken over from `original`, if that is there.
+fn replace(path: &Path, text: &[u8], original: &Path) -> Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
     }
@@ -225,6 +227,10 @@ fn replace(path: &Path, text: &[u8]) -> Result<()> {
     beside.push(".new");
     let beside = PathBuf::from(beside);
     fs::write(&beside, text).map_err(Error::io("write", &beside))?;
+    if let Ok(original) = fs::metadata(original) {
+        fs::set_permissions(&beside, original.permissions())
+            .map_err(Error::io("write", &beside))?;
+    }
     fs::rename(&beside, path).map_err(Error::io("write", path))
 }
 
@@ -254,7 +260,7 @@ mod tests {
 
     fn files(list: &[(&str, &str)]) -> Files {
         list.iter()
-            .map(|(path, text)| (path.into(), text.as_bytes().to_vec()))
+            .map(|(path, text)| (path.into(), Some(text.as_bytes().to_vec())))
             .collect()
     }
 
@@ -310,7 +316,9 @@ mod tests {
     fn an_interrupted_materialization_is_made_good() {
         let Fixture { tree, _root } = fixture();
         // Saved and listed, then interrupted before the first change.
-        replace(&tree.pristine_path(Path::new("hooked.c")), b"pristine").unwrap();
+        let original = tree.dir().join("hooked.c");
+        let saved = tree.pristine_path(Path::new("hooked.c"));
+        replace(&saved, b"pristine", &original).unwrap();
         tree.remember(&["hooked.c".into(), "kvm/census.c".into()].into())
             .unwrap();
         let untouched = contents(&tree);
