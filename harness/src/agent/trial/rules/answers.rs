@@ -5,7 +5,7 @@ use super::super::guest::{Answer, PLAIN_PORT, Step};
 use super::super::leaves::{DISCOVERY, POISON, SIGNATURE, STATUS, UNDEFINED};
 use super::super::switches::Switch;
 use super::super::vm::{Result, Vm};
-use super::{broken, holds, not_judged};
+use super::{broken, holds};
 use crate::agent::clock::tsc;
 use crate::conformance::Verdict;
 use crate::reasons::Rule as EnabledBy;
@@ -50,32 +50,8 @@ pub fn in_their_registers(bench: &Bench) -> Result<Verdict> {
     if let Some(wrong) = wrong_count(bench, &mut vm)? {
         return broken(wrong);
     }
-    for reason in bench.undefined() {
-        let answer = vm.run(&[bench.map.read_count(reason)])?[0];
-        if !answer.is_undefined() {
-            return broken(format!(
-                "reason {reason} is not defined and answered {}; expected edx {UNDEFINED:#x} \
-                 and 0 in the others",
-                answer.shown()
-            ));
-        }
-    }
-    for reason in bench.table.defined() {
-        let answer = vm.run(&[bench.map.read_count(reason.number)])?[0];
-        let never = reason.enabled_by == EnabledBy::Never;
-        if answer.edx == UNDEFINED || (never && answer.count() != 0) {
-            let expected = if never {
-                "is defined but not enabled"
-            } else {
-                "is defined"
-            };
-            return broken(format!(
-                "reason {} ({}) {expected} and answered {}",
-                reason.number,
-                reason.name,
-                answer.shown()
-            ));
-        }
+    if let Some(wrong) = wrong_kind(bench, &mut vm)? {
+        return broken(wrong);
     }
     if let Some(wrong) = wrong_cycles(bench)? {
         return broken(wrong);
@@ -84,6 +60,34 @@ pub fn in_their_registers(bench: &Bench) -> Result<Verdict> {
     holds(format!(
         "{HAMMER} CPUIDs counted as {HAMMER}; {defined} defined and {undefined} undefined reasons told apart"
     ))
+}
+
+/// A reason that is answered as undefined and is not, or the other way round.
+fn wrong_kind(bench: &Bench, vm: &mut Vm) -> Result<Option<String>> {
+    let indices = indices(bench);
+    let read = |reason: &u32| bench.map.read_count(*reason);
+    let answers = vm.run(&indices.iter().map(read).collect::<Vec<Step>>())?;
+    for (number, answer) in indices.into_iter().zip(answers) {
+        let reason = bench.table.get(number);
+        let never = reason.is_some_and(|reason| reason.enabled_by == EnabledBy::Never);
+        let wrong = match reason {
+            Some(_) => answer.edx == UNDEFINED || (never && answer.count() != 0),
+            None => !answer.is_undefined(),
+        };
+        if wrong {
+            return Ok(Some(format!(
+                "reason {number} ({}) is {} and answered {}",
+                bench.table.name(number),
+                match (reason.is_some(), never) {
+                    (false, _) => "not defined",
+                    (true, true) => "defined but never enabled",
+                    (true, false) => "defined",
+                },
+                answer.shown()
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn wrong_count(bench: &Bench, vm: &mut Vm) -> Result<Option<String>> {
@@ -146,32 +150,31 @@ pub fn nothing_left_over(bench: &Bench) -> Result<Verdict> {
     };
     let mut vm = bench.maker.vm(1)?;
     let has_own_leaves = bench.has_discovery(&mut vm)?;
-    let mut looked_at = 0;
+    let leaves = leaves(bench, &mut vm, has_own_leaves)?;
+    let mut asked = Vec::new();
+    let mut steps = Vec::new();
     for reason in indices(bench) {
         for poison in [POISON, !POISON, reason] {
-            let leaves = leaves_of_reason(bench, &mut vm, has_own_leaves)?;
-            for (leaf, kind) in leaves {
-                // Another leaf's answer in between, so that the host's stack holds other data.
-                let steps = [
-                    Step::cpuid(0x4000_0000, 0, poison),
-                    Step::cpuid(0, reason, poison),
-                    Step::cpuid(leaf, reason, poison),
-                ];
-                let answer = vm.run(&steps)?[2];
-                looked_at += 1;
-                if let Some(register) = left_over(kind, answer) {
-                    return broken(format!(
-                        "leaf {leaf:#x} with ecx {reason:#x} left something in {register}: {}",
-                        answer.shown()
-                    ));
-                }
+            for (leaf, kind) in &leaves {
+                asked.push((*leaf, *kind, reason));
+                // Other leaves' answers in between, so that the host's stack holds other data.
+                steps.push(Step::cpuid(0x4000_0000, 0, poison));
+                steps.push(Step::cpuid(0, reason, poison));
+                steps.push(Step::cpuid(*leaf, reason, poison));
             }
         }
     }
-    if looked_at == 0 {
-        return not_judged("no leaf was found to look at");
+    let answers = vm.run(&steps)?;
+    let last_of_three = answers.into_iter().skip(2).step_by(3);
+    for ((leaf, kind, reason), answer) in asked.iter().zip(last_of_three) {
+        if let Some(register) = left_over(*kind, answer) {
+            return broken(format!(
+                "leaf {leaf:#x} with ecx {reason:#x} left something in {register}: {}",
+                answer.shown()
+            ));
+        }
     }
-    holds(format!("{looked_at} answers with poisoned registers"))
+    holds(format!("{} answers with poisoned registers", asked.len()))
 }
 
 /// What an answer may carry.
@@ -184,7 +187,7 @@ enum Kind {
     Discovery,
 }
 
-fn leaves_of_reason(bench: &Bench, vm: &mut Vm, own: bool) -> Result<Vec<(u32, Kind)>> {
+fn leaves(bench: &Bench, vm: &mut Vm, own: bool) -> Result<Vec<(u32, Kind)>> {
     let map = bench.map;
     let mut leaves = vec![(map.count, Kind::Count)];
     if map.total_count == map.total_cycles {

@@ -59,26 +59,24 @@ pub fn status(bench: &Bench) -> Result<Verdict> {
     }
     vm.run(&[Step::out(PLAIN_PORT, 3), Step::sleep(10_000, 2)])?;
     let census = bench.census(&mut vm)?;
-    for number in bench.undefined() {
-        let status = status_of(&mut vm, number)?;
-        if status != 0 {
-            return broken(format!("undefined reason {number} has status {status}"));
-        }
-    }
+    let undefined = bench.undefined();
+    let defined = bench.table.defined().map(|reason| reason.number);
+    let numbers: Vec<u32> = undefined.into_iter().chain(defined).collect();
+    let read = |number: &u32| Step::cpuid(STATUS, *number, POISON);
+    let answers = vm.run(&numbers.iter().map(read).collect::<Vec<Step>>())?;
     let mut enabled = 0;
-    for reason in bench.table.defined() {
-        let status = status_of(&mut vm, reason.number)?;
-        let wrong = match reason.enabled_by {
-            EnabledBy::Always => status != 2,
-            EnabledBy::Never => status != 1,
-            _ => status == 0 || (census.of(reason.number) > 0 && status != 2),
+    for (number, answer) in numbers.into_iter().zip(answers) {
+        let (status, count) = (answer.eax, census.of(number));
+        let wrong = match bench.table.get(number).map(|reason| reason.enabled_by) {
+            None => status != 0,
+            Some(EnabledBy::Always) => status != 2,
+            Some(EnabledBy::Never) => status != 1,
+            Some(_) => status == 0 || (count > 0 && status != 2),
         };
         if wrong {
             return broken(format!(
-                "reason {} ({}), counted {} times, has status {status}",
-                reason.number,
-                reason.name,
-                census.of(reason.number)
+                "reason {number} ({}), counted {count} times, has status {status}",
+                bench.table.name(number)
             ));
         }
         enabled += u32::from(status == 2);
