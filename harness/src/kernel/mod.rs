@@ -44,8 +44,8 @@ const ABOUT: &str = "kernel.json";
 pub struct HostKernel {
     /// The compressed image that a boot loader takes.
     pub image: PathBuf,
-    /// The uncompressed ELF without symbols: a PVH guest boots it without unpacking.
-    pub vmlinux: Option<PathBuf>,
+    /// The uncompressed ELF without symbols: QEMU boots it without unpacking (PVH).
+    pub vmlinux: PathBuf,
     /// Its configuration.
     pub config: PathBuf,
     /// `uname -r`.
@@ -252,7 +252,7 @@ fn load(artifact: Artifact) -> Result<HostKernel> {
         serde_json::from_slice(&text).map_err(|error| Error::io("read", &path)(error.into()))?;
     Ok(HostKernel {
         image: artifact.dir.join("bzImage"),
-        vmlinux: Some(artifact.dir.join("vmlinux")),
+        vmlinux: artifact.dir.join("vmlinux"),
         config: artifact.dir.join("config"),
         release: about.release,
         key: artifact.key.hex().to_owned(),

@@ -71,9 +71,9 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
     ))
 }
 
-/// The packages whose files the emulated machine consists of. Their versions say more
-/// than Bochs' own banner.
-const PACKAGES: [&str; 7] = [
+/// The emulator, its firmware, its clock and its boot medium. Their packages' versions
+/// say more than Bochs' own banner.
+pub const PACKAGES: [&str; 7] = [
     "bochs",
     "bochsbios",
     "vgabios",
@@ -82,18 +82,6 @@ const PACKAGES: [&str; 7] = [
     "syslinux-common",
     "xorriso",
 ];
-
-/// Versions of the emulator, its firmware, its clock and its boot medium.
-pub fn version() -> String {
-    let version = |package: &str| {
-        let version = tool::version("dpkg-query", &["-W", "-f", "${Version}", package]);
-        format!(
-            "{package} {}",
-            version.as_deref().unwrap_or("(version unknown)")
-        )
-    };
-    PACKAGES.map(version).join(", ")
-}
 
 /// Bochs seeds the generator behind RDRAND with the time of day: runs that start in
 /// different seconds get different random numbers, and with them other counts. Under a
