@@ -110,6 +110,7 @@ fn qemu_host() -> Vec<Need> {
         program("qemu-system-x86_64", "emulates the host", "qemu-system-x86"),
         firmware("bios-256k.bin", "firmware of the host", "seabios"),
         firmware("pvh.bin", "boots the host's kernel", "qemu-system-data"),
+        firmware("kvmvapic.bin", "option ROM of the host", "qemu-system-data"),
     ]
 }
 

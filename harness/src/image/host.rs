@@ -83,11 +83,7 @@ pub struct HostParts<'a> {
 }
 
 /// Builds the host's root file system, or finds it in the cache.
-pub async fn build_host(
-    cache: &Cache,
-    parts: HostParts<'_>,
-    form: HostForm,
-) -> Result<HostImage> {
+pub async fn build_host(cache: &Cache, parts: HostParts<'_>, form: HostForm) -> Result<HostImage> {
     let tree = tree(parts)?;
     let digest = tree.digest().to_hex().to_string();
     let key = KeyBuilder::new().text("tree", &digest);
