@@ -128,7 +128,7 @@ mod tests {
         let host = HostPlan {
             memory_mib: 1024,
             cmdline: "kvm_amd.npt=0".into(),
-            instructions_per_second: 250_000_000,
+            instructions_per_second: 500_000_000,
         };
         let mut lines = String::new();
         for argument in arguments(&host) {
