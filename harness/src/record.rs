@@ -180,7 +180,7 @@ pub struct RunRecord {
     pub finished: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
-    /// Platform: `bochs-vmx`.
+    /// Platform: `bochs-vmx` or `tcg-svm`.
     pub platform: String,
     /// The plan as resolved.
     pub plan: serde_json::Value,

@@ -85,7 +85,8 @@ pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts>
         guest_kernel: &kernel.image,
         guest_image: &guest,
     };
-    let host = image::build_host(cache, parts).await?;
+    let form = platform::host_form(plan.platform);
+    let host = image::build_host(cache, parts, form).await?;
     Ok(Artifacts {
         kernel,
         guest,

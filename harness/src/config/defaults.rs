@@ -4,13 +4,17 @@ use super::plan::{
     Deadlines, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan, PlatformKind,
     SamplingPlan,
 };
+use super::speed;
 use crate::record::Channel;
+
+/// Where the host comes from.
+const PLATFORM: PlatformKind = PlatformKind::BochsVmx;
 
 /// The plan of a configuration that gives nothing but a name, which is still empty here.
 pub(super) fn plan() -> Plan {
     Plan {
         name: String::new(),
-        platform: PlatformKind::BochsVmx,
+        platform: PLATFORM,
         kernel: KernelPlan {
             source: KernelSource::Debian("linux-source-6.12".to_owned()),
             census: true,
@@ -20,8 +24,9 @@ pub(super) fn plan() -> Plan {
         },
         host: HostPlan {
             memory_mib: 1024,
+            cpus: 1,
             cmdline: String::new(),
-            instructions_per_second: 200_000_000,
+            instructions_per_second: speed::of(PLATFORM),
         },
         guest: GuestPlan {
             machine: Machine::Q35,

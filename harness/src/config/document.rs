@@ -24,6 +24,7 @@ pub(super) const KEYS: &[&str] = &[
     "kernel.patches",
     "kernel.fragments",
     "host.memory",
+    "host.cpus",
     "host.cmdline",
     "host.instructions_per_second",
     "guest.machine",
@@ -74,6 +75,7 @@ pub(super) struct Kernel {
 #[serde(default, deny_unknown_fields, expecting = "a section")]
 pub(super) struct Host {
     pub memory: Given<String>,
+    pub cpus: Given<i64>,
     pub cmdline: Given<String>,
     pub instructions_per_second: Given<i64>,
 }

@@ -15,6 +15,7 @@ mod problem;
 mod resolve;
 mod schedule;
 mod size;
+pub mod speed;
 mod suggestion;
 #[cfg(test)]
 mod tests;

@@ -35,12 +35,15 @@ pub struct Plan {
 pub enum PlatformKind {
     /// Intel with VMX, emulated by Bochs; counts repeat bit for bit.
     BochsVmx,
+    /// AMD with SVM, emulated by QEMU; counts repeat bit for bit.
+    TcgSvm,
 }
 
 impl std::fmt::Display for PlatformKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             PlatformKind::BochsVmx => "bochs-vmx",
+            PlatformKind::TcgSvm => "tcg-svm",
         })
     }
 }
@@ -80,6 +83,8 @@ pub enum KernelSource {
 pub struct HostPlan {
     /// Memory, MiB.
     pub memory_mib: u32,
+    /// Number of processors.
+    pub cpus: u32,
     /// More words for the host kernel's command line.
     pub cmdline: String,
     /// Instructions that make one second of emulated time.

@@ -10,15 +10,15 @@ use super::problem::{Problem, Wrong};
 use super::value::{
     choose, cmdline, cpu, existing_file, guest_memory, kernel_source, name, not_blank, within,
 };
-use super::{defaults, duration, schedule, size};
+use super::{defaults, duration, schedule, size, speed};
 use crate::record::Channel;
 
 /// What the host needs beside the guest's memory: kernel, root file system, QEMU.
 const HOST_OWN_MIB: u32 = 400;
-/// The emulated host has one processor: more vCPUs than this only wait for each other.
+/// Processors that an emulated host can have; more make it slower, not faster.
+const CPUS: RangeInclusive<i64> = 1..=8;
+/// The emulated host has few processors: more vCPUs than this only wait for each other.
 const VCPUS: RangeInclusive<i64> = 1..=16;
-/// What Bochs accepts as `ips`.
-const INSTRUCTIONS_PER_SECOND: RangeInclusive<i64> = 1_000_000..=4_294_967_295;
 
 /// Resolves the texts, or lists everything that is wrong with them.
 pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
@@ -29,7 +29,7 @@ pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     let mut plan = defaults::plan();
     resolver.experiment(&mut plan);
     resolver.kernel(&mut plan.kernel);
-    resolver.host(&mut plan.host);
+    resolver.host(&mut plan.host, plan.platform);
     resolver.guest(&mut plan.guest);
     resolver.sampling(&mut plan);
     resolver.deadlines(&mut plan);
@@ -113,11 +113,11 @@ impl<'a> Resolver<'a> {
             |d| &d.platform,
             &mut plan.platform,
             |e| {
-                choose(
-                    e.value,
-                    "platform",
-                    &[("bochs-vmx", PlatformKind::BochsVmx)],
-                )
+                let platforms = [
+                    ("bochs-vmx", PlatformKind::BochsVmx),
+                    ("tcg-svm", PlatformKind::TcgSvm),
+                ];
+                choose(e.value, "platform", &platforms)
             },
         );
         self.list(
@@ -182,7 +182,7 @@ impl<'a> Resolver<'a> {
         )));
     }
 
-    fn host(&mut self, plan: &mut HostPlan) {
+    fn host(&mut self, plan: &mut HostPlan, platform: PlatformKind) {
         self.value(
             "host.memory",
             |d| &d.host.memory,
@@ -190,16 +190,23 @@ impl<'a> Resolver<'a> {
             |e| size::parse(e.value),
         );
         self.value(
+            "host.cpus",
+            |d| &d.host.cpus,
+            &mut plan.cpus,
+            |e| Ok(within(*e.value, CPUS)? as u32),
+        );
+        self.value(
             "host.cmdline",
             |d| &d.host.cmdline,
             &mut plan.cmdline,
             |e| cmdline(e.value),
         );
+        plan.instructions_per_second = speed::of(platform);
         self.value(
             "host.instructions_per_second",
             |d| &d.host.instructions_per_second,
             &mut plan.instructions_per_second,
-            |e| Ok(within(*e.value, INSTRUCTIONS_PER_SECOND)? as u64),
+            |e| speed::parse(*e.value, platform),
         );
     }
 

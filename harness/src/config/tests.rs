@@ -166,6 +166,20 @@ fn the_last_set_wins_and_bare_words_are_strings() {
 }
 
 #[test]
+fn a_host_has_the_speed_of_its_platform() {
+    let speed = |sets: &[&str]| plan("name = 'x'", sets).host.instructions_per_second;
+    assert_eq!(speed(&[]), 200_000_000);
+    assert_eq!(speed(&["platform=tcg-svm"]), 250_000_000);
+    let key = "host.instructions_per_second";
+    let slower = format!("{key}=125_000_000");
+    assert_eq!(speed(&["platform=tcg-svm", &slower]), 125_000_000);
+    assert_eq!(
+        speed(&["platform=tcg-svm", &format!("{key}=0")]),
+        250_000_000
+    );
+}
+
+#[test]
 fn plan_json() {
     let plan = load(None, &["guest.files=[]".to_owned()], Path::new("/")).expect("a plan");
     insta::assert_json_snapshot!(plan);
@@ -283,6 +297,11 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     (
         "instructions",
         "name = 'x'\n[host]\ninstructions_per_second = 1000",
+        &[],
+    ),
+    (
+        "instructions on another platform",
+        "name = 'x'\nplatform = 'tcg-svm'\n[host]\ninstructions_per_second = 200_000_000",
         &[],
     ),
     (

@@ -43,7 +43,7 @@ pub async fn run(
     ui.stage("kernel");
     let build = async {
         let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;
-        let host = image::build_bare_host(cache).await?;
+        let host = image::build_bare_host(cache, platform::host_form(plan.platform)).await?;
         Ok((kernel, host))
     };
     let (kernel, host) = interrupt.or(build).await?;

@@ -40,6 +40,7 @@ enum Find {
 pub(super) fn all(plan: &Plan) -> Vec<Need> {
     let mut needs = match plan.platform {
         PlatformKind::BochsVmx => bochs(),
+        PlatformKind::TcgSvm => qemu_host(),
     };
     needs.extend(qemu(plan.guest.machine));
     needs.extend(kernel(&plan.kernel.source));
@@ -49,6 +50,14 @@ pub(super) fn all(plan: &Plan) -> Vec<Need> {
 }
 
 fn bochs() -> Vec<Need> {
+    let isolinux = [
+        "/usr/lib/ISOLINUX/isolinux.bin",
+        "/usr/share/syslinux/isolinux.bin",
+    ];
+    let ldlinux = [
+        "/usr/lib/syslinux/modules/bios/ldlinux.c32",
+        "/usr/share/syslinux/ldlinux.c32",
+    ];
     let display = [
         "/usr/lib/*/bochs/plugins/libbx_sdl2_gui.so",
         "/usr/lib/bochs/plugins/libbx_sdl2_gui.so",
@@ -77,20 +86,45 @@ fn bochs() -> Vec<Need> {
             "stops the emulator's clock",
             "libfaketime",
         ),
+        program("mkfs.erofs", "makes the host's file system", "erofs-utils"),
+        program("xorriso", "makes the host's boot medium", "xorriso"),
+        file(
+            "isolinux.bin",
+            &isolinux,
+            "boot loader of the host",
+            "isolinux",
+        ),
+        file(
+            "ldlinux.c32",
+            &ldlinux,
+            "boot loader of the host",
+            "syslinux-common",
+        ),
     ]
+}
+
+/// A host that QEMU boots: see `platform/qemu.rs`.
+fn qemu_host() -> Vec<Need> {
+    vec![
+        program("qemu-system-x86_64", "emulates the host", "qemu-system-x86"),
+        firmware("bios-256k.bin", "firmware of the host", "seabios"),
+        firmware("pvh.bin", "boots the host's kernel", "qemu-system-data"),
+        firmware("kvmvapic.bin", "option ROM of the host", "qemu-system-data"),
+    ]
+}
+
+fn firmware(name: &'static str, why: &'static str, package: &str) -> Need {
+    let places = [
+        format!("/usr/share/seabios/{name}"),
+        format!("/usr/share/qemu/{name}"),
+    ];
+    file(name, &places, why, package)
 }
 
 fn qemu(machine: Machine) -> Vec<Need> {
     let bios = match machine {
         Machine::Q35 | Machine::Pc => "bios-256k.bin",
         Machine::Microvm => "bios-microvm.bin",
-    };
-    let firmware = |name: &'static str, why, package| {
-        let places = [
-            format!("/usr/share/seabios/{name}"),
-            format!("/usr/share/qemu/{name}"),
-        ];
-        file(name, &places, why, package)
     };
     vec![
         program("qemu-system-x86_64", "runs the guest", "qemu-system-x86"),
@@ -157,34 +191,12 @@ fn kernel(source: &KernelSource) -> Vec<Need> {
 }
 
 fn images() -> Vec<Need> {
-    let isolinux = [
-        "/usr/lib/ISOLINUX/isolinux.bin",
-        "/usr/share/syslinux/isolinux.bin",
-    ];
-    let ldlinux = [
-        "/usr/lib/syslinux/modules/bios/ldlinux.c32",
-        "/usr/share/syslinux/ldlinux.c32",
-    ];
     let busybox = Need {
         find: Find::StaticProgram("busybox"),
         why: "shell and tools of the guest",
         cure: Cure::Package("busybox-static".to_owned()),
     };
     vec![
-        program("mkfs.erofs", "makes the host's file system", "erofs-utils"),
-        program("xorriso", "makes the host's boot medium", "xorriso"),
-        file(
-            "isolinux.bin",
-            &isolinux,
-            "boot loader of the host",
-            "isolinux",
-        ),
-        file(
-            "ldlinux.c32",
-            &ldlinux,
-            "boot loader of the host",
-            "syslinux-common",
-        ),
         program("ldd", "finds the libraries of copied programs", "libc-bin"),
         busybox,
         program("dropbear", "SSH server of the guest", "dropbear-bin"),

@@ -149,6 +149,22 @@ fn the_plan_decides_what_is_needed() {
 }
 
 #[test]
+fn a_platform_needs_its_own_emulator_only() {
+    let of_bochs = [
+        "bochs", "vgabios", "faketime", "erofs", "xorriso", "linux.", "ldlinux",
+    ];
+    let (_dir, system) = machine(|path| of_bochs.iter().any(|part| path.contains(part)));
+    let missing = |platform: &str| check_on(&system, &built_in(&[platform])).missing().count();
+    assert_eq!(missing("platform=tcg-svm"), 0);
+    assert_eq!(missing("platform=bochs-vmx"), 9);
+
+    let (_dir, system) = machine(|path| path.contains("qemu") || path.contains("seabios"));
+    let plan = built_in(&["platform=tcg-svm", "guest.machine=microvm"]);
+    let report = check_on(&system, &plan);
+    insta::assert_snapshot!(report.render());
+}
+
+#[test]
 fn this_machine_can_be_asked() {
     let report = check(&built_in(&[]), Path::new("no/such/cache"));
     assert!(

@@ -1,9 +1,10 @@
 //! The host's root file system: the `exitlab` binary, QEMU with its libraries and
-//! firmware, and the guest's kernel and initramfs. A read-only EROFS, so that runs
-//! side by side share it and none can change it.
+//! firmware, and the guest's kernel and initramfs. One tree in the form that a platform
+//! boots from.
 
 use std::path::{Path, PathBuf};
 
+use super::cpio;
 use super::guest::GuestImage;
 use super::tree::Tree;
 use crate::artifact::{Cache, KeyBuilder};
@@ -12,6 +13,9 @@ use crate::tool;
 
 const INIT: &str = include_str!("host-init.sh");
 const QEMU: &str = "/usr/bin/qemu-system-x86_64";
+
+const DISK: &str = "root.img";
+const INITRAMFS: &str = "root.cpio";
 
 /// Where QEMU's firmware is looked for, in this order.
 const FIRMWARE_DIRS: [&str; 3] = [
@@ -42,16 +46,28 @@ pub mod layout {
     pub const GUEST_KERNEL: &str = "/guest/kernel";
     /// The guest's initramfs.
     pub const GUEST_INITRAMFS: &str = "/guest/initramfs";
+    /// The order, on a host that runs from an initramfs (`host-init.sh` knows it, too).
+    pub const ORDER: &str = "/order";
 }
 
 /// A disk image is padded to whole cylinders of Bochs' default geometry (16 heads of 63
 /// sectors), so that no geometry need be stated.
 pub const CYLINDER: u64 = 16 * 63 * 512;
 
+/// What a host's root file system is packed into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostForm {
+    /// A disk with a read-only EROFS: runs side by side share it and none can change it.
+    Disk,
+    /// An archive that the boot loader puts into memory: no disk answers at a moment
+    /// that depends on this machine.
+    Initramfs,
+}
+
 /// The host's root file system.
 #[derive(Debug, Clone)]
 pub struct HostImage {
-    /// The disk image.
+    /// The disk image or archive.
     pub path: PathBuf,
     /// Digest of everything in it.
     pub digest: String,
@@ -68,34 +84,48 @@ pub struct HostParts<'a> {
 
 /// Builds the host's root file system with what QEMU's guests need, or finds it in the
 /// cache.
-pub async fn build_host(cache: &Cache, parts: HostParts<'_>) -> Result<HostImage> {
+pub async fn build_host(cache: &Cache, parts: HostParts<'_>, form: HostForm) -> Result<HostImage> {
     let mut tree = agent_tree()?;
     add_guest(&mut tree, parts)?;
-    build(cache, &tree).await
+    build(cache, &tree, form).await
 }
 
 /// Builds a root file system with the agent alone, or finds it in the cache. It does not
 /// depend on the kernel: hosts with different kernels share it.
-pub async fn build_bare_host(cache: &Cache) -> Result<HostImage> {
-    build(cache, &agent_tree()?).await
+pub async fn build_bare_host(cache: &Cache, form: HostForm) -> Result<HostImage> {
+    build(cache, &agent_tree()?, form).await
 }
 
-async fn build(cache: &Cache, tree: &Tree) -> Result<HostImage> {
+async fn build(cache: &Cache, tree: &Tree, form: HostForm) -> Result<HostImage> {
     let digest = tree.digest().to_hex().to_string();
-    let mkfs = tool::version("mkfs.erofs", &["-V"]).unwrap_or_default();
-    let key = KeyBuilder::new()
-        .text("tree", &digest)
-        .text("mkfs", &mkfs)
-        .build();
-    let artifact = cache
-        .get_or_build("host-image", &key, async |dir: &Path| {
-            make_erofs(dir, tree).await
-        })
-        .await?;
-    Ok(HostImage {
-        path: artifact.dir.join("root.img"),
-        digest,
-    })
+    let key = KeyBuilder::new().text("tree", &digest);
+    let path = match form {
+        HostForm::Disk => {
+            let mkfs = tool::version("mkfs.erofs", &["-V"]).unwrap_or_default();
+            let key = key.text("mkfs", &mkfs).build();
+            let build = async |dir: &Path| make_erofs(dir, tree).await;
+            let artifact = cache.get_or_build("host-image", &key, build).await?;
+            artifact.dir.join(DISK)
+        }
+        HostForm::Initramfs => {
+            let build = async |dir: &Path| {
+                let path = dir.join(INITRAMFS);
+                std::fs::write(&path, cpio::archive(tree)).map_err(Error::io("write", &path))
+            };
+            let key = key.build();
+            let artifact = cache.get_or_build("host-initramfs", &key, build).await?;
+            artifact.dir.join(INITRAMFS)
+        }
+    };
+    Ok(HostImage { path, digest })
+}
+
+/// What is appended to an initramfs to add the order to it: Linux unpacks one archive
+/// after the other.
+pub fn order_archive(order: Vec<u8>) -> Vec<u8> {
+    let mut tree = Tree::default();
+    tree.file(layout::ORDER, order, 0o644);
+    cpio::archive(&tree)
 }
 
 fn agent_tree() -> Result<Tree> {
@@ -130,7 +160,7 @@ async fn make_erofs(dir: &Path, tree: &Tree) -> Result<()> {
     let staging = dir.join("tree");
     std::fs::create_dir(&staging).map_err(Error::io("create", &staging))?;
     tree.write_below(&staging)?;
-    let image = dir.join("root.img");
+    let image = dir.join(DISK);
     let mut command = tokio::process::Command::new("mkfs.erofs");
     command
         .args(["--quiet", "-T0", "--all-root", "-x-1"])

@@ -9,4 +9,6 @@ pub mod keys;
 pub mod tree;
 
 pub use guest::{GuestImage, build_guest};
-pub use host::{CYLINDER, HostImage, HostParts, build_bare_host, build_host, layout};
+pub use host::{
+    CYLINDER, HostForm, HostImage, HostParts, build_bare_host, build_host, layout, order_archive,
+};

@@ -47,7 +47,7 @@ const ABOUT: &str = "kernel.json";
 pub struct HostKernel {
     /// The compressed image that a boot loader takes.
     pub image: PathBuf,
-    /// The uncompressed ELF without symbols: a PVH guest boots it without unpacking.
+    /// The uncompressed ELF without symbols: QEMU boots it without unpacking (PVH).
     pub vmlinux: Option<PathBuf>,
     /// Its configuration; unknown of a ready image.
     pub config: Option<PathBuf>,

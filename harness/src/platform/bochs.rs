@@ -71,9 +71,9 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
     ))
 }
 
-/// The packages whose files the emulated machine consists of. Their versions say more
-/// than Bochs' own banner.
-const PACKAGES: [&str; 7] = [
+/// The emulator, its firmware, its clock and its boot medium. Their packages' versions
+/// say more than Bochs' own banner.
+pub const PACKAGES: [&str; 7] = [
     "bochs",
     "bochsbios",
     "vgabios",
@@ -82,18 +82,6 @@ const PACKAGES: [&str; 7] = [
     "syslinux-common",
     "xorriso",
 ];
-
-/// Versions of the emulator, its firmware, its clock and its boot medium.
-pub fn version() -> String {
-    let version = |package: &str| {
-        let version = tool::version("dpkg-query", &["-W", "-f", "${Version}", package]);
-        format!(
-            "{package} {}",
-            version.as_deref().unwrap_or("(version unknown)")
-        )
-    };
-    PACKAGES.map(version).join(", ")
-}
 
 /// Bochs seeds the generator behind RDRAND with the time of day: runs that start in
 /// different seconds get different random numbers, and with them other counts. Under a
@@ -137,6 +125,7 @@ fn prepare(plan: &Plan, boot: Boot<'_>, iso: &Path, dir: &Path) -> Result<()> {
 fn bochsrc(host: &HostPlan) -> String {
     let HostPlan {
         memory_mib,
+        cpus,
         instructions_per_second: ips,
         ..
     } = host;
@@ -146,7 +135,7 @@ display_library: sdl2
 memory: guest={memory_mib}, host={memory_mib}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
-cpu: model=corei7_haswell_4770, count=1, ips={ips}
+cpu: model=corei7_haswell_4770, count={cpus}, ips={ips}
 clock: sync=none, time0={EPOCH}
 vga: realtime=0
 pci: enabled=1, chipset=i440fx
@@ -227,6 +216,7 @@ mod tests {
     fn host() -> HostPlan {
         HostPlan {
             memory_mib: 1024,
+            cpus: 1,
             cmdline: "kvm_intel.ept=0".into(),
             instructions_per_second: 200_000_000,
         }

@@ -2,6 +2,7 @@
 
 mod bochs;
 mod machine;
+mod qemu;
 mod watch;
 
 use std::path::Path;
@@ -11,8 +12,9 @@ use crate::artifact::Cache;
 use crate::config::Plan;
 use crate::config::plan::PlatformKind;
 use crate::error::Result;
-use crate::image::HostImage;
+use crate::image::{HostForm, HostImage};
 use crate::kernel::HostKernel;
+use crate::tool;
 
 pub use bochs::FAKETIME;
 pub use machine::{Machine, Report};
@@ -32,12 +34,30 @@ pub struct Boot<'a> {
 pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Result<Machine> {
     match plan.platform {
         PlatformKind::BochsVmx => bochs::start(plan, boot, cache, dir).await,
+        PlatformKind::TcgSvm => qemu::start(plan, boot, dir),
     }
 }
 
-/// The emulator's version, for the provenance.
-pub fn emulator_version(kind: PlatformKind) -> String {
+/// What the host's root file system must be packed into.
+pub fn host_form(kind: PlatformKind) -> HostForm {
     match kind {
-        PlatformKind::BochsVmx => bochs::version(),
+        PlatformKind::BochsVmx => HostForm::Disk,
+        PlatformKind::TcgSvm => HostForm::Initramfs,
     }
+}
+
+/// Versions of the packages that the emulated machine consists of, for the provenance.
+pub fn emulator_version(kind: PlatformKind) -> String {
+    let packages: &[&str] = match kind {
+        PlatformKind::BochsVmx => &bochs::PACKAGES,
+        PlatformKind::TcgSvm => &qemu::PACKAGES,
+    };
+    let version = |package: &&str| {
+        let version = tool::version("dpkg-query", &["-W", "-f", "${Version}", package]);
+        format!(
+            "{package} {}",
+            version.as_deref().unwrap_or("(version unknown)")
+        )
+    };
+    packages.iter().map(version).collect::<Vec<_>>().join(", ")
 }
