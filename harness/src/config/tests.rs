@@ -163,6 +163,15 @@ fn a_host_has_the_speed_of_its_platform() {
 }
 
 #[test]
+fn a_guest_on_tcg_svm_acknowledges_interrupts_by_exits() {
+    let cpu = |sets: &[&str]| plan("name = 'x'", sets).guest.cpu;
+    assert_eq!(cpu(&[]), "host");
+    assert_eq!(cpu(&["platform=tcg-svm"]), "host,-kvm-pv-eoi");
+    let own = ["platform=tcg-svm", "guest.cpu=host,+kvm-pv-eoi"];
+    assert_eq!(cpu(&own), "host,+kvm-pv-eoi");
+}
+
+#[test]
 fn plan_json() {
     let plan = load(None, &["guest.files=[]".to_owned()], Path::new("/")).expect("a plan");
     insta::assert_json_snapshot!(plan);
