@@ -31,6 +31,7 @@ pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     resolver.kernel(&mut plan.kernel);
     resolver.host(&mut plan.host, plan.platform);
     resolver.guest(&mut plan.guest);
+    acknowledge_interrupts_by_exits(&mut plan);
     resolver.sampling(&mut plan);
     resolver.deadlines(&mut plan);
     resolver.host_holds_guest(&plan);
@@ -373,5 +374,20 @@ impl<'a> Resolver<'a> {
         );
         self.problems
             .extend(host.or(guest).map(|entry| entry.problem(wrong)));
+    }
+}
+
+/// The guest acknowledges interrupts in memory that it shares with KVM (`-cpu`).
+const PV_EOI: &str = "kvm-pv-eoi";
+
+/// QEMU's emulation of VMRUN leaves an injected interrupt pending inside of QEMU until
+/// the next VM exit. If QEMU leaves its execution loop before that, for a timer of the
+/// host, it delivers the interrupt a second time, even where the guest has interrupts
+/// disabled: a guest then waits for ever for a lock that it holds. An acknowledgement
+/// that is a VM exit comes a few hundred instructions after delivery and ends that;
+/// KVM's paravirtual one is none.
+fn acknowledge_interrupts_by_exits(plan: &mut Plan) {
+    if plan.platform == PlatformKind::TcgSvm && !plan.guest.cpu.contains(PV_EOI) {
+        plan.guest.cpu += &format!(",-{PV_EOI}");
     }
 }

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn only_halves_of_a_billion_have_a_shift() {
         assert_eq!(icount_shift(1_000_000_000), Some(0));
-        assert_eq!(icount_shift(of(PlatformKind::TcgSvm)), Some(1));
+        assert_eq!(icount_shift(of(PlatformKind::TcgSvm)), Some(2));
         assert_eq!(icount_shift(1_953_125), Some(9));
         for none in [0, 976_562, 200_000_000, 500_000_001, u64::MAX] {
             assert_eq!(icount_shift(none), None, "{none}");

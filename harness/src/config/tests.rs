@@ -92,6 +92,29 @@ fn keys_of(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_guest_on_tcg_svm_acknowledges_interrupts_by_exits() {
+    let cpu = |sets: &[&str]| plan("name = 'x'", sets).guest.cpu;
+    assert_eq!(cpu(&[]), "host");
+    assert_eq!(cpu(&["platform=tcg-svm"]), "host,-kvm-pv-eoi");
+    let own = ["platform=tcg-svm", "guest.cpu=host,+kvm-pv-eoi"];
+    assert_eq!(cpu(&own), "host,+kvm-pv-eoi");
+}
+
+#[test]
+fn a_host_has_the_speed_of_its_platform() {
+    let speed = |sets: &[&str]| plan("name = 'x'", sets).host.instructions_per_second;
+    assert_eq!(speed(&[]), 200_000_000);
+    assert_eq!(speed(&["platform=tcg-svm"]), 250_000_000);
+    let key = "host.instructions_per_second";
+    let slower = format!("{key}=125_000_000");
+    assert_eq!(speed(&["platform=tcg-svm", &slower]), 125_000_000);
+    assert_eq!(
+        speed(&["platform=tcg-svm", &format!("{key}=0")]),
+        250_000_000
+    );
+}
+
+#[test]
 fn every_experiment_of_the_repository_loads() {
     let configs = Path::new(REPOSITORY).join("configs");
     for entry in std::fs::read_dir(configs).expect("configs") {
@@ -163,20 +186,6 @@ fn the_last_set_wins_and_bare_words_are_strings() {
     assert_eq!(plan.guest.seed, "a=b");
     assert_eq!(plan.host.cmdline, "");
     assert_eq!(plan.sampling.schedule, [Moment::Boot, Moment::After(120.0)]);
-}
-
-#[test]
-fn a_host_has_the_speed_of_its_platform() {
-    let speed = |sets: &[&str]| plan("name = 'x'", sets).host.instructions_per_second;
-    assert_eq!(speed(&[]), 200_000_000);
-    assert_eq!(speed(&["platform=tcg-svm"]), 250_000_000);
-    let key = "host.instructions_per_second";
-    let slower = format!("{key}=125_000_000");
-    assert_eq!(speed(&["platform=tcg-svm", &slower]), 125_000_000);
-    assert_eq!(
-        speed(&["platform=tcg-svm", &format!("{key}=0")]),
-        250_000_000
-    );
 }
 
 #[test]
