@@ -28,6 +28,8 @@ pub mod exit_code {
 pub enum FailureKind {
     /// KVM on the host carries no exit census.
     NoCensus,
+    /// The host's kernel cannot count its tracepoints.
+    NoTracing,
     /// QEMU did not start or ended early.
     QemuDied,
     /// The guest panicked or reset itself.
@@ -47,6 +49,11 @@ impl FailureKind {
             FailureKind::NoCensus => {
                 "boot a kernel that carries it: leave kernel.census = true, or add the hooks \
                  to your own tree (docs/kernel-build.md)"
+            }
+            FailureKind::NoTracing => {
+                "leave \"trace\" out of sampling.channels, or boot a kernel that has what \
+                 kernel/kconfig/trace.config asks for: exitlab builds one for that channel, unless \
+                 kernel.source is a ready image"
             }
             FailureKind::QemuDied => "see what QEMU and the guest printed, above and in qemu.log",
             FailureKind::GuestDied => {

@@ -69,6 +69,18 @@ pub struct StatsReading {
     pub exits: u64,
 }
 
+/// A census by the host's `kvm_exit` tracepoint, and KVM's statistics at the same moment:
+/// QMP `stop` held the guest while both were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceReading {
+    /// Events by reason, summed over QEMU's threads; the index is the reason number.
+    pub counts: Vec<u64>,
+    /// Events whose basic reason no table defines.
+    pub other: u64,
+    /// `stats` channel at the same standstill.
+    pub stats: StatsReading,
+}
+
 /// All counters at one moment of the schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
@@ -80,6 +92,9 @@ pub struct Sample {
     pub phase: String,
     /// The clocks.
     pub clocks: Clocks,
+    /// `trace` channel, before the others.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trace: Option<TraceReading>,
     /// `stats` channel, immediately before the guest was asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stats_before: Option<StatsReading>,
@@ -92,12 +107,13 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The counts that tables show: `cpuid` where it was read, else `stats`.
+    /// The counts that tables show: `cpuid` where it was read, else `stats`, else `trace`.
     pub fn counts(&self) -> &[u64] {
-        match (&self.cpuid, &self.stats_before) {
-            (Some(cpuid), _) => &cpuid.counts,
-            (None, Some(stats)) => &stats.counts,
-            (None, None) => &[],
+        match (&self.cpuid, &self.stats_before, &self.trace) {
+            (Some(cpuid), _, _) => &cpuid.counts,
+            (None, Some(stats), _) => &stats.counts,
+            (None, None, Some(trace)) => &trace.counts,
+            (None, None, None) => &[],
         }
     }
 }
@@ -113,10 +129,12 @@ pub struct Inspection {
     pub stdout: String,
     /// What it printed on standard error.
     pub stderr: String,
-    /// `stats` channel before the command.
-    pub before: StatsReading,
+    /// `stats` channel before the command; absent where no channel is asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub before: Option<StatsReading>,
     /// `stats` channel after the command.
-    pub after: StatsReading,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<StatsReading>,
 }
 
 /// Where everything in a run came from. Repeatability is promised for equal provenance.

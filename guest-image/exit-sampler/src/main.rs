@@ -11,9 +11,18 @@
 //! ```
 //!
 //! In a `census` answer `-` stands for a reason that KVM calls undefined.
+//! `exit-sampler spin cpuid BLOCKS` and `exit-sampler spin hypercall BLOCKS` measure what a
+//! VM exit costs, with or without a census: they execute blocks of an instruction that
+//! exits and print, in ticks of the TSC,
+//!
+//! ```text
+//! spin cpuid per_block 16 blocks BLOCKS min TICKS median TICKS
+//! ```
+//!
 //! `exit-sampler [REASON...]` prints `reason count` lines for a person.
 
 mod leaves;
+mod spin;
 
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -28,6 +37,7 @@ fn main() -> ExitCode {
             Ok(last) => serve(last),
             Err(_) => Err(format!("'{last}' is not the number of an exit reason")),
         },
+        Some((verb, [instruction, blocks])) if verb == "spin" => spin::run(instruction, blocks),
         _ => show(&args),
     };
     match outcome {

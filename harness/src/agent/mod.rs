@@ -13,6 +13,7 @@ mod order;
 mod qemu;
 mod qmp;
 mod sampler;
+mod trace;
 mod trial;
 mod vigil;
 
@@ -21,7 +22,9 @@ use std::path::Path;
 use crate::config::plan::Moment;
 use crate::error::FailureKind;
 use crate::event::{Event, PROTOCOL, Stage};
-use crate::record::{Channel, Clocks, CpuidReading, Inspection, Sample, StatsReading};
+use crate::record::{
+    Channel, Clocks, CpuidReading, Inspection, Sample, StatsReading, TraceReading,
+};
 
 use clock::{host_seconds, tsc};
 use events::Events;
@@ -31,6 +34,7 @@ pub use order::{Order, Task};
 use qemu::Qemu;
 use qmp::Qmp;
 use sampler::Sampler;
+use trace::Trace;
 pub use trial::TrialOrder;
 use vigil::Vigil;
 
@@ -77,17 +81,27 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
     };
     let dir = qemu::private_dir()?;
 
+    // Before QEMU starts, so that its very first exit is counted.
+    let armed = if order.reads(Channel::Trace) {
+        Some(trace::arm()?)
+    } else {
+        None
+    };
+
     events.stage(Stage::Qemu);
     let mut qemu = Qemu::start(&order, dir.path(), events)?;
-    let outcome = with_qemu(&order, dir.path(), &qemu.vigil(), events).await;
+    let trace = armed.map(|armed| armed.of(qemu.process()));
+    let outcome = with_qemu(&order, dir.path(), trace.as_ref(), &qemu.vigil(), events).await;
     // A QEMU that is not asked to quit, because something failed, is killed here.
     qemu.stop().await;
-    outcome
+    // The first failure is the cause.
+    outcome.and(trace.map_or(Ok(()), Trace::disarm))
 }
 
 async fn with_qemu(
     order: &Order,
     dir: &Path,
+    trace: Option<&Trace>,
     vigil: &Vigil,
     events: &Events,
 ) -> Result<(), Failure> {
@@ -97,7 +111,15 @@ async fn with_qemu(
     events.emit(Event::Qemu {
         version: qmp.version(&vigil).await?,
     });
-    qmp.require_census(&vigil).await?;
+    // Without a channel nothing is read, and any KVM will do.
+    if !order.sampling.channels.is_empty() {
+        qmp.require_census(&vigil).await?;
+    }
+    let census = Census {
+        order,
+        qmp: &qmp,
+        trace,
+    };
 
     events.stage(Stage::Guest);
     let guest = vigil.in_stage(Stage::Guest, order.deadlines.guest_ssh_s);
@@ -106,21 +128,21 @@ async fn with_qemu(
 
     events.stage(Stage::Sampling);
     let vigil = vigil.in_stage(Stage::Sampling, order.deadlines.exchange_s);
-    if order.sampling.channels.contains(&Channel::Cpuid) {
+    if order.reads(Channel::Cpuid) {
         let mut sampler = Sampler::start(&login, &vigil).await?;
         events.emit(Event::Statuses {
             statuses: sampler.statuses(&vigil).await?,
         });
-        take_samples(order, &qmp, Some(&mut sampler), &vigil, events).await?;
-    } else {
-        take_samples(order, &qmp, None, &vigil, events).await?;
+        census.samples(Some(&mut sampler), &vigil, events).await?;
+    } else if !order.sampling.channels.is_empty() {
+        census.samples(None, &vigil, events).await?;
     }
 
     events.stage(Stage::Inspecting);
     let vigil = vigil.in_stage(Stage::Inspecting, order.deadlines.exchange_s);
     for command in &order.inspect {
         events.emit(Event::Inspected(
-            inspect(command, &qmp, &login, &vigil).await?,
+            census.inspect(command, &login, &vigil).await?,
         ));
     }
 
@@ -129,104 +151,128 @@ async fn with_qemu(
     qmp.quit(&vigil).await
 }
 
-/// Follows the schedule. Its moments are moments of the guest's clock where the guest
-/// can be asked, else of the host's.
-async fn take_samples(
-    order: &Order,
-    qmp: &Qmp,
-    mut sampler: Option<&mut Sampler>,
-    vigil: &Vigil,
-    events: &Events,
-) -> Result<(), Failure> {
-    let mut last = None;
-    for (number, moment) in (1..).zip(&order.sampling.schedule) {
-        if let (Moment::After(seconds), Some(last)) = (moment, last) {
-            match sampler.as_deref_mut() {
-                Some(sampler) => sampler.wait_until(last + seconds, vigil).await?,
-                None => vigil.sleep_until(last + seconds).await?,
+/// What the channels are read from.
+struct Census<'a> {
+    order: &'a Order,
+    qmp: &'a Qmp,
+    trace: Option<&'a Trace>,
+}
+
+impl Census<'_> {
+    /// Follows the schedule. Its moments are moments of the guest's clock where the guest
+    /// can be asked, else of the host's.
+    async fn samples(
+        &self,
+        mut sampler: Option<&mut Sampler>,
+        vigil: &Vigil,
+        events: &Events,
+    ) -> Result<(), Failure> {
+        let mut last = None;
+        for (number, moment) in (1..).zip(&self.order.sampling.schedule) {
+            if let (Moment::After(seconds), Some(last)) = (moment, last) {
+                match sampler.as_deref_mut() {
+                    Some(sampler) => sampler.wait_until(last + seconds, vigil).await?,
+                    None => vigil.sleep_until(last + seconds).await?,
+                }
             }
+            let sample = self
+                .sample(number, moment, sampler.as_deref_mut(), vigil)
+                .await?;
+            last = Some(sample.clocks.guest_s.unwrap_or(sample.clocks.host_s));
+            events.emit(Event::Sample(sample));
         }
-        let sample = take_sample(number, moment, order, qmp, sampler.as_deref_mut(), vigil).await?;
-        last = Some(sample.clocks.guest_s.unwrap_or(sample.clocks.host_s));
-        events.emit(Event::Sample(sample));
+        Ok(())
     }
-    Ok(())
-}
 
-async fn take_sample(
-    number: u32,
-    moment: &Moment,
-    order: &Order,
-    qmp: &Qmp,
-    sampler: Option<&mut Sampler>,
-    vigil: &Vigil,
-) -> Result<Sample, Failure> {
-    let stats = order.sampling.channels.contains(&Channel::Stats);
-    let (host_s, host_tsc) = (host_seconds(), tsc());
-    let mut clocks = Clocks {
-        guest_s: None,
-        host_s,
-        guest_tsc: None,
-        host_tsc,
-    };
-    let before = read_stats(stats, qmp, vigil).await?;
-    let mut cpuid = None;
-    if let Some(sampler) = sampler {
-        let census = sampler.census(vigil).await?;
-        clocks.guest_s = Some(census.guest_s);
-        clocks.guest_tsc = Some(census.guest_tsc);
-        cpuid = Some(CpuidReading {
-            counts: census.counts,
-            leaves: census.leaves,
-        });
+    async fn sample(
+        &self,
+        number: u32,
+        moment: &Moment,
+        sampler: Option<&mut Sampler>,
+        vigil: &Vigil,
+    ) -> Result<Sample, Failure> {
+        let stats = self.order.reads(Channel::Stats);
+        let (host_s, host_tsc) = (host_seconds(), tsc());
+        let mut clocks = Clocks {
+            guest_s: None,
+            host_s,
+            guest_tsc: None,
+            host_tsc,
+        };
+        let trace = match self.trace {
+            Some(trace) => Some(self.standstill(trace, vigil).await?),
+            None => None,
+        };
+        let before = self.stats(stats, vigil).await?;
+        let mut cpuid = None;
+        if let Some(sampler) = sampler {
+            let census = sampler.census(vigil).await?;
+            clocks.guest_s = Some(census.guest_s);
+            clocks.guest_tsc = Some(census.guest_tsc);
+            cpuid = Some(CpuidReading {
+                counts: census.counts,
+                leaves: census.leaves,
+            });
+        }
+        let after = self.stats(stats && cpuid.is_some(), vigil).await?;
+        Ok(Sample {
+            number,
+            label: moment.label(),
+            phase: if matches!(moment, Moment::Boot) {
+                "boot"
+            } else {
+                "idle"
+            }
+            .to_owned(),
+            clocks,
+            trace,
+            stats_before: before,
+            cpuid,
+            stats_after: after,
+        })
     }
-    let after = match cpuid {
-        Some(_) => read_stats(stats, qmp, vigil).await?,
-        None => None,
-    };
-    Ok(Sample {
-        number,
-        label: moment.label(),
-        phase: if matches!(moment, Moment::Boot) {
-            "boot"
+
+    /// Reads tracepoint and statistics while the guest stands still, so that both have
+    /// counted the same exits.
+    async fn standstill(&self, trace: &Trace, vigil: &Vigil) -> Result<TraceReading, Failure> {
+        self.qmp.pause(vigil).await?;
+        let stats = self.qmp.stats(vigil).await?;
+        let tally = trace
+            .read()
+            .map_err(|why| vigil.failure(FailureKind::Host, why))?;
+        self.qmp.resume(vigil).await?;
+        Ok(TraceReading {
+            counts: tally.counts,
+            other: tally.other,
+            stats,
+        })
+    }
+
+    async fn stats(&self, wanted: bool, vigil: &Vigil) -> Result<Option<StatsReading>, Failure> {
+        Ok(if wanted {
+            Some(self.qmp.stats(vigil).await?)
         } else {
-            "idle"
-        }
-        .to_owned(),
-        clocks,
-        stats_before: before,
-        cpuid,
-        stats_after: after,
-    })
-}
+            None
+        })
+    }
 
-async fn read_stats(
-    wanted: bool,
-    qmp: &Qmp,
-    vigil: &Vigil,
-) -> Result<Option<StatsReading>, Failure> {
-    Ok(if wanted {
-        Some(qmp.stats(vigil).await?)
-    } else {
-        None
-    })
-}
-
-async fn inspect(
-    command: &str,
-    qmp: &Qmp,
-    login: &Login,
-    vigil: &Vigil,
-) -> Result<Inspection, Failure> {
-    let before = qmp.stats(vigil).await?;
-    let output = login.exec(command, vigil).await?;
-    let after = qmp.stats(vigil).await?;
-    Ok(Inspection {
-        command: command.to_owned(),
-        exit: output.exit,
-        stdout: output.stdout,
-        stderr: output.stderr,
-        before,
-        after,
-    })
+    async fn inspect(
+        &self,
+        command: &str,
+        login: &Login,
+        vigil: &Vigil,
+    ) -> Result<Inspection, Failure> {
+        let census = !self.order.sampling.channels.is_empty();
+        let before = self.stats(census, vigil).await?;
+        let output = login.exec(command, vigil).await?;
+        let after = self.stats(census, vigil).await?;
+        Ok(Inspection {
+            command: command.to_owned(),
+            exit: output.exit,
+            stdout: output.stdout,
+            stderr: output.stderr,
+            before,
+            after,
+        })
+    }
 }

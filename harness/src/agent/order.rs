@@ -10,6 +10,7 @@ use crate::config::Plan;
 use crate::config::plan::{Deadlines, GuestPlan, SamplingPlan};
 use crate::error::FailureKind;
 use crate::event::Stage;
+use crate::record::Channel;
 
 use super::failure::Failure;
 use super::trial::TrialOrder;
@@ -39,6 +40,11 @@ impl Order {
             inspect: plan.inspect.clone(),
             deadlines: plan.deadlines.clone(),
         }
+    }
+
+    /// Whether a channel is asked for.
+    pub fn reads(&self, channel: Channel) -> bool {
+        self.sampling.channels.contains(&channel)
     }
 }
 

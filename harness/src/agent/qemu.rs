@@ -28,6 +28,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// A running QEMU, reaped by a task of its own.
 pub struct Qemu {
+    process: u32,
     kill: Option<oneshot::Sender<()>>,
     reaper: JoinHandle<()>,
     followers: Vec<JoinHandle<()>>,
@@ -75,6 +76,8 @@ impl Qemu {
                 Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
             })?;
 
+        // Known as long as the child is not reaped, and that is the reaper's work.
+        let process = child.id().unwrap_or_default();
         let (guest, log) = (Tail::default(), Tail::default());
         let mut followers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
@@ -99,6 +102,7 @@ impl Qemu {
             let _ = tell.send(Some(how));
         });
         Ok(Qemu {
+            process,
             kill: Some(kill),
             reaper,
             followers,
@@ -106,6 +110,11 @@ impl Qemu {
             guest,
             log,
         })
+    }
+
+    /// Its number among the host's processes.
+    pub fn process(&self) -> u32 {
+        self.process
     }
 
     /// A vigil over this QEMU.

@@ -106,6 +106,24 @@ impl Qmp {
         sum(&results).map_err(|why| vigil.failure(FailureKind::Protocol, why))
     }
 
+    /// Brings every vCPU to a standstill (`stop`): QEMU answers when the last one is out of
+    /// the guest, and from then on there are no exits.
+    pub async fn pause(&self, vigil: &Vigil) -> Result<(), Failure> {
+        self.execute(qmp::stop {}, "stop", vigil).await?;
+        let status = self.execute(qmp::query_status {}, "query-status", vigil);
+        let status = status.await?;
+        if status.running {
+            let why = format!("the guest is {:?} after stop", status.status);
+            return Err(vigil.failure(FailureKind::Protocol, why));
+        }
+        Ok(())
+    }
+
+    /// Lets the vCPUs go on (`cont`).
+    pub async fn resume(&self, vigil: &Vigil) -> Result<(), Failure> {
+        self.execute(qmp::cont {}, "cont", vigil).await.map(drop)
+    }
+
     /// Ends QEMU (`quit`) and waits until it is gone.
     pub async fn quit(&self, vigil: &Vigil) -> Result<(), Failure> {
         // QEMU may be gone before its answer is: only its end counts.
@@ -255,6 +273,8 @@ mod tests {
         // Without KVM there are no statistics of KVM, and so no census.
         let failure = qmp.require_census(&vigil).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::NoCensus);
+        qmp.pause(&vigil).await.unwrap();
+        qmp.resume(&vigil).await.unwrap();
         qmp.quit(&vigil).await.unwrap();
     }
 

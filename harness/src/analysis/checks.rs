@@ -1,5 +1,6 @@
 //! Whether a run's counters agree with one another. Four laws hold for a census that
-//! misses nothing; each that is broken is reported with its numbers.
+//! misses nothing, and a fifth where the kernel's tracepoint was counted, too; each that is
+//! broken is reported with its numbers.
 
 use super::sampling::{Rise, SamplingCost};
 use crate::record::{Channel, Sample, StatsReading};
@@ -27,6 +28,36 @@ pub struct Checks {
     pub followed_readings: usize,
     /// Law 4, no count ever decreases: where it is broken.
     pub decreases: Vec<Decrease>,
+    /// Samples in which the tracepoint's counts were compared with the census.
+    pub traced_samples: usize,
+    /// Reason numbers compared in each of them, undefined ones included.
+    pub traced_reasons: usize,
+    /// Law 5, the tracepoint counted the same at the same standstill: where it is broken.
+    pub trace_mismatches: Vec<TraceMismatch>,
+}
+
+/// What the tracepoint and KVM's statistics both count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traced {
+    /// One reason: the tracepoint against the census.
+    Reason(u32),
+    /// What no table defines: the tracepoint against the census.
+    Other,
+    /// All exits: the tracepoint against KVM's own count.
+    All,
+}
+
+/// A count of the tracepoint that is not that of KVM's statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceMismatch {
+    /// The sample's number.
+    pub sample: u32,
+    /// What was counted.
+    pub what: Traced,
+    /// Events of the tracepoint.
+    pub trace: u128,
+    /// The statistics' count.
+    pub stats: u128,
 }
 
 /// A reason on which the channels disagree.
@@ -99,10 +130,12 @@ impl Checks {
         for sample in samples {
             checks.agreement(sample);
             checks.sums(sample);
+            checks.trace(sample);
         }
         checks.reading_costs = samples.iter().filter_map(reading_cost).collect();
         checks.monotony(Channel::Cpuid, &cpuid_series(samples));
         checks.monotony(Channel::Stats, &stats_series(samples));
+        checks.monotony(Channel::Trace, &trace_series(samples));
         checks
     }
 
@@ -112,6 +145,7 @@ impl Checks {
             && self.reading_costs.iter().all(|cost| cost.difference() == 0)
             && self.sum_mismatches.is_empty()
             && self.decreases.is_empty()
+            && self.trace_mismatches.is_empty()
     }
 
     fn agreement(&mut self, sample: &Sample) {
@@ -163,6 +197,40 @@ impl Checks {
         }
     }
 
+    fn trace(&mut self, sample: &Sample) {
+        let Some(trace) = &sample.trace else { return };
+        let reasons = trace.counts.len().max(trace.stats.counts.len());
+        self.traced_samples += 1;
+        self.traced_reasons = self.traced_reasons.max(reasons);
+        let count = |counts: &[u64], reason: usize| counts.get(reason).copied().unwrap_or(0);
+        let by_reason = (0..reasons).map(|reason| {
+            let trace_count = count(&trace.counts, reason);
+            let stats_count = count(&trace.stats.counts, reason);
+            (
+                Traced::Reason(reason as u32),
+                trace_count.into(),
+                stats_count.into(),
+            )
+        });
+        let events = trace.counts.iter().chain([&trace.other]);
+        let all = events.map(|&n| u128::from(n)).sum();
+        let rest = [
+            (Traced::Other, trace.other.into(), trace.stats.other.into()),
+            (Traced::All, all, trace.stats.exits.into()),
+        ];
+        let differ = by_reason
+            .chain(rest)
+            .filter(|(_, trace, stats)| trace != stats);
+        let sample = sample.number;
+        self.trace_mismatches
+            .extend(differ.map(|(what, trace, stats)| TraceMismatch {
+                sample,
+                what,
+                trace,
+                stats,
+            }));
+    }
+
     fn monotony(&mut self, channel: Channel, series: &[(u32, &[u64])]) {
         for pair in series.windows(2) {
             self.followed_readings += 1;
@@ -204,6 +272,13 @@ fn cpuid_series(samples: &[Sample]) -> Vec<(u32, &[u64])> {
         .collect()
 }
 
+fn trace_series(samples: &[Sample]) -> Vec<(u32, &[u64])> {
+    samples
+        .iter()
+        .filter_map(|s| Some((s.number, &*s.trace.as_ref()?.counts)))
+        .collect()
+}
+
 fn stats_series(samples: &[Sample]) -> Vec<(u32, &[u64])> {
     let readings = samples.iter().flat_map(|sample| {
         let both = [&sample.stats_before, &sample.stats_after];
@@ -219,6 +294,7 @@ fn stats_series(samples: &[Sample]) -> Vec<(u32, &[u64])> {
 mod tests {
     use super::*;
     use crate::analysis::fixture;
+    use crate::record::TraceReading;
 
     /// The fixture's checks after one change to its second sample.
     fn after(change: impl FnOnce(&mut Sample)) -> Checks {
@@ -288,6 +364,33 @@ mod tests {
             to: 20,
         };
         assert_eq!(checks.decreases, [expected]);
+    }
+
+    #[test]
+    fn a_tracepoint_that_counted_otherwise_is_reported_by_reason() {
+        let trace = |sample: &Sample| {
+            let stats = sample.stats_before.clone().unwrap();
+            TraceReading {
+                counts: stats.counts.clone(),
+                other: 0,
+                stats,
+            }
+        };
+        let good = after(|sample| sample.trace = Some(trace(sample)));
+        assert_eq!((good.traced_samples, good.traced_reasons), (1, 86));
+        assert!(good.hold(), "{good:?}");
+
+        let bad = after(|sample| {
+            let mut trace = trace(sample);
+            trace.counts[48] += 1;
+            trace.other = 2;
+            sample.trace = Some(trace);
+        });
+        let found: Vec<_> = bad.trace_mismatches.iter().map(|m| m.what).collect();
+        assert_eq!(found, [Traced::Reason(48), Traced::Other, Traced::All]);
+        let off = |at: usize| bad.trace_mismatches[at].trace - bad.trace_mismatches[at].stats;
+        assert_eq!((off(0), off(1), off(2)), (1, 2, 3));
+        assert!(!bad.hold());
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn sample(at: usize) -> Sample {
             guest_tsc: Some((at_s * 2e8) as u64),
             host_tsc: (at_s * 2e8) as u64,
         },
+        trace: None,
         stats_before: Some(stats(before)),
         cpuid: Some(CpuidReading {
             counts,

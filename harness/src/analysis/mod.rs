@@ -17,7 +17,7 @@ mod table;
 
 pub(crate) use parse::STATUS_WORDS;
 
-pub use checks::{Checks, Decrease, Disagreement, ReadingCost, SumMismatch};
+pub use checks::{Checks, Decrease, Disagreement, ReadingCost, SumMismatch, TraceMismatch, Traced};
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
 pub use report::{Report, Subject};
 pub use sampling::{Rise, SamplingCost};

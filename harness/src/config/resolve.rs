@@ -273,6 +273,7 @@ impl<'a> Resolver<'a> {
         let Plan {
             sampling: plan,
             kernel,
+            inspect,
             ..
         } = plan;
         let mut clock = schedule::Clock::default();
@@ -307,11 +308,14 @@ impl<'a> Resolver<'a> {
                 Ok(channel)
             },
         );
-        self.refuse_empty(
-            "sampling.channels",
-            |d| &d.sampling.channels,
-            "choose \"cpuid\", \"stats\" or both",
-        );
+        if inspect.is_empty() {
+            self.refuse_empty(
+                "sampling.channels",
+                |d| &d.sampling.channels,
+                "choose from \"cpuid\", \"stats\", \"trace\"; only where inspect has commands may \
+                 it be empty",
+            );
+        }
         kernel.tracing = plan.channels.contains(&Channel::Trace);
     }
 

@@ -78,6 +78,15 @@ fn an_image_goes_with_an_experiment_that_spells_out_defaults() {
     assert_eq!(plan.kernel.source, expected);
 }
 
+#[test]
+fn without_channels_commands_are_enough_and_the_channel_trace_makes_a_kernel_that_traces() {
+    let plan = |sets: &[&str]| plan("name = 'x'", sets);
+    let silent = plan(&["sampling.channels=[]", "inspect=[\"uname\"]"]);
+    assert!(silent.sampling.channels.is_empty() && !silent.kernel.tracing);
+    let traced = plan(&["sampling.channels=[\"trace\"]"]);
+    assert!(traced.kernel.tracing);
+}
+
 /// Every dotted key that a TOML text gives a value.
 fn keys_of(text: &str) -> Vec<String> {
     let table: toml::Table = text.parse().expect("TOML");

@@ -29,6 +29,10 @@ pub fn samples_csv(record: &RunRecord, reasons: &ReasonTable) -> String {
 fn channels(sample: &Sample) -> impl Iterator<Item = (&'static str, &[u64])> {
     let readings = [
         (
+            "trace",
+            sample.trace.as_ref().map(|reading| &*reading.counts),
+        ),
+        (
             "stats",
             sample.stats_before.as_ref().map(|reading| &*reading.counts),
         ),

@@ -1,7 +1,9 @@
 //! Observations, checks and the cost of sampling, in words.
 
 use super::numbers::{counted, decimal, grouped, percent, signed};
-use crate::analysis::{Checks, Disagreement, Observations, ReadingCost, Report, Rise};
+use crate::analysis::{
+    Checks, Disagreement, Observations, ReadingCost, Report, Rise, TraceMismatch, Traced,
+};
 use crate::record::Channel;
 
 /// Violations of one law beyond this many are counted, not listed.
@@ -66,6 +68,7 @@ pub(super) fn checks(report: &Report, checks: &Checks) -> Vec<String> {
         reading(report, checks),
         sums(checks),
         monotony(report, checks),
+        tracepoint(report, checks),
     ];
     lines.into_iter().flatten().collect()
 }
@@ -199,6 +202,35 @@ fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
     )
 }
 
+/// Nothing is said where the tracepoint was not asked for: it takes a kernel of its own.
+fn tracepoint(report: &Report, checks: &Checks) -> Vec<String> {
+    if checks.traced_samples == 0 {
+        return Vec::new();
+    }
+    let held = format!(
+        "The kernel's tracepoint counted the same, reason by reason: {} and KVM's own count of \
+         exits, in {}.",
+        every(checks.traced_reasons, "reason number"),
+        every(checks.traced_samples, "sample"),
+    );
+    let sentence = |broken: &TraceMismatch| {
+        let what = match broken.what {
+            Traced::Reason(reason) => report.reason_label(reason),
+            Traced::Other => "all undefined reasons".to_owned(),
+            Traced::All => "all reasons together".to_owned(),
+        };
+        format!(
+            "The kernel's tracepoint counted {} of {what} in sample {}, KVM {} ({}).",
+            grouped(broken.trace),
+            broken.sample,
+            grouped(broken.stats),
+            signed(broken.trace as i128 - broken.stats as i128),
+        )
+    };
+    let broken = listed(&checks.trace_mismatches, sentence);
+    law(checks.traced_samples, held, "the tracepoint", broken)
+}
+
 fn every(number: usize, noun: &str) -> String {
     if number == 1 {
         format!("the only {noun}")
@@ -239,6 +271,7 @@ mod tests {
     use super::*;
     use crate::analysis::fixture;
     use crate::reasons::ReasonTable;
+    use crate::record::TraceReading;
 
     #[test]
     fn broken_laws_are_told_with_their_numbers() {
@@ -247,6 +280,14 @@ mod tests {
         sample.cpuid.as_mut().unwrap().counts[48] = 8671;
         sample.stats_after.as_mut().unwrap().counts[10] += 4;
         sample.stats_before.as_mut().unwrap().counts[54] = 1;
+        let stats = record.samples[2].stats_before.clone().unwrap();
+        let mut counts = stats.counts.clone();
+        counts[30] -= 3;
+        record.samples[2].trace = Some(TraceReading {
+            counts,
+            other: 0,
+            stats,
+        });
         let report = Report::of_record(&record, ReasonTable::vmx());
         insta::assert_snapshot!(checks(&report, report.checks.as_ref().unwrap()).join("\n"));
     }

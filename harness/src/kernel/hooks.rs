@@ -153,8 +153,8 @@ mod tests {
         insta::assert_snapshot!(error.to_string(), @r"
         kernel: apply hooks: kernel/hooks/6.12.patch does not fit this 6.12 tree:
           arch/x86/kvm/cpuid.c: no such file in the tree
-          arch/x86/kvm/svm/svm.c: hunk 4 (line 4500)
-          arch/x86/kvm/vmx/vmx.c: hunk 3 (line 7486)
+          arch/x86/kvm/svm/svm.c: hunk 3 (line 4499)
+          arch/x86/kvm/vmx/vmx.c: hunk 3 (line 7485)
         ");
         assert!(
             error

@@ -18,7 +18,7 @@
 #include "exit_census.h"
 #include "trace.h"
 
-#define CENSUS_LEAF_DISCOVERY	0x4ffffff0
+#define CENSUS_LEAF_DISCOVERY	KVM_EXIT_CENSUS_LEAVES
 #define CENSUS_LEAF_STATUS	0x4ffffff1
 
 /* The leaves whose meaning the leaf map decides. */
@@ -117,18 +117,18 @@ module_param_cb(exit_census_cycles, &census_cycles_ops, &exit_census_cycles, 064
 MODULE_PARM_DESC(exit_census_cycles, "Count cycles from VM exit to VM entry by exit reason");
 
 /**
- * __kvm_exit_census_exit() - remember when a vCPU left the guest
+ * __kvm_exit_census_exit() - remember when and why a vCPU left the guest
  * @vcpu: the vCPU, on its CPU, with interrupts disabled
+ * @slot: census slot of the exit
  *
- * Which reason the time belongs to is known when the exit is counted.  An
- * entry that failed without an exit is not counted, nor is its time.
+ * An entry that failed without an exit is not counted, nor is its time.
  */
-void __kvm_exit_census_exit(struct kvm_vcpu *vcpu)
+void __kvm_exit_census_exit(struct kvm_vcpu *vcpu, unsigned int slot)
 {
 	struct kvm_exit_census *census = &vcpu->arch.exit_census;
 
 	census->exit_tsc = rdtsc();
-	census->exit_slot = -1;
+	census->exit_slot = slot;
 	census->exit_cpu = smp_processor_id();
 	census->exit_period = READ_ONCE(census_period);
 }
@@ -154,7 +154,7 @@ void __kvm_exit_census_enter(struct kvm_vcpu *vcpu)
 
 	/* Used up, even if the hook after this entry is off already. */
 	census->exit_period = 0;
-	if (census->exit_slot < 0 || period != READ_ONCE(census_period))
+	if (period != READ_ONCE(census_period))
 		return;
 	if (unlikely(census->exit_cpu != smp_processor_id()) && check_tsc_unstable())
 		return;
@@ -164,7 +164,6 @@ void __kvm_exit_census_enter(struct kvm_vcpu *vcpu)
 		return;
 
 	vcpu->stat.exit_cycles_by_reason[census->exit_slot] += delta;
-	census->cycles += delta;
 }
 EXPORT_SYMBOL_GPL(__kvm_exit_census_enter);
 
@@ -175,42 +174,50 @@ struct census_regs {
 	u32 edx;
 };
 
+#define CENSUS_COUNTS	offsetof(struct kvm_vcpu, stat.exits_by_reason)
+#define CENSUS_CYCLES_OF	offsetof(struct kvm_vcpu, stat.exit_cycles_by_reason)
+
 /*
- * Sum of one 64-bit counter, by its place in struct kvm_vcpu, over the vCPUs
- * of a VM: the only loop that a guest can cause, and as long as its VM has
- * vCPUs.
+ * Sum of neighbouring slots of one histogram, by its place in struct kvm_vcpu,
+ * over the vCPUs of a VM: the only loop that a guest can cause.  It is as long
+ * as its VM has vCPUs, times the slots in use where the guest asks for a total.
  */
-static u64 census_sum(struct kvm *kvm, size_t place)
+static u64 census_sum(struct kvm *kvm, size_t histogram, unsigned int first,
+		      unsigned int last)
 {
 	struct kvm_vcpu *vcpu;
+	unsigned int slot;
 	unsigned long i;
 	u64 sum = 0;
 
-	kvm_for_each_vcpu(i, vcpu, kvm)
-		sum += READ_ONCE(*(u64 *)((void *)vcpu + place));
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		const u64 *slots = (void *)vcpu + histogram;
+
+		for (slot = first; slot <= last; slot++)
+			sum += READ_ONCE(slots[slot]);
+	}
 	return sum;
 }
 
 static u64 census_slot_count(struct kvm *kvm, unsigned int slot)
 {
-	return census_sum(kvm, offsetof(struct kvm_vcpu, stat.exits_by_reason) +
-			       slot * sizeof(u64));
+	return census_sum(kvm, CENSUS_COUNTS, slot, slot);
 }
 
 static u64 census_slot_cycles(struct kvm *kvm, unsigned int slot)
 {
-	return census_sum(kvm, offsetof(struct kvm_vcpu, stat.exit_cycles_by_reason) +
-			       slot * sizeof(u64));
+	return census_sum(kvm, CENSUS_CYCLES_OF, slot, slot);
 }
 
+/* Totals are not kept: that would cost every exit, and only a guest asks. */
 static u64 census_total_count(struct kvm *kvm)
 {
-	return census_sum(kvm, offsetof(struct kvm_vcpu, arch.exit_census.exits));
+	return census_sum(kvm, CENSUS_COUNTS, 0, KVM_EXIT_CENSUS_OTHER);
 }
 
 static u64 census_total_cycles(struct kvm *kvm)
 {
-	return census_sum(kvm, offsetof(struct kvm_vcpu, arch.exit_census.cycles));
+	return census_sum(kvm, CENSUS_CYCLES_OF, 0, KVM_EXIT_CENSUS_OTHER);
 }
 
 /*
@@ -297,7 +304,7 @@ static enum census_leaf census_leaf(u32 function)
 }
 
 /**
- * kvm_exit_census_cpuid() - answer a CPUID leaf of the exit census
+ * __kvm_exit_census_cpuid() - answer a CPUID leaf of the exit census
  * @vcpu: the vCPU that executes CPUID
  * @eax: in: the leaf; out: the answer
  * @ebx: out: the answer
@@ -307,8 +314,8 @@ static enum census_leaf census_leaf(u32 function)
  * Return: true if the leaf is one of the census; false, with the registers
  * untouched, if KVM is to answer it as ever.
  */
-bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
-			   u32 *ecx, u32 *edx)
+bool __kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
+			     u32 *ecx, u32 *edx)
 {
 	const struct kvm_exit_census_ops *ops = kvm_x86_ops.exit_census;
 	u32 function = *eax, reason = *ecx;

@@ -50,7 +50,7 @@ extern const struct kvm_exit_census_ops svm_exit_census_ops;
 DECLARE_STATIC_KEY_FALSE(kvm_exit_census_timing);
 
 void __kvm_exit_census_enter(struct kvm_vcpu *vcpu);
-void __kvm_exit_census_exit(struct kvm_vcpu *vcpu);
+void __kvm_exit_census_exit(struct kvm_vcpu *vcpu, unsigned int slot);
 
 /* Right before VM entry: what passed since the last VM exit was its cost. */
 static __always_inline void kvm_exit_census_enter(struct kvm_vcpu *vcpu)
@@ -59,16 +59,13 @@ static __always_inline void kvm_exit_census_enter(struct kvm_vcpu *vcpu)
 		__kvm_exit_census_enter(vcpu);
 }
 
-/* Right after VM exit, or after a VM entry that failed. */
-static __always_inline void kvm_exit_census_exit(struct kvm_vcpu *vcpu)
-{
-	if (static_branch_unlikely(&kvm_exit_census_timing))
-		__kvm_exit_census_exit(vcpu);
-}
-
-/* Count one VM exit; @slot must not come from a guest. */
+/*
+ * Count one VM exit; @slot must not come from a guest.  Its cycles begin here,
+ * too: a hook of their own at the VM exit would be one more jump in every exit.
+ * @slot has 64 bits to be an index as it is.
+ */
 static __always_inline void kvm_exit_census_count(struct kvm_vcpu *vcpu,
-						  unsigned int slot)
+						  unsigned long slot)
 {
 	if (unlikely(slot >= KVM_EXIT_CENSUS_OTHER)) {
 		slot = KVM_EXIT_CENSUS_OTHER;
@@ -76,9 +73,8 @@ static __always_inline void kvm_exit_census_count(struct kvm_vcpu *vcpu,
 		OPTIMIZER_HIDE_VAR(slot);
 	}
 	vcpu->stat.exits_by_reason[slot]++;
-	vcpu->arch.exit_census.exits++;
 	if (static_branch_unlikely(&kvm_exit_census_timing))
-		vcpu->arch.exit_census.exit_slot = slot;
+		__kvm_exit_census_exit(vcpu, slot);
 }
 
 /* A VM entry that failed is counted under its basic reason, and here. */
@@ -87,7 +83,20 @@ static __always_inline void kvm_exit_census_failed_entry(struct kvm_vcpu *vcpu)
 	vcpu->stat.failed_entries++;
 }
 
-bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
-			   u32 *ecx, u32 *edx);
+/* The lowest leaf of the census. */
+#define KVM_EXIT_CENSUS_LEAVES	0x4ffffff0
+
+bool __kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
+			     u32 *ecx, u32 *edx);
+
+/* Basic leaves, which guests ask for most, are told apart without a call. */
+static __always_inline bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu,
+						  u32 *eax, u32 *ebx,
+						  u32 *ecx, u32 *edx)
+{
+	if (likely(*eax < KVM_EXIT_CENSUS_LEAVES))
+		return false;
+	return __kvm_exit_census_cpuid(vcpu, eax, ebx, ecx, edx);
+}
 
 #endif /* __KVM_X86_EXIT_CENSUS_H */

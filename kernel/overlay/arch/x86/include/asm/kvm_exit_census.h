@@ -21,21 +21,18 @@
 
 /**
  * struct kvm_exit_census - what a vCPU keeps beside its histograms
- * @exits: sum over exits_by_reason
- * @cycles: sum over exit_cycles_by_reason
- * @exit_tsc: TSC at the last VM exit
- * @exit_slot: slot of that exit; negative if nothing is to be attributed
+ * @exit_tsc: TSC when the last VM exit was counted
+ * @exit_slot: slot of that exit
  * @exit_cpu: CPU on which it happened
- * @exit_period: period of cycle counting in which @exit_tsc was taken
+ * @exit_period: period of cycle counting in which @exit_tsc was taken; 0 if
+ *	there is nothing to be attributed
  *
- * Written only by the task that runs the vCPU, with interrupts disabled.  The
- * fields from @exit_tsc on are used only while cycles are counted.
+ * Written only by the task that runs the vCPU, with interrupts disabled, and
+ * only while cycles are counted.
  */
 struct kvm_exit_census {
-	u64 exits;
-	u64 cycles;
 	u64 exit_tsc;
-	int exit_slot;
+	unsigned int exit_slot;
 	int exit_cpu;
 	unsigned int exit_period;
 };
