@@ -4,6 +4,7 @@
 //! [`run`] is the story; every other module is one noun of it.
 
 pub mod argv;
+mod census;
 mod clock;
 mod console;
 mod events;
@@ -20,8 +21,9 @@ use std::path::Path;
 use crate::config::plan::Moment;
 use crate::error::FailureKind;
 use crate::event::{Event, PROTOCOL, Stage};
-use crate::record::{Channel, Clocks, CpuidReading, Inspection, Sample, StatsReading};
+use crate::record::{Channel, Clocks, Inspection, Sample, StatsReading};
 
+use census::Counted;
 use clock::{host_seconds, tsc};
 use events::Events;
 use failure::Failure;
@@ -43,7 +45,9 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
             .to_string_lossy()
             .into_owned(),
         cpu: clock::cpu_model(),
+        isa: census::isa(),
         host_s: host_seconds(),
+        host_tsc: tsc(),
     });
     let pulse = events.pulse();
     let outcome = experiment(plan, &events).await;
@@ -70,11 +74,12 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
 async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
     events.stage(Stage::Host);
     let order = Order::read(plan)?;
+    let counted = Counted::here(order.sampling.cycles)?;
     let dir = qemu::private_dir()?;
 
     events.stage(Stage::Qemu);
     let mut qemu = Qemu::start(&order, dir.path(), events)?;
-    let outcome = with_qemu(&order, dir.path(), &qemu.vigil(), events).await;
+    let outcome = with_qemu(&order, counted, dir.path(), &qemu.vigil(), events).await;
     // A QEMU that is not asked to quit, because something failed, is killed here.
     qemu.stop().await;
     outcome
@@ -82,13 +87,14 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
 
 async fn with_qemu(
     order: &Order,
+    counted: Counted,
     dir: &Path,
     vigil: &Vigil,
     events: &Events,
 ) -> Result<(), Failure> {
     events.stage(Stage::Qmp);
     let vigil = vigil.in_stage(Stage::Qmp, order.deadlines.exchange_s);
-    let qmp = Qmp::connect(dir, &vigil).await?;
+    let qmp = Qmp::connect(dir, counted, &vigil).await?;
     events.emit(Event::Qemu {
         version: qmp.version(&vigil).await?,
     });
@@ -102,7 +108,8 @@ async fn with_qemu(
     events.stage(Stage::Sampling);
     let vigil = vigil.in_stage(Stage::Sampling, order.deadlines.exchange_s);
     if order.sampling.channels.contains(&Channel::Cpuid) {
-        let mut sampler = Sampler::start(&login, &vigil).await?;
+        let mut sampler = Sampler::start(&login, counted, &vigil).await?;
+        events.emit(Event::Discovered(sampler.discovery()));
         events.emit(Event::Statuses {
             statuses: sampler.statuses(&vigil).await?,
         });
@@ -163,6 +170,7 @@ async fn take_sample(
         host_s,
         guest_tsc: None,
         host_tsc,
+        host_end_tsc: None,
     };
     let before = read_stats(stats, qmp, vigil).await?;
     let mut cpuid = None;
@@ -170,15 +178,13 @@ async fn take_sample(
         let census = sampler.census(vigil).await?;
         clocks.guest_s = Some(census.guest_s);
         clocks.guest_tsc = Some(census.guest_tsc);
-        cpuid = Some(CpuidReading {
-            counts: census.counts,
-            leaves: census.leaves,
-        });
+        cpuid = Some(census.reading);
     }
     let after = match cpuid {
         Some(_) => read_stats(stats, qmp, vigil).await?,
         None => None,
     };
+    clocks.host_end_tsc = Some(tsc());
     Ok(Sample {
         number,
         label: moment.label(),

@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! RunRecord ─┐
-//!            ├─► CountTable ─► Observations ─┐
-//! counts.csv ┘                               ├─► Report ─► export
-//! samples ───────► Checks · SamplingCost ────┘
+//!            ├─► CountTable ─► Observations · TimeTable ─┐
+//! counts.csv ┘                                           ├─► Report ─► export
+//! RunRecord ─────► Checks · SamplingCost ────────────────┘
 //! ```
 
 mod checks;
@@ -14,14 +14,18 @@ mod parse;
 mod report;
 mod sampling;
 mod table;
+mod time;
+mod totals;
 
 pub(crate) use parse::STATUS_WORDS;
 
-pub use checks::{Checks, Decrease, Disagreement, ReadingCost, SumMismatch};
+pub use checks::{Checks, Decrease, Disagreement, Quantity, ReadingCost, SumMismatch};
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
 pub use report::{Report, Subject};
 pub use sampling::{Rise, SamplingCost};
 pub use table::{Column, CountTable, Row, rate};
+pub use time::{Phase, TimeRow, TimeTable, tsc_hz};
+pub use totals::{Overrun, TotalsCheck, Unbracketed};
 
 #[cfg(test)]
 pub(crate) mod fixture;

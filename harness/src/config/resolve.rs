@@ -20,6 +20,9 @@ const VCPUS: RangeInclusive<i64> = 1..=16;
 /// What Bochs accepts as `ips`.
 const INSTRUCTIONS_PER_SECOND: RangeInclusive<i64> = 1_000_000..=4_294_967_295;
 
+/// What makes KVM count cycles, on the host's command line.
+const COUNT_CYCLES: &str = "kvm.exit_census_cycles=1";
+
 /// Resolves the texts, or lists everything that is wrong with them.
 pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     let mut resolver = Resolver {
@@ -34,10 +37,19 @@ pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     resolver.sampling(&mut plan);
     resolver.deadlines(&mut plan);
     resolver.host_holds_guest(&plan);
+    count_cycles(&mut plan);
     if resolver.problems.is_empty() {
         Ok(plan)
     } else {
         Err(resolver.problems)
+    }
+}
+
+/// The last word on a command line wins, so it comes last.
+fn count_cycles(plan: &mut Plan) {
+    if plan.sampling.cycles {
+        let words = format!("{} {COUNT_CYCLES}", plan.host.cmdline);
+        plan.host.cmdline = words.trim_start().to_owned();
     }
 }
 
@@ -262,6 +274,12 @@ impl<'a> Resolver<'a> {
             "sampling.channels",
             |d| &d.sampling.channels,
             "choose \"cpuid\", \"stats\" or both",
+        );
+        self.value(
+            "sampling.cycles",
+            |d| &d.sampling.cycles,
+            &mut plan.cycles,
+            |e| Ok(*e.value),
         );
     }
 
