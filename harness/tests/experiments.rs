@@ -56,7 +56,12 @@ fn counts(dir: &Path) -> BTreeMap<u32, (String, String, Vec<u64>)> {
         .records()
         .map(|row| {
             let row = row.unwrap();
-            let numbers = row.iter().skip(3).map(|n| n.parse().unwrap()).collect();
+            let numbers = row
+                .iter()
+                .skip(3)
+                .take(3)
+                .map(|n| n.parse().unwrap())
+                .collect();
             (
                 row[0].parse().unwrap(),
                 (row[1].to_owned(), row[2].to_owned(), numbers),
@@ -135,16 +140,17 @@ fn assert_counts(dir: &Path) {
     }
 }
 
+fn list(value: &Value) -> Vec<u64> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n.as_u64().unwrap())
+        .collect()
+}
+
 /// The two channels agree, reading costs what it reads, and KVM counts the same.
 fn assert_channels(dir: &Path) {
-    let list = |value: &Value| -> Vec<u64> {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|n| n.as_u64().unwrap())
-            .collect()
-    };
     let record = record(dir);
     let samples = record["samples"].as_array().unwrap();
     assert_eq!(samples.len(), 3);
@@ -178,6 +184,83 @@ fn assert_channels(dir: &Path) {
     }
     let table = read(dir, "table.md");
     assert!(!table.contains('✗'), "a check failed:\n{table}");
+}
+
+/// The two channels agree on cycles, and cycles are only where exits are.
+fn assert_cycles(dir: &Path) {
+    for sample in record(dir)["samples"].as_array().unwrap() {
+        let [before, inside, after] = ["stats_before", "cpuid", "stats_after"].map(|reading| {
+            (
+                list(&sample[reading]["counts"]),
+                list(&sample[reading]["cycles"]),
+            )
+        });
+        for reason in 0..inside.1.len() {
+            let range = before.1[reason]..=after.1[reason];
+            assert!(
+                range.contains(&inside.1[reason]),
+                "cycles of reason {reason}"
+            );
+        }
+        for (counts, cycles) in [&before, &inside, &after] {
+            for (reason, cycles) in cycles.iter().enumerate() {
+                assert!(
+                    counts[reason] > 0 || *cycles == 0,
+                    "cycles of reason {reason}"
+                );
+            }
+        }
+        let [first, last] = ["before", "after"].map(|when| {
+            let cycles = &sample["cpuid"]["totals"][when]["cycles"];
+            cycles.as_u64().unwrap()
+        });
+        let sum: u64 = inside.1.iter().sum();
+        assert!((first..=last).contains(&sum), "{first} <= {sum} <= {last}");
+    }
+}
+
+/// An idle guest spends its time in HLT, and the cycles say so.
+#[test]
+fn cycles_tell_where_an_idle_guest_spends_its_time() {
+    let place = Place::new();
+    let sets = ["guest.machine=microvm", "sampling.cycles=true"];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let title = "Time from VM exit to the next VM entry";
+    assert!(outcome.stdout.contains(title), "{}", outcome.stdout);
+    let out = place.path("out");
+    assert_counts(&out);
+    assert_channels(&out);
+    assert_cycles(&out);
+
+    let record = record(&out);
+    assert_eq!(record["discovery"]["cycles"], true);
+    let samples = record["samples"].as_array().unwrap();
+    let halted = |at: usize| samples[at]["cpuid"]["cycles"][12].as_u64().unwrap();
+    let tsc = |at: usize| samples[at]["clocks"]["host_tsc"].as_u64().unwrap();
+    let (halted, passed) = (halted(2) - halted(1), tsc(2) - tsc(1));
+    assert!(
+        halted * 10 >= passed * 8,
+        "HLT took {halted} of {passed} cycles"
+    );
+    assert!(halted <= passed, "HLT took {halted} of {passed} cycles");
+}
+
+#[test]
+fn every_leaf_map_is_read_right() {
+    let place = Place::new();
+    for map in [2, 3] {
+        let out = format!("map-{map}");
+        let cmdline = format!("host.cmdline=kvm.exit_census_leaf_map={map}");
+        let sets = ["guest.machine=microvm", "sampling.cycles=true", &*cmdline];
+        let outcome = experiment(&place, &out, &sets);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let out = place.path(&out);
+        assert_eq!(record(&out)["discovery"]["leaf_map"], map);
+        assert_counts(&out);
+        assert_channels(&out);
+        assert_cycles(&out);
+    }
 }
 
 /// An independent program in the guest reads what we read.
