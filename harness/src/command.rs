@@ -12,7 +12,6 @@ use crate::cli::{
 };
 use crate::config::{self, Plan};
 use crate::error::{Error, Result};
-use crate::reasons::ReasonTable;
 use crate::record::RunRecord;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
@@ -56,7 +55,7 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
 }
 
 fn terminal(record: &RunRecord) -> String {
-    export::terminal_table(&Report::of_record(record, ReasonTable::vmx()))
+    export::terminal_table(&Report::of_record(record, record.reasons()))
 }
 
 async fn conform(args: ConformanceArgs) -> Result<()> {

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::conformance::{Finding, Rule};
 use crate::error::FailureKind;
-use crate::record::{Inspection, ReasonStatus, Sample};
+use crate::reasons::Isa;
+use crate::record::{Discovery, Inspection, ReasonStatus, Sample};
 
 /// Version of the event stream. Conductor and agent are the same binary, so a
 /// difference means a stale host image.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Where in the experiment the agent is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +63,14 @@ pub enum Event {
         kernel: String,
         /// CPU model name of the host, from `/proc/cpuinfo`.
         cpu: String,
+        /// The processor's virtualization extension, from `/proc/cpuinfo`; absent if it
+        /// has none.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        isa: Option<Isa>,
         /// Host clock, seconds.
         host_s: f64,
+        /// The host's time-stamp counter at `host_s`, cycles.
+        host_tsc: u64,
     },
     /// The agent entered a stage.
     Stage {
@@ -83,9 +90,11 @@ pub enum Event {
         /// For example `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)`.
         version: String,
     },
-    /// What the guest's status leaf answers for each reason, index = reason number.
+    /// What the guest's discovery leaf answers.
+    Discovered(Discovery),
+    /// What the guest's status leaf answers for each reason.
     Statuses {
-        /// One entry for each number from 0 to the last defined reason.
+        /// By slot ([`crate::reasons::ReasonTable::slot`]).
         statuses: Vec<ReasonStatus>,
     },
     /// One line of the guest's console.
@@ -99,7 +108,7 @@ pub enum Event {
         line: String,
     },
     /// All counters, read at one moment of the schedule.
-    Sample(Sample),
+    Sample(Box<Sample>),
     /// Output of one `inspect` command.
     Inspected(Inspection),
     /// A rule of the exit census is about to be judged.

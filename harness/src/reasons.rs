@@ -14,7 +14,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
@@ -32,7 +32,8 @@ pub const UNDEFINED_NAME: &str = "(undefined)";
 pub const FIRST_SDM: u16 = 2021;
 
 /// Whose exit reasons a table holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Isa {
     /// Intel VMX.
     Vmx,
@@ -41,6 +42,23 @@ pub enum Isa {
 }
 
 impl Isa {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Vmx => "VMX",
+            Isa::Svm => "SVM",
+        }
+    }
+
+    /// The number of an exit reason as its manual writes it: decimal in the SDM,
+    /// hexadecimal in the APM.
+    pub fn label(self, reason: u32) -> String {
+        match self {
+            Isa::Vmx => reason.to_string(),
+            Isa::Svm => format!("{reason:#05x}"),
+        }
+    }
+
     /// The file of the table, in `kernel/exit-reasons`.
     fn file(self) -> &'static str {
         match self {
@@ -155,6 +173,11 @@ impl ReasonTable {
         at.ok().map(|at| &self.rows[at])
     }
 
+    /// The reason of that mnemonic, if it is defined.
+    pub fn by_mnemonic(&self, mnemonic: &str) -> Option<&Reason> {
+        self.rows.iter().find(|row| row.mnemonic == mnemonic)
+    }
+
     /// Its name, or [`UNDEFINED_NAME`].
     pub fn name(&self, number: u32) -> &str {
         self.get(number)
@@ -190,6 +213,30 @@ impl ReasonTable {
             Isa::Vmx => number as usize,
             Isa::Svm => at,
         })
+    }
+
+    /// Every slot that this table reaches, with the number it stands for. VMX: undefined
+    /// numbers included.
+    pub fn slots(&self) -> Vec<(usize, u32)> {
+        match self.isa {
+            Isa::Vmx => (0..=self.last()).map(|n| (n as usize, n)).collect(),
+            Isa::Svm => {
+                let rows = self.rows.iter();
+                rows.filter_map(|row| Some((self.slot(row.number)?, row.number)))
+                    .collect()
+            }
+        }
+    }
+
+    /// The number that a slot stands for; the inverse of [`slots`](Self::slots).
+    pub fn number(&self, slot: usize) -> u32 {
+        match self.isa {
+            Isa::Vmx => slot as u32,
+            Isa::Svm => {
+                let whole = &ReasonTable::of(self.isa).rows;
+                whole.get(slot).map_or(u32::MAX, |row| row.number)
+            }
+        }
     }
 
     /// The table as the SDM of `year` had it. Years before [`FIRST_SDM`] are taken for it,

@@ -4,14 +4,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Version of `run.json`.
-pub const SCHEMA: u32 = 1;
+use crate::reasons::{Isa, ReasonTable};
+
+/// Version of `run.json`. A record of version 1 reads as one: it holds no cycles, no
+/// totals, and its host was VMX.
+pub const SCHEMA: u32 = 2;
 
 /// How a census was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
-    /// By CPUID leaf 0x4FFFFFFE from inside the guest: one exit per leaf read.
+    /// By CPUID leaves from inside the guest: one exit per leaf read.
     Cpuid,
     /// By QMP `query-stats` on the host: no guest instruction is executed.
     Stats,
@@ -24,7 +27,7 @@ pub enum Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReasonStatus {
-    /// Not defined by the SDM.
+    /// Not defined by the SDM or APM.
     Undefined,
     /// Defined, but no control in force lets it happen in this VM.
     NotEnabled,
@@ -46,13 +49,69 @@ pub struct Clocks {
     pub guest_tsc: Option<u64>,
     /// The host's time-stamp counter at `host_s`, cycles.
     pub host_tsc: u64,
+    /// The host's time-stamp counter when the last channel had been read, cycles.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub host_end_tsc: Option<u64>,
+}
+
+/// A moment of the host, by both of its clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HostMoment {
+    /// Host uptime (`CLOCK_BOOTTIME`), seconds.
+    pub host_s: f64,
+    /// The host's time-stamp counter, cycles.
+    pub host_tsc: u64,
+}
+
+/// What the census says of itself (CPUID leaf 0x4FFFFFF0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovery {
+    /// Whose exit reasons are counted.
+    pub isa: Isa,
+    /// Version of the interface.
+    pub version: u32,
+    /// Which leaf answers what: 1 to 3.
+    pub leaf_map: u32,
+    /// Whether cycles are counted.
+    pub cycles: bool,
+    /// Number of defined reasons.
+    pub reasons: u32,
+}
+
+/// All reasons together, by CPUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotalReading {
+    /// How many leaves of this census had been read when `count` was, itself included.
+    pub nth: u64,
+    /// Exits. Leaf map 1 has room for bits 31:0 only.
+    pub count: u64,
+    /// Cycles; absent if they are not counted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cycles: Option<u64>,
+}
+
+/// The totals that were read around the counts of single reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// How many bits of the counts are meaningful: 32 or 64.
+    pub bits: u32,
+    /// Just before the first reason.
+    pub before: TotalReading,
+    /// Just after the last.
+    pub after: TotalReading,
 }
 
 /// A census read by CPUID from inside the guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuidReading {
-    /// Counts; the index is the reason number, undefined reasons read 0.
+    /// Counts; the index is the slot ([`ReasonTable::slot`]), undefined reasons read 0.
     pub counts: Vec<u64>,
+    /// Cycles from VM exit to VM entry, by slot; absent if they are not counted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cycles: Option<Vec<u64>>,
+    /// All reasons together.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub totals: Option<Totals>,
     /// Leaves read between the two `stats` readings around this one: CPUID exits
     /// that the reading itself caused.
     pub leaves: u64,
@@ -61,10 +120,18 @@ pub struct CpuidReading {
 /// A census read by QMP `query-stats`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsReading {
-    /// Counts summed over vCPUs; the index is the reason number.
+    /// Counts summed over vCPUs; the index is the slot ([`ReasonTable::slot`]).
     pub counts: Vec<u64>,
-    /// Exits whose basic reason no table defines (last slot of the histogram).
+    /// Cycles from VM exit to VM entry, by slot, summed over vCPUs; absent if they are
+    /// not counted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cycles: Option<Vec<u64>>,
+    /// Exits whose reason no table defines (a slot of the histogram of its own).
     pub other: u64,
+    /// VM entries that failed with an exit reason, counted under that reason, too;
+    /// absent if KVM does not count them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed_entries: Option<u64>,
     /// KVM's own `exits` statistic in the same query, summed over vCPUs.
     pub exits: u64,
 }
@@ -114,6 +181,15 @@ impl Sample {
             (None, Some(stats), _) => &stats.counts,
             (None, None, Some(trace)) => &trace.counts,
             (None, None, None) => &[],
+        }
+    }
+
+    /// The cycles that belong to [`counts`](Self::counts), if they were counted.
+    pub fn cycles(&self) -> Option<&[u64]> {
+        match (&self.cpuid, &self.stats_before) {
+            (Some(cpuid), _) => cpuid.cycles.as_deref(),
+            (None, Some(stats)) => stats.cycles.as_deref(),
+            (None, None) => None,
         }
     }
 }
@@ -200,14 +276,36 @@ pub struct RunRecord {
     pub outcome: Outcome,
     /// Platform: `bochs-vmx` or `tcg-svm`.
     pub platform: String,
+    /// Whose exit reasons were counted; absent until the host has said it, and in
+    /// version 1, which knew VMX only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub isa: Option<Isa>,
+    /// When the agent started.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent_started: Option<HostMoment>,
+    /// What the census says of itself; absent if the guest was not asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub discovery: Option<Discovery>,
     /// The plan as resolved.
     pub plan: serde_json::Value,
     /// Where everything came from.
     pub provenance: Provenance,
-    /// Status of each reason, index = reason number; empty until known.
+    /// Status of each reason, by slot; empty until known.
     pub statuses: Vec<ReasonStatus>,
     /// Samples in the order in which they were taken.
     pub samples: Vec<Sample>,
     /// Output of `inspect` commands.
     pub inspections: Vec<Inspection>,
+}
+
+impl RunRecord {
+    /// The exit reasons that were counted.
+    pub fn reasons(&self) -> &'static ReasonTable {
+        ReasonTable::of(self.isa.unwrap_or(Isa::Vmx))
+    }
+
+    /// The guest's number of vCPUs, from the plan.
+    pub fn vcpus(&self) -> Option<u64> {
+        self.plan.pointer("/guest/vcpus")?.as_u64()
+    }
 }

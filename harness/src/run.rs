@@ -12,7 +12,7 @@ use crate::image::{self, GuestImage, HostImage, HostParts};
 use crate::kernel::{self, HostKernel};
 use crate::platform::{self, Boot, Machine, Report};
 use crate::provenance;
-use crate::record::{Outcome, RunRecord, SCHEMA};
+use crate::record::{HostMoment, Outcome, RunRecord, SCHEMA};
 use crate::results::Results;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
@@ -161,17 +161,22 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
             protocol,
             kernel,
             cpu,
-            ..
+            isa,
+            host_s,
+            host_tsc,
         } => {
             if protocol != PROTOCOL {
                 return Err(stale(protocol));
             }
             record.provenance.host_kernel = kernel;
             record.provenance.cpu = cpu;
+            record.isa = isa;
+            record.agent_started = Some(HostMoment { host_s, host_tsc });
         }
         Event::Qemu { version } => record.provenance.qemu = version,
+        Event::Discovered(discovery) => record.discovery = Some(discovery),
         Event::Statuses { statuses } => record.statuses = statuses,
-        Event::Sample(sample) => record.samples.push(sample),
+        Event::Sample(sample) => record.samples.push(*sample),
         Event::Inspected(inspection) => record.inspections.push(inspection),
         Event::Failed {
             stage,
@@ -224,6 +229,9 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
         finished: None,
         outcome: Outcome::Unfinished,
         platform: plan.platform.to_string(),
+        isa: None,
+        agent_started: None,
+        discovery: None,
         plan: serde_json::to_value(plan).unwrap_or_default(),
         provenance,
         statuses: Vec::new(),

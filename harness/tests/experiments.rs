@@ -57,7 +57,12 @@ fn counts(dir: &Path) -> BTreeMap<u32, (String, String, Vec<u64>)> {
         .records()
         .map(|row| {
             let row = row.unwrap();
-            let numbers = row.iter().skip(3).map(|n| n.parse().unwrap()).collect();
+            let numbers = row
+                .iter()
+                .skip(3)
+                .take(3)
+                .map(|n| n.parse().unwrap())
+                .collect();
             (
                 reason_number(&row[0]),
                 (row[1].to_owned(), row[2].to_owned(), numbers),
@@ -94,6 +99,8 @@ struct Processor {
     isa: Isa,
     /// The reason of an exit by CPUID.
     cpuid: u32,
+    /// The reason of an exit by HLT.
+    hlt: u32,
     /// Reasons that every boot has exits of: CPUID, I/O, nested paging, and another.
     busy: [u32; 4],
     /// Numbers that stand for no reason.
@@ -106,6 +113,7 @@ const INTEL: Processor = Processor {
     platform: "bochs-vmx",
     isa: Isa::Vmx,
     cpuid: 10,
+    hlt: 12,
     busy: [10, 30, 48, 28],
     undefined: [35, 38, 42],
     nested_paging: "EPT violation",
@@ -115,6 +123,7 @@ const AMD: Processor = Processor {
     platform: "tcg-svm",
     isa: Isa::Svm,
     cpuid: 0x72,
+    hlt: 0x78,
     busy: [0x72, 0x7b, 0x400, 0x7c],
     undefined: [0xa7, 0x3ff, 0x404],
     nested_paging: "Nested page fault",
@@ -211,16 +220,17 @@ fn assert_counts(dir: &Path, processor: &Processor) {
     }
 }
 
+fn list(value: &Value) -> Vec<u64> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n.as_u64().unwrap())
+        .collect()
+}
+
 /// The two channels agree, reading costs what it reads, and KVM counts the same.
 fn assert_channels(dir: &Path, processor: &Processor) {
-    let list = |value: &Value| -> Vec<u64> {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|n| n.as_u64().unwrap())
-            .collect()
-    };
     let record = record(dir);
     let samples = record["samples"].as_array().unwrap();
     let cpuid = processor.slot(processor.cpuid);
@@ -255,6 +265,94 @@ fn assert_channels(dir: &Path, processor: &Processor) {
     }
     let table = read(dir, "table.md");
     assert!(!table.contains('✗'), "a check failed:\n{table}");
+}
+
+/// The two channels agree on cycles, and cycles are only where exits are.
+fn assert_cycles(dir: &Path) {
+    for sample in record(dir)["samples"].as_array().unwrap() {
+        let [before, inside, after] = ["stats_before", "cpuid", "stats_after"].map(|reading| {
+            (
+                list(&sample[reading]["counts"]),
+                list(&sample[reading]["cycles"]),
+            )
+        });
+        for reason in 0..inside.1.len() {
+            let range = before.1[reason]..=after.1[reason];
+            assert!(
+                range.contains(&inside.1[reason]),
+                "cycles of reason {reason}"
+            );
+        }
+        for (counts, cycles) in [&before, &inside, &after] {
+            for (reason, cycles) in cycles.iter().enumerate() {
+                assert!(
+                    counts[reason] > 0 || *cycles == 0,
+                    "cycles of reason {reason}"
+                );
+            }
+        }
+        let [first, last] = ["before", "after"].map(|when| {
+            let cycles = &sample["cpuid"]["totals"][when]["cycles"];
+            cycles.as_u64().unwrap()
+        });
+        let sum: u64 = inside.1.iter().sum();
+        assert!((first..=last).contains(&sum), "{first} <= {sum} <= {last}");
+    }
+}
+
+/// An idle guest spends its time in HLT, and the cycles say so.
+fn cycles_tell_where_an_idle_guest_spends_its_time(processor: &Processor) {
+    let place = Place::new();
+    let platform = format!("platform={}", processor.platform);
+    let sets = [&*platform, "guest.machine=microvm", "sampling.cycles=true"];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let title = "Time from VM exit to the next VM entry";
+    assert!(outcome.stdout.contains(title), "{}", outcome.stdout);
+    let out = place.path("out");
+    assert_counts(&out, processor);
+    assert_channels(&out, processor);
+    assert_cycles(&out);
+
+    let record = record(&out);
+    assert_eq!(record["discovery"]["cycles"], true);
+    let samples = record["samples"].as_array().unwrap();
+    let hlt = processor.slot(processor.hlt);
+    let halted = |at: usize| samples[at]["cpuid"]["cycles"][hlt].as_u64().unwrap();
+    let tsc = |at: usize| samples[at]["clocks"]["host_tsc"].as_u64().unwrap();
+    let (halted, passed) = (halted(2) - halted(1), tsc(2) - tsc(1));
+    assert!(
+        halted * 10 >= passed * 8,
+        "HLT took {halted} of {passed} cycles"
+    );
+    assert!(halted <= passed, "HLT took {halted} of {passed} cycles");
+}
+
+#[test]
+fn cycles_on_bochs_vmx_tell_where_an_idle_guest_spends_its_time() {
+    cycles_tell_where_an_idle_guest_spends_its_time(&INTEL);
+}
+
+#[test]
+fn cycles_on_tcg_svm_tell_where_an_idle_guest_spends_its_time() {
+    cycles_tell_where_an_idle_guest_spends_its_time(&AMD);
+}
+
+#[test]
+fn every_leaf_map_is_read_right() {
+    let place = Place::new();
+    for map in [2, 3] {
+        let out = format!("map-{map}");
+        let cmdline = format!("host.cmdline=kvm.exit_census_leaf_map={map}");
+        let sets = ["guest.machine=microvm", "sampling.cycles=true", &*cmdline];
+        let outcome = experiment(&place, &out, &sets);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let out = place.path(&out);
+        assert_eq!(record(&out)["discovery"]["leaf_map"], map);
+        assert_counts(&out, &INTEL);
+        assert_channels(&out, &INTEL);
+        assert_cycles(&out);
+    }
 }
 
 /// An independent program in the guest reads what we read.
@@ -317,13 +415,22 @@ fn assert_trace(dir: &Path, samples: usize) {
 
 const TRACE: &str = "sampling.channels=[\"cpuid\", \"stats\", \"trace\"]";
 
-#[test]
-fn the_tracepoint_counts_the_same_reason_by_reason() {
+fn the_tracepoint_counts_the_same(processor: &Processor) {
     let place = Place::new();
-    let sets = [TRACE, "platform=bochs-vmx", "guest.vcpus=2"];
-    let outcome = experiment(&place, "out", &sets);
+    let platform = format!("platform={}", processor.platform);
+    let outcome = experiment(&place, "out", &[TRACE, &platform, "guest.vcpus=2"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert_trace(&place.path("out"), 3);
+}
+
+#[test]
+fn the_tracepoint_counts_the_same_on_bochs_vmx() {
+    the_tracepoint_counts_the_same(&INTEL);
+}
+
+#[test]
+fn the_tracepoint_counts_the_same_on_tcg_svm() {
+    the_tracepoint_counts_the_same(&AMD);
 }
 
 /// A kernel that is in the cache, as an image of the user's own.

@@ -2,30 +2,183 @@
 
 use std::arch::x86_64::{__cpuid_count, CpuidResult};
 
+const DISCOVERY: u32 = 0x4fff_fff0;
 const STATUS: u32 = 0x4fff_fff1;
-const COUNT: u32 = 0x4fff_fffe;
+
+/// `EXTL` in memory order.
+const SIGNATURE: u32 = 0x4c54_5845;
+
+/// Version of the interface that this program speaks.
+const VERSION: u32 = 2;
+
+const CYCLES_ON: u32 = 1 << 24;
+
+/// Answer for a reason that is not defined, in edx.
 const UNDEFINED: u32 = 0xffff_ffff;
 
-/// A reason that no edition of the SDM defines. An unpatched KVM may answer unknown
-/// leaves with the data of another leaf, so only this answer proves a census.
-const PROBE: u32 = 35;
+/// A number that no instruction set defines: a basic exit reason of VMX has 16 bits, and
+/// SVM's codes leave out everything between 0x404 and the negative numbers.
+const PROBE: u32 = 0x7fff_ffff;
 
-/// Fails unless KVM carries the census.
-pub fn require_census() -> Result<(), String> {
-    let CpuidResult { eax, ebx, ecx, edx } = __cpuid_count(COUNT, PROBE);
-    if (eax, ebx, ecx, edx) == (0, 0, 0, UNDEFINED) {
-        return Ok(());
-    }
-    Err(format!(
-        "the KVM under this guest carries no exit census: leaf {COUNT:#x} answers \
-         {eax:#x} {ebx:#x} {ecx:#x} {edx:#x} for the undefined reason {PROBE}"
-    ))
+/// Whose exit reasons are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    /// Intel VMX.
+    Vmx,
+    /// AMD SVM.
+    Svm,
 }
 
-/// How many exits of `reason` this VM has had; `None` if the reason is undefined.
-pub fn count(reason: u32) -> Option<u64> {
-    let CpuidResult { eax, ebx, edx, .. } = __cpuid_count(COUNT, reason);
-    (edx != UNDEFINED).then_some(u64::from(ebx) << 32 | u64::from(eax))
+/// A census that was found, and which leaf answers what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Census {
+    /// Version of the interface.
+    pub version: u32,
+    /// Whose exit reasons are counted.
+    pub isa: Isa,
+    /// Which leaf answers what: 1 to 3.
+    pub map: u32,
+    /// Whether cycles are counted.
+    pub cycles: bool,
+    /// Number of defined reasons.
+    pub reasons: u32,
+}
+
+/// All reasons together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    /// Exits; bits 31:0 of them in leaf map 1.
+    pub count: u64,
+    /// Cycles; `None` if they are not counted.
+    pub cycles: Option<u64>,
+    /// How many leaves were read up to the one that answered `count`.
+    pub nth: u64,
+}
+
+impl Census {
+    /// Fails unless KVM carries the census and lets guests read it.
+    pub fn find() -> Result<Census, String> {
+        let CpuidResult { eax, ebx, ecx, edx } = __cpuid_count(DISCOVERY, 0);
+        // An unpatched KVM may answer unknown leaves with the data of another leaf.
+        if eax != SIGNATURE {
+            return Err(format!(
+                "the KVM under this guest carries no exit census, or its parameter \
+                 exit_census_leaves is off: leaf {DISCOVERY:#x} answers \
+                 {eax:#x} {ebx:#x} {ecx:#x} {edx:#x}"
+            ));
+        }
+        let (version, map) = (ebx & 0xffff, ebx >> 16 & 0xff);
+        let isa = match ecx {
+            1 => Isa::Vmx,
+            2 => Isa::Svm,
+            _ => {
+                return Err(format!(
+                    "the census is of instruction set {ecx}; known are 1 and 2"
+                ));
+            }
+        };
+        if version != VERSION || !(1..=3).contains(&map) {
+            return Err(format!(
+                "the census speaks version {version} with leaf map {map}; \
+                 known are version {VERSION} with leaf maps 1 to 3"
+            ));
+        }
+        let census = Census {
+            version,
+            isa,
+            map,
+            cycles: ebx & CYCLES_ON != 0,
+            reasons: edx,
+        };
+        census.probe().map(|()| census)
+    }
+
+    /// The leaf map must be the one that answers.
+    fn probe(&self) -> Result<(), String> {
+        let leaf = self.count_leaf();
+        let CpuidResult { eax, ebx, ecx, edx } = __cpuid_count(leaf, PROBE);
+        if (eax, ebx, ecx, edx) == (0, 0, 0, UNDEFINED) {
+            return Ok(());
+        }
+        Err(format!(
+            "the census contradicts itself: leaf {leaf:#x} answers \
+             {eax:#x} {ebx:#x} {ecx:#x} {edx:#x} for the undefined reason {PROBE:#x}"
+        ))
+    }
+
+    fn count_leaf(&self) -> u32 {
+        if self.map == 2 {
+            0x4fff_fffd
+        } else {
+            0x4fff_fffe
+        }
+    }
+
+    fn cycles_leaf(&self) -> u32 {
+        if self.map == 3 {
+            0x4fff_ffff
+        } else {
+            0x4fff_fffc
+        }
+    }
+
+    /// The leaves of the total count and of the total cycles.
+    fn total_leaves(&self) -> (u32, u32) {
+        match self.map {
+            1 => (0x4fff_ffff, 0x4fff_ffff),
+            2 => (0x4fff_ffff, 0x4fff_fffe),
+            _ => (0x4fff_fffc, 0x4fff_fffd),
+        }
+    }
+
+    /// How many exits of `reason` this VM has had; `None` if the reason is undefined.
+    pub fn count(&self, reason: u32) -> Option<u64> {
+        let answer = __cpuid_count(self.count_leaf(), reason);
+        (answer.edx != UNDEFINED).then(|| wide(answer.ebx, answer.eax))
+    }
+
+    /// Cycles from exits of `reason` to the next entries; `None` if it is undefined.
+    pub fn cycles(&self, reason: u32) -> Option<u64> {
+        let answer = __cpuid_count(self.cycles_leaf(), reason);
+        (answer.edx != UNDEFINED).then(|| wide(answer.ebx, answer.ecx))
+    }
+
+    /// All reasons together. `count_last` says whether the count is read after the
+    /// cycles, where they have leaves of their own. `read` counts the leaves.
+    pub fn total(&self, count_last: bool, read: &mut u64) -> Total {
+        let (count_leaf, cycles_leaf) = self.total_leaves();
+        if count_leaf == cycles_leaf {
+            *read += 1;
+            let answer = __cpuid_count(count_leaf, 0);
+            let cycles = self.cycles.then(|| wide(answer.ebx, answer.ecx));
+            return Total {
+                count: answer.eax.into(),
+                cycles,
+                nth: *read,
+            };
+        }
+        let cycles = |read: &mut u64| {
+            self.cycles.then(|| {
+                *read += 1;
+                let answer = __cpuid_count(cycles_leaf, 0);
+                wide(answer.ebx, answer.ecx)
+            })
+        };
+        let before = if count_last { cycles(read) } else { None };
+        *read += 1;
+        let nth = *read;
+        let answer = __cpuid_count(count_leaf, 0);
+        let after = if count_last { None } else { cycles(read) };
+        Total {
+            count: wide(answer.ebx, answer.eax),
+            cycles: before.or(after),
+            nth,
+        }
+    }
+}
+
+fn wide(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 /// 0 undefined, 1 defined but not enabled, 2 enabled.

@@ -1,16 +1,26 @@
 //! `exit-sampler` runs in the guest and reads the exit census of its own VM by CPUID.
 //!
-//! `exit-sampler serve LAST` answers one request a line on standard input, so that a
+//! `exit-sampler serve REASONS` answers one request a line on standard input, so that a
 //! sample costs the leaves that are read and two small packets, not a login and a
-//! new process:
+//! new process. REASONS are numbers and ranges: `0-85`, `0-166,1024-1027`.
 //!
 //! ```text
-//! wait SECONDS    sleep until the guest's uptime is SECONDS   -> ready UPTIME_NS
-//! census          read the count leaf for reasons 0..=LAST    -> census UPTIME_NS TSC LEAVES C0,C1,...
-//! status          read the status leaf for reasons 0..=LAST   -> status S0,S1,...
+//! discover        what the census says of itself
+//!                     -> discovery ISA VERSION MAP CYCLES DEFINED
+//! wait SECONDS    sleep until the guest's uptime is SECONDS
+//!                     -> ready UPTIME_NS
+//! census          read total, counts, cycles, total
+//!                     -> census UPTIME_NS TSC LEAVES TOTAL COUNTS CYCLES TOTAL
+//! status          read the status leaf for each reason
+//!                     -> status S0,S1,...
 //! ```
 //!
-//! In a `census` answer `-` stands for a reason that KVM calls undefined.
+//! ISA is `vmx` or `svm`, CYCLES in `discovery` `on` or `off`. A TOTAL is `NTH:COUNT` or
+//! `NTH:COUNT:CYCLES`, where NTH is how many leaves of this census had been read when the
+//! count was. COUNTS and CYCLES are lists in the order of REASONS; `-` stands for a reason
+//! that KVM calls undefined. While cycles are not counted CYCLES is `off`, and their
+//! leaves are not read.
+//!
 //! `exit-sampler spin cpuid BLOCKS` and `exit-sampler spin hypercall BLOCKS` measure what a
 //! VM exit costs, with or without a census: they execute blocks of an instruction that
 //! exits and print, in ticks of the TSC,
@@ -19,9 +29,11 @@
 //! spin cpuid per_block 16 blocks BLOCKS min TICKS median TICKS
 //! ```
 //!
-//! `exit-sampler [REASON...]` prints `reason count` lines for a person.
+//! `exit-sampler [REASON...]` prints `reason count` lines for a person, with the cycles
+//! as a third word while they are counted.
 
 mod leaves;
+mod reasons;
 mod spin;
 
 use std::io::{BufRead, Write};
@@ -30,13 +42,12 @@ use std::process::ExitCode;
 use rustix::thread::{ClockId, clock_nanosleep_absolute};
 use rustix::time::{Timespec, clock_gettime};
 
+use leaves::{Census, Isa, Total};
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
-        Some((verb, [last])) if verb == "serve" => match last.parse() {
-            Ok(last) => serve(last),
-            Err(_) => Err(format!("'{last}' is not the number of an exit reason")),
-        },
+        Some((verb, [reasons])) if verb == "serve" => reasons::parse(reasons).and_then(serve),
         Some((verb, [instruction, blocks])) if verb == "spin" => spin::run(instruction, blocks),
         _ => show(&args),
     };
@@ -49,13 +60,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(last: u32) -> Result<(), String> {
-    leaves::require_census()?;
+fn serve(reasons: Vec<u32>) -> Result<(), String> {
+    let census = Census::find()?;
     let input = std::io::stdin().lock();
     let mut output = std::io::stdout().lock();
     for line in input.lines() {
         let line = line.map_err(|e| format!("failed to read a request: {e}"))?;
-        let answer = answer(&line, last)?;
+        let answer = answer(&line, &census, &reasons)?;
         writeln!(output, "{answer}")
             .and_then(|()| output.flush())
             .map_err(|e| format!("failed to answer: {e}"))?;
@@ -63,7 +74,7 @@ fn serve(last: u32) -> Result<(), String> {
     Ok(())
 }
 
-fn answer(request: &str, last: u32) -> Result<String, String> {
+fn answer(request: &str, census: &Census, reasons: &[u32]) -> Result<String, String> {
     match request.split_once(' ') {
         Some(("wait", seconds)) => {
             let seconds: f64 = seconds
@@ -73,38 +84,81 @@ fn answer(request: &str, last: u32) -> Result<String, String> {
                 .ok_or_else(|| format!("'{seconds}' is not a number of seconds"))?;
             Ok(format!("ready {}", sleep_until(seconds)?))
         }
-        None if request == "census" => {
-            let (uptime, tsc) = (uptime_ns(), leaves::tsc());
-            let counts: Vec<String> = (0..=last)
-                .map(|reason| leaves::count(reason).map_or("-".into(), |n| n.to_string()))
-                .collect();
-            Ok(format!(
-                "census {uptime} {tsc} {} {}",
-                counts.len(),
-                counts.join(",")
-            ))
-        }
+        None if request == "discover" => Ok(discovery(census)),
+        None if request == "census" => Ok(reading(census, reasons)),
         None if request == "status" => {
-            let statuses: Vec<String> = (0..=last)
-                .map(|reason| leaves::status(reason).to_string())
-                .collect();
-            Ok(format!("status {}", statuses.join(",")))
+            let statuses = reasons
+                .iter()
+                .map(|&reason| leaves::status(reason).to_string());
+            Ok(format!("status {}", statuses.collect::<Vec<_>>().join(",")))
         }
         _ => Err(format!(
-            "'{request}' is no request; known are wait, census and status"
+            "'{request}' is no request; known are discover, wait, census and status"
         )),
     }
 }
 
+fn discovery(census: &Census) -> String {
+    let isa = match census.isa {
+        Isa::Vmx => "vmx",
+        Isa::Svm => "svm",
+    };
+    let cycles = if census.cycles { "on" } else { "off" };
+    let (version, map, defined) = (census.version, census.map, census.reasons);
+    format!("discovery {isa} {version} {map} {cycles} {defined}")
+}
+
+/// The two totals enclose everything else: what lies between them bounds the sums.
+fn reading(census: &Census, reasons: &[u32]) -> String {
+    let (uptime, tsc) = (uptime_ns(), leaves::tsc());
+    let mut read = 0;
+    let before = census.total(true, &mut read);
+    let counts: Vec<Option<u64>> = reasons.iter().map(|&r| census.count(r)).collect();
+    read += counts.len() as u64;
+    let cycles: Option<Vec<Option<u64>>> = census
+        .cycles
+        .then(|| reasons.iter().map(|&r| census.cycles(r)).collect());
+    read += cycles.as_ref().map_or(0, Vec::len) as u64;
+    let after = census.total(false, &mut read);
+    // Words are made when nothing is left to read.
+    let (counts, cycles) = (list(&counts), cycles.map_or("off".to_owned(), |c| list(&c)));
+    let (before, after) = (total(&before), total(&after));
+    format!("census {uptime} {tsc} {read} {before} {counts} {cycles} {after}")
+}
+
+fn total(total: &Total) -> String {
+    let Total { count, cycles, nth } = total;
+    match cycles {
+        Some(cycles) => format!("{nth}:{count}:{cycles}"),
+        None => format!("{nth}:{count}"),
+    }
+}
+
+fn list(values: &[Option<u64>]) -> String {
+    let words = values
+        .iter()
+        .map(|value| value.map_or("-".to_owned(), |n| n.to_string()));
+    words.collect::<Vec<_>>().join(",")
+}
+
 fn show(reasons: &[String]) -> Result<(), String> {
-    leaves::require_census()?;
+    let census = Census::find()?;
     let mut output = std::io::stdout().lock();
     for text in reasons {
         let reason: u32 = text
             .parse()
             .map_err(|_| format!("'{text}' is not the number of an exit reason"))?;
-        let count = leaves::count(reason).map_or("undefined".to_owned(), |n| n.to_string());
-        writeln!(output, "{reason} {count}").map_err(|e| format!("failed to print: {e}"))?;
+        let count = census
+            .count(reason)
+            .map_or("undefined".to_owned(), |n| n.to_string());
+        let cycles = if census.cycles {
+            census.cycles(reason)
+        } else {
+            None
+        };
+        let cycles = cycles.map_or(String::new(), |n| format!(" {n}"));
+        writeln!(output, "{reason} {count}{cycles}")
+            .map_err(|e| format!("failed to print: {e}"))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! [`run`] is the story; every other module is one noun of it.
 
 pub mod argv;
+mod census;
 mod clock;
 mod console;
 mod events;
@@ -22,10 +23,9 @@ use std::path::Path;
 use crate::config::plan::Moment;
 use crate::error::FailureKind;
 use crate::event::{Event, PROTOCOL, Stage};
-use crate::record::{
-    Channel, Clocks, CpuidReading, Inspection, Sample, StatsReading, TraceReading,
-};
+use crate::record::{Channel, Clocks, Inspection, Sample, StatsReading, TraceReading};
 
+use census::Counted;
 use clock::{host_seconds, tsc};
 use events::Events;
 use failure::Failure;
@@ -49,7 +49,9 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
             .to_string_lossy()
             .into_owned(),
         cpu: clock::cpu_model(),
+        isa: census::isa(),
         host_s: host_seconds(),
+        host_tsc: tsc(),
     });
     let pulse = events.pulse();
     let outcome = experiment(plan, &events).await;
@@ -79,6 +81,7 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
         Task::Experiment(order) => order,
         Task::Trial(order) => return trial::run(order, events).await,
     };
+    let counted = Counted::here(order.sampling.cycles)?;
     let dir = qemu::private_dir()?;
 
     // Before QEMU starts, so that its very first exit is counted.
@@ -90,8 +93,16 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
 
     events.stage(Stage::Qemu);
     let mut qemu = Qemu::start(&order, dir.path(), events)?;
-    let trace = armed.map(|armed| armed.of(qemu.process()));
-    let outcome = with_qemu(&order, dir.path(), trace.as_ref(), &qemu.vigil(), events).await;
+    let trace = armed.map(|armed| armed.of(qemu.process(), counted.reasons));
+    let outcome = with_qemu(
+        &order,
+        counted,
+        dir.path(),
+        trace.as_ref(),
+        &qemu.vigil(),
+        events,
+    )
+    .await;
     // A QEMU that is not asked to quit, because something failed, is killed here.
     qemu.stop().await;
     // The first failure is the cause.
@@ -100,6 +111,7 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
 
 async fn with_qemu(
     order: &Order,
+    counted: Counted,
     dir: &Path,
     trace: Option<&Trace>,
     vigil: &Vigil,
@@ -107,7 +119,7 @@ async fn with_qemu(
 ) -> Result<(), Failure> {
     events.stage(Stage::Qmp);
     let vigil = vigil.in_stage(Stage::Qmp, order.deadlines.exchange_s);
-    let qmp = Qmp::connect(dir, &vigil).await?;
+    let qmp = Qmp::connect(dir, counted, &vigil).await?;
     events.emit(Event::Qemu {
         version: qmp.version(&vigil).await?,
     });
@@ -129,7 +141,8 @@ async fn with_qemu(
     events.stage(Stage::Sampling);
     let vigil = vigil.in_stage(Stage::Sampling, order.deadlines.exchange_s);
     if order.reads(Channel::Cpuid) {
-        let mut sampler = Sampler::start(&login, &vigil).await?;
+        let mut sampler = Sampler::start(&login, counted, &vigil).await?;
+        events.emit(Event::Discovered(sampler.discovery()));
         events.emit(Event::Statuses {
             statuses: sampler.statuses(&vigil).await?,
         });
@@ -179,7 +192,7 @@ impl Census<'_> {
                 .sample(number, moment, sampler.as_deref_mut(), vigil)
                 .await?;
             last = Some(sample.clocks.guest_s.unwrap_or(sample.clocks.host_s));
-            events.emit(Event::Sample(sample));
+            events.emit(Event::Sample(Box::new(sample)));
         }
         Ok(())
     }
@@ -198,6 +211,7 @@ impl Census<'_> {
             host_s,
             guest_tsc: None,
             host_tsc,
+            host_end_tsc: None,
         };
         let trace = match self.trace {
             Some(trace) => Some(self.standstill(trace, vigil).await?),
@@ -209,12 +223,10 @@ impl Census<'_> {
             let census = sampler.census(vigil).await?;
             clocks.guest_s = Some(census.guest_s);
             clocks.guest_tsc = Some(census.guest_tsc);
-            cpuid = Some(CpuidReading {
-                counts: census.counts,
-                leaves: census.leaves,
-            });
+            cpuid = Some(census.reading);
         }
         let after = self.stats(stats && cpuid.is_some(), vigil).await?;
+        clocks.host_end_tsc = Some(tsc());
         Ok(Sample {
             number,
             label: moment.label(),

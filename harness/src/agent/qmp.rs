@@ -9,15 +9,21 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 
 use crate::error::FailureKind;
-use crate::reasons::ReasonTable;
 use crate::record::StatsReading;
 
+use super::census::Counted;
 use super::failure::Failure;
 use super::qemu::qmp_socket;
 use super::vigil::Vigil;
 
 /// The histogram that the exit census adds to `struct kvm_vcpu_stat`.
 const CENSUS: &str = "exits_by_reason";
+
+/// The same in cycles from VM exit to VM entry.
+const CYCLES: &str = "exit_cycles_by_reason";
+
+/// Entries that failed with an exit reason.
+const FAILED: &str = "failed_entries";
 
 /// KVM's own count of exits.
 const EXITS: &str = "exits";
@@ -30,6 +36,7 @@ type Service = QapiService<QmpStreamTokio<tokio::net::unix::OwnedWriteHalf>>;
 /// A QMP session.
 pub struct Qmp {
     service: Service,
+    counted: Counted,
     /// The filter, and `qapi`'s reader of answers and events.
     tasks: [tokio::task::JoinHandle<()>; 2],
 }
@@ -42,7 +49,7 @@ impl Drop for Qmp {
 
 impl Qmp {
     /// Connects to the socket in `dir` as soon as QEMU has opened it, and negotiates.
-    pub async fn connect(dir: &Path, vigil: &Vigil) -> Result<Qmp, Failure> {
+    pub async fn connect(dir: &Path, counted: Counted, vigil: &Vigil) -> Result<Qmp, Failure> {
         let socket = qmp_socket(dir);
         vigil
             .wait("QMP greeting", async {
@@ -66,6 +73,7 @@ impl Qmp {
                 let (service, session) = stream.spawn_tokio();
                 Ok(Qmp {
                     service,
+                    counted,
                     tasks: [reader, session],
                 })
             })
@@ -100,10 +108,11 @@ impl Qmp {
         Err(failure)
     }
 
-    /// The census and KVM's own count, summed over vCPUs, from one `query-stats`.
+    /// The census and what KVM counts by itself, summed over vCPUs, from one
+    /// `query-stats`.
     pub async fn stats(&self, vigil: &Vigil) -> Result<StatsReading, Failure> {
         let results = self.query(vigil).await?;
-        sum(&results).map_err(|why| vigil.failure(FailureKind::Protocol, why))
+        sum(&results, self.counted).map_err(|why| vigil.failure(FailureKind::Protocol, why))
     }
 
     /// Brings every vCPU to a standstill (`stop`): QEMU answers when the last one is out of
@@ -132,8 +141,10 @@ impl Qmp {
     }
 
     async fn query(&self, vigil: &Vigil) -> Result<Vec<qmp::StatsResult>, Failure> {
+        let cycles = self.counted.cycles.then_some(CYCLES);
+        let names = [CENSUS, EXITS, FAILED].into_iter().chain(cycles);
         let request = qmp::StatsRequest {
-            names: Some(vec![CENSUS.to_owned(), EXITS.to_owned()]),
+            names: Some(names.map(str::to_owned).collect()),
             provider: qmp::StatsProvider::kvm,
         };
         let filter = qmp::StatsFilter::vcpu {
@@ -191,43 +202,101 @@ fn is_known(line: &[u8]) -> bool {
 }
 
 /// Sums the statistics of all vCPUs.
-fn sum(results: &[qmp::StatsResult]) -> Result<StatsReading, String> {
-    let reasons = ReasonTable::vmx().len_slots();
+fn sum(results: &[qmp::StatsResult], counted: Counted) -> Result<StatsReading, String> {
+    let reasons = counted.reasons.len_slots();
     let mut reading = StatsReading {
         counts: vec![0; reasons],
+        cycles: counted.cycles.then(|| vec![0; reasons]),
         other: 0,
+        failed_entries: None,
         exits: 0,
     };
-    for stat in results.iter().flat_map(|result| &result.stats) {
-        match (stat.name.as_str(), &stat.value) {
-            (CENSUS, qmp::StatsValue::list(slots)) if slots.len() / 2 > reasons => {
-                let slots = in_order(slots);
-                for (sum, slot) in reading.counts.iter_mut().zip(&slots) {
-                    *sum += slot;
-                }
-                reading.other += slots[reasons..].iter().sum::<u64>();
+    for result in results {
+        let counts = histogram(result, CENSUS, reasons)?;
+        let order = Order::of(counts);
+        let counts = order.apply(counts);
+        add(&mut reading.counts, &counts);
+        reading.other += counts[reasons..].iter().sum::<u64>();
+        if let Some(sums) = &mut reading.cycles {
+            let cycles = order.apply(histogram(result, CYCLES, reasons)?);
+            if cycles[cycles.len() / 2..].iter().any(|slot| *slot != 0) {
+                return Err(format!(
+                    "QEMU answered query-stats with {CENSUS} and {CYCLES} in different orders"
+                ));
             }
-            (EXITS, qmp::StatsValue::scalar(exits)) => reading.exits += exits,
-            (name, value) => {
-                return Err(format!("QEMU answered query-stats with {name} = {value:?}"));
-            }
+            add(sums, &cycles);
+        }
+        reading.exits += scalar(result, EXITS)?.ok_or_else(|| missing(EXITS))?;
+        if let Some(failed) = scalar(result, FAILED)? {
+            *reading.failed_entries.get_or_insert(0) += failed;
         }
     }
     Ok(reading)
 }
 
-/// The slots of a histogram, lowest first.
+fn add(sums: &mut [u64], slots: &[u64]) {
+    for (sum, slot) in sums.iter_mut().zip(slots) {
+        *sum += slot;
+    }
+}
+
+fn missing(name: &str) -> String {
+    format!("QEMU answered query-stats without {name}")
+}
+
+fn value<'a>(result: &'a qmp::StatsResult, name: &str) -> Option<&'a qmp::StatsValue> {
+    let stat = result.stats.iter().find(|stat| stat.name == name);
+    stat.map(|stat| &stat.value)
+}
+
+fn scalar(result: &qmp::StatsResult, name: &str) -> Result<Option<u64>, String> {
+    match value(result, name) {
+        None => Ok(None),
+        Some(qmp::StatsValue::scalar(number)) => Ok(Some(*number)),
+        Some(value) => Err(format!("QEMU answered query-stats with {name} = {value:?}")),
+    }
+}
+
+/// The slots of a histogram, in the order in which QEMU lists them.
+fn histogram<'a>(
+    result: &'a qmp::StatsResult,
+    name: &str,
+    reasons: usize,
+) -> Result<&'a [u64], String> {
+    match value(result, name).ok_or_else(|| missing(name))? {
+        qmp::StatsValue::list(slots) if slots.len() / 2 > reasons => Ok(slots),
+        value => Err(format!("QEMU answered query-stats with {name} = {value:?}")),
+    }
+}
+
+/// In which order QEMU lists the slots of a histogram.
 ///
 /// QEMU (`add_kvmstat_entry`, seen with 7.2) prepends while it makes the list and so hands
-/// histograms out back to front. The order shows in the list itself: the kernel
-/// never counts in the upper half of the slots. A count there means that the list is
-/// reversed.
-fn in_order(slots: &[u64]) -> Vec<u64> {
-    let upper = &slots[slots.len() / 2..];
-    if upper.iter().any(|slot| *slot != 0) {
-        slots.iter().rev().copied().collect()
-    } else {
-        slots.to_vec()
+/// histograms out back to front. The order shows in the list itself: the kernel never
+/// counts in the upper half of the slots, and a count there means that the list is
+/// reversed. It is decided by the counts and holds for the cycles of the same vCPU, too:
+/// cycles may be all zero while counts are not, never the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Ascending,
+    Descending,
+}
+
+impl Order {
+    fn of(counts: &[u64]) -> Order {
+        if counts[counts.len() / 2..].iter().any(|slot| *slot != 0) {
+            Order::Descending
+        } else {
+            Order::Ascending
+        }
+    }
+
+    /// The slots, lowest first.
+    fn apply(self, slots: &[u64]) -> Vec<u64> {
+        match self {
+            Order::Ascending => slots.to_vec(),
+            Order::Descending => slots.iter().rev().copied().collect(),
+        }
     }
 }
 
@@ -236,6 +305,7 @@ mod tests {
     use super::super::console::Tail;
     use super::*;
     use crate::event::Stage;
+    use crate::reasons::ReasonTable;
 
     /// A real QEMU without a machine, and a vigil that learns of its end.
     fn bare_qemu(dir: &Path, args: &[&str]) -> Vigil {
@@ -264,7 +334,9 @@ mod tests {
     async fn a_real_qemu_answers_and_quits() {
         let dir = tempfile::tempdir().unwrap();
         let vigil = bare_qemu(dir.path(), &[]);
-        let qmp = Qmp::connect(dir.path(), &vigil).await.unwrap();
+        let qmp = Qmp::connect(dir.path(), counted(false), &vigil)
+            .await
+            .unwrap();
         let version = qmp.version(&vigil).await.unwrap();
         assert!(
             version.starts_with(|c: char| c.is_ascii_digit()),
@@ -282,7 +354,10 @@ mod tests {
     async fn a_qemu_that_dies_at_once_is_told_from_one_that_is_slow() {
         let dir = tempfile::tempdir().unwrap();
         let vigil = bare_qemu(dir.path(), &["-no-such-option"]);
-        let failure = Qmp::connect(dir.path(), &vigil).await.err().unwrap();
+        let failure = Qmp::connect(dir.path(), counted(false), &vigil)
+            .await
+            .err()
+            .unwrap();
         assert_eq!(failure.kind, FailureKind::QemuDied);
         assert_eq!(
             failure.message,
@@ -305,35 +380,71 @@ mod tests {
         );
     }
 
-    #[test]
-    fn statistics_are_summed_over_vcpus_in_either_order() {
+    fn counted(cycles: bool) -> Counted {
+        Counted {
+            reasons: ReasonTable::vmx(),
+            cycles,
+        }
+    }
+
+    /// What QEMU says of one vCPU: `cpuid` exits, some cycles of them, and one exit that
+    /// no table defines.
+    fn vcpu(
+        cpuid: u64,
+        cycles: u64,
+        [counts_reversed, cycles_reversed]: [bool; 2],
+    ) -> qmp::StatsResult {
         let reasons = ReasonTable::vmx().len_slots();
-        let vcpu = |cpuid: u64, reversed: bool| qmp::StatsResult {
+        let list = |slot_10, slot_other, reversed: bool| {
+            let mut slots = vec![0; 2 * reasons + 6];
+            slots[10] = slot_10;
+            slots[reasons + 2] = slot_other;
+            if reversed {
+                slots.reverse();
+            }
+            qmp::StatsValue::list(slots)
+        };
+        let stat = |name: &str, value| qmp::Stats {
+            name: name.into(),
+            value,
+        };
+        qmp::StatsResult {
             qom_path: None,
             provider: qmp::StatsProvider::kvm,
             stats: vec![
-                qmp::Stats {
-                    name: CENSUS.into(),
-                    value: qmp::StatsValue::list({
-                        let mut slots = vec![0; 2 * reasons + 6];
-                        slots[10] = cpuid;
-                        slots[reasons + 2] = 1;
-                        if reversed {
-                            slots.reverse();
-                        }
-                        slots
-                    }),
-                },
-                qmp::Stats {
-                    name: EXITS.into(),
-                    value: qmp::StatsValue::scalar(cpuid + 1),
-                },
+                stat(CYCLES, list(cycles, 0, cycles_reversed)),
+                stat(CENSUS, list(cpuid, 1, counts_reversed)),
+                stat(FAILED, qmp::StatsValue::scalar(3)),
+                stat(EXITS, qmp::StatsValue::scalar(cpuid + 1)),
             ],
-        };
-        let reading = sum(&[vcpu(3, true), vcpu(4, false)]).unwrap();
+        }
+    }
+
+    #[test]
+    fn statistics_are_summed_over_vcpus_in_either_order() {
+        let vcpus = [vcpu(3, 500, [true; 2]), vcpu(4, 60, [false; 2])];
+        let reading = sum(&vcpus, counted(true)).unwrap();
         assert_eq!(
             (reading.counts[10], reading.other, reading.exits),
             (7, 2, 9)
+        );
+        assert_eq!(reading.cycles.unwrap()[10], 560);
+        assert_eq!(reading.failed_entries, Some(6));
+        assert_eq!(sum(&vcpus, counted(false)).unwrap().cycles, None);
+    }
+
+    #[test]
+    fn the_counts_decide_the_order() {
+        let idle = sum(&[vcpu(3, 0, [true; 2])], counted(true)).unwrap();
+        assert_eq!((idle.counts[10], idle.cycles.unwrap()[10]), (3, 0));
+        let mixed = sum(&[vcpu(3, 500, [true, false])], counted(true)).unwrap_err();
+        assert!(mixed.contains("different orders"), "{mixed}");
+        let mut without = vcpu(3, 500, [true; 2]);
+        without.stats.retain(|stat| stat.name != CYCLES);
+        let missing = sum(&[without], counted(true)).unwrap_err();
+        assert!(
+            missing.ends_with("without exit_cycles_by_reason"),
+            "{missing}"
         );
     }
 }

@@ -29,6 +29,8 @@ pub struct Trace {
     event: PathBuf,
     /// Process of QEMU.
     qemu: u32,
+    /// The exit reasons of this host.
+    reasons: &'static ReasonTable,
 }
 
 /// Exits by reason, as the tracepoint counted them.
@@ -63,10 +65,11 @@ pub fn arm() -> Result<Armed, Failure> {
 
 impl Armed {
     /// Counts the exits of one QEMU from here on.
-    pub fn of(self, qemu: u32) -> Trace {
+    pub fn of(self, qemu: u32, reasons: &'static ReasonTable) -> Trace {
         Trace {
             event: self.0,
             qemu,
+            reasons,
         }
     }
 }
@@ -78,7 +81,7 @@ impl Trace {
         let path = self.event.join("hist");
         let text = std::fs::read_to_string(&path)
             .map_err(|e| format!("failed to read {}: {e}", path.display()))?;
-        tally(&text, &threads, ReasonTable::vmx())
+        tally(&text, &threads, self.reasons)
     }
 
     /// Stops the histogram: a host that outlives its guest is left as it was.

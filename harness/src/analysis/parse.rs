@@ -1,5 +1,5 @@
 //! Reads a wide CSV of counts: exitlab's own `counts.csv`, or any file with the
-//! columns `reason,count_1,count_2,…`.
+//! columns `reason,count_1,count_2,…`, and as many `cycles_1,cycles_2,…` or none.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) const STATUS_WORDS: [(Option<ReasonStatus>, &str); 4] = [
 
 impl CountTable {
     /// Reads the text of a CSV: `reason`, optionally `name` and `status`, then `count_1`
-    /// and so on. `source` names the file in errors. Only reasons that the file holds
+    /// and so on; then, if cycles were counted, `cycles_1` and so on. `source` names the file in errors. Only reasons that the file holds
     /// get a row; a file without names takes them from `reasons`.
     pub fn from_csv(source: &str, text: &str, reasons: &ReasonTable) -> Result<CountTable> {
         let mut reader = csv::Reader::from_reader(text.as_bytes());
@@ -49,6 +49,7 @@ impl CountTable {
             });
         }
         Ok(CountTable {
+            isa: reasons.isa(),
             columns: vec![Column::default(); layout.counts],
             rows: rows.into_values().collect(),
         })
@@ -61,6 +62,8 @@ struct Layout {
     status: Option<usize>,
     first_count: usize,
     counts: usize,
+    /// As many as `counts`, or none.
+    cycles: usize,
 }
 
 impl Layout {
@@ -74,28 +77,43 @@ impl Layout {
         };
         let (reason, name, status) = (take("reason"), take("name"), take("status"));
         let first_count = at;
-        let counts = &titles[first_count..];
-        let wrong = counts
-            .iter()
-            .zip(1..)
-            .find(|(title, n)| **title != format!("count_{n}"));
-        let what = match (reason, wrong) {
+        let columns = &titles[first_count..];
+        let counts = numbered(columns, "count_");
+        let cycles = numbered(&columns[counts..], "cycles_");
+        let next = columns.get(counts + cycles);
+        let what = match (reason, next) {
             (None, _) => "column `reason` is not the first".to_owned(),
-            (_, Some((title, n))) => format!("column `{title}` stands where `count_{n}` belongs"),
-            _ if counts.is_empty() => "column `count_1` is missing".to_owned(),
+            (_, Some(title)) if cycles > 0 => {
+                format!(
+                    "column `{title}` stands where `cycles_{}` belongs",
+                    cycles + 1
+                )
+            }
+            (_, Some(title)) => {
+                format!(
+                    "column `{title}` stands where `count_{}` belongs",
+                    counts + 1
+                )
+            }
+            _ if counts == 0 => "column `count_1` is missing".to_owned(),
+            _ if cycles > 0 && cycles != counts => {
+                format!("{counts} columns of counts, but {cycles} of cycles")
+            }
             _ => {
                 return Ok(Layout {
                     name,
                     status,
                     first_count,
-                    counts: counts.len(),
+                    counts,
+                    cycles,
                 });
             }
         };
         Err(Error::Config {
             message: format!("{source}: line 1: {what}"),
             cure: "make the header `reason,count_1,count_2,…`, \
-                   optionally with `name,status` after `reason`"
+                   optionally with `name,status` after `reason` and as many \
+                   `cycles_1,cycles_2,…` at the end"
                 .to_owned(),
         })
     }
@@ -114,13 +132,24 @@ impl Layout {
         };
         let count = |n| line.number(self.first_count + n, &format!("count_{}", n + 1));
         let counts = (0..self.counts).map(count).collect::<Result<_>>()?;
+        let first_cycles = self.first_count + self.counts;
+        let cycles = |n| line.number(first_cycles + n, &format!("cycles_{}", n + 1));
+        let cycles = (0..self.cycles).map(cycles).collect::<Result<_>>()?;
         Ok(Row {
             reason,
             name: name.to_owned(),
             status,
             counts,
+            cycles,
         })
     }
+}
+
+/// How many titles follow one another as `count_1`, `count_2`.
+fn numbered(titles: &[&str], prefix: &str) -> usize {
+    let good = titles.iter().zip(1..);
+    good.take_while(|(title, n)| **title == format!("{prefix}{n}"))
+        .count()
 }
 
 /// One line, with what an error must say about it.
@@ -232,6 +261,18 @@ mod tests {
                 "reason,count_2\n1,1\n",
                 "line 1: column `count_2` stands where `count_1` belongs",
             ),
+            (
+                "reason,count_1,cycles_2\n1,1,1\n",
+                "line 1: column `cycles_2` stands where `count_2` belongs",
+            ),
+            (
+                "reason,count_1,count_2,cycles_1\n1,1,1,1\n",
+                "line 1: 2 columns of counts, but 1 of cycles",
+            ),
+            (
+                "reason,count_1,cycles_1\n1,1,x\n",
+                "line 2: column `cycles_1`: got `x`",
+            ),
             ("reason,count_1\n", "line 2: no rows follow the header"),
             (
                 "reason,count_1\n1,2\n\n3,x\n",
@@ -268,7 +309,7 @@ mod tests {
 
         #[test]
         fn text_that_nearly_fits_never_panics(
-            body in "(reason|name|status|count_1|count_2|[0-9]{1,25}|[,\n\"-]){0,30}",
+            body in "(reason|name|status|count_1|count_2|cycles_1|[0-9]{1,25}|[,\n\"-]){0,30}",
         ) {
             let _ = parse(&body);
             if let Ok(table) = parse(&format!("reason,count_1\n{body}")) {

@@ -1,8 +1,8 @@
 //! All that is derived from one run, ready to be written in any format.
 
-use super::{Checks, CountTable, Observations, SamplingCost};
+use super::{Checks, CountTable, Observations, SamplingCost, TimeTable};
 use crate::reasons::ReasonTable;
-use crate::record::{Outcome, Provenance, RunRecord};
+use crate::record::{Discovery, Outcome, Provenance, RunRecord};
 
 /// Figures, findings and origin of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Report {
     pub subject: Subject,
     /// The counts.
     pub table: CountTable,
+    /// Where the time went, if cycles were counted.
+    pub time: Option<TimeTable>,
     /// What stands out in them.
     pub observations: Observations,
     /// Whether they agree with one another; `None` if only a table is known.
@@ -33,13 +35,16 @@ pub struct Subject {
 impl Report {
     /// The report of a run, complete or not.
     pub fn of_record(record: &RunRecord, reasons: &ReasonTable) -> Report {
+        let table = CountTable::from_record(record, reasons);
         Report {
-            checks: Some(Checks::of(&record.samples)),
-            sampling: record.samples.iter().filter_map(SamplingCost::of).collect(),
-            ..Report::of_table(
-                Subject::of(record),
-                CountTable::from_record(record, reasons),
-            )
+            checks: Some(Checks::of(record, reasons)),
+            sampling: record
+                .samples
+                .iter()
+                .filter_map(|sample| SamplingCost::of(sample, reasons))
+                .collect(),
+            time: TimeTable::of_record(&table, record),
+            ..Report::of_table(Subject::of(record), table)
         }
     }
 
@@ -48,6 +53,7 @@ impl Report {
         let observations = Observations::of(&table);
         Report {
             subject,
+            time: TimeTable::of(&table, None, None),
             table,
             observations,
             checks: None,
@@ -55,11 +61,12 @@ impl Report {
         }
     }
 
-    /// Number and name of a reason: `10 CPUID`.
+    /// Number and name of a reason: `10 CPUID`, on SVM `0x072 CPUID`.
     pub fn reason_label(&self, reason: u32) -> String {
+        let number = self.table.isa.label(reason);
         match self.table.rows.iter().find(|row| row.reason == reason) {
-            Some(row) => format!("{reason} {}", row.name),
-            None => reason.to_string(),
+            Some(row) => format!("{number} {}", row.name),
+            None => number,
         }
     }
 }
@@ -69,6 +76,9 @@ impl Subject {
         let origin = &record.provenance;
         let facts = [
             record.platform.clone(),
+            record
+                .isa
+                .map_or(String::new(), |isa| isa.name().to_owned()),
             prefixed("host ", &origin.host_kernel),
             prefixed("QEMU ", &origin.qemu),
             record.started.clone(),
@@ -99,11 +109,26 @@ fn outcome(outcome: &Outcome) -> String {
     }
 }
 
+fn interface(found: &Discovery) -> String {
+    let cycles = if found.cycles { "" } else { "not " };
+    let Discovery {
+        version,
+        leaf_map,
+        reasons,
+        ..
+    } = found;
+    format!("version {version}, leaf map {leaf_map}, {reasons} reasons, cycles {cycles}counted")
+}
+
 /// Every known fact; unknown ones are empty and left out.
 fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> {
     let finished = record.finished.as_deref().unwrap_or("");
+    let isa = record.isa.map_or("", |isa| isa.name());
+    let interface = record.discovery.as_ref().map_or(String::new(), interface);
     let facts = [
         ("platform", &*record.platform),
+        ("instruction set", isa),
+        ("CPUID leaves", &interface),
         ("started", &record.started),
         ("finished", finished),
         ("host kernel", &origin.host_kernel),

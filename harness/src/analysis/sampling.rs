@@ -1,11 +1,12 @@
 //! What sampling itself costs: exits between the `stats` readings around a census.
 
+use crate::reasons::ReasonTable;
 use crate::record::{Sample, StatsReading};
 
 /// New exits of one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rise {
-    /// Basic exit reason.
+    /// Basic exit reason (VMX) or exit code (SVM).
     pub reason: u32,
     /// How many.
     pub exits: u64,
@@ -24,8 +25,9 @@ pub struct SamplingCost {
 
 impl SamplingCost {
     /// The cost of one sample; `None` unless `stats` was read before and after.
-    pub fn of(sample: &Sample) -> Option<SamplingCost> {
-        let rises = rises(sample.stats_before.as_ref()?, sample.stats_after.as_ref()?);
+    pub fn of(sample: &Sample, reasons: &ReasonTable) -> Option<SamplingCost> {
+        let (before, after) = (sample.stats_before.as_ref()?, sample.stats_after.as_ref()?);
+        let rises = rises(before, after, reasons);
         let total = rises
             .iter()
             .map(|rise| rise.exits)
@@ -46,12 +48,12 @@ impl SamplingCost {
     }
 }
 
-fn rises(before: &StatsReading, after: &StatsReading) -> Vec<Rise> {
-    let slots = (0..).zip(&after.counts).map(|(reason, &now)| {
-        let then = before.counts.get(reason as usize).copied().unwrap_or(0);
+fn rises(before: &StatsReading, after: &StatsReading, reasons: &ReasonTable) -> Vec<Rise> {
+    let slots = after.counts.iter().enumerate().map(|(slot, &now)| {
+        let then = before.counts.get(slot).copied().unwrap_or(0);
         // A decrease is no rise; the checks report it.
         Rise {
-            reason,
+            reason: reasons.number(slot),
             exits: now.saturating_sub(then),
         }
     });
@@ -67,15 +69,15 @@ mod tests {
     #[test]
     fn cost_is_the_rise_across_the_reading() {
         let mut sample = fixture::record().samples.remove(0);
-        let cost = SamplingCost::of(&sample).unwrap();
+        let cost = SamplingCost::of(&sample, ReasonTable::vmx()).unwrap();
         let rises: Vec<_> = cost
             .rises
             .iter()
             .map(|rise| (rise.reason, rise.exits))
             .collect();
-        assert_eq!(rises, [(10, 86), (12, 2), (32, 3)]);
-        assert_eq!((cost.total, cost.exits(10), cost.exits(11)), (91, 86, 0));
+        assert_eq!(rises, [(10, 88), (12, 2), (32, 3)]);
+        assert_eq!((cost.total, cost.exits(10), cost.exits(11)), (93, 88, 0));
         sample.stats_after = None;
-        assert_eq!(SamplingCost::of(&sample), None);
+        assert_eq!(SamplingCost::of(&sample, ReasonTable::vmx()), None);
     }
 }

@@ -1,11 +1,13 @@
 //! Counts by reason and by moment: the table that everything else is derived from.
 
-use crate::reasons::ReasonTable;
+use crate::reasons::{Isa, ReasonTable};
 use crate::record::{ReasonStatus, RunRecord, Sample};
 
 /// Exit counts: one row for each reason, one column for each sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CountTable {
+    /// Whose exit reasons these are.
+    pub isa: Isa,
     /// The samples, in the order in which they were taken.
     pub columns: Vec<Column>,
     /// The reasons, by ascending number.
@@ -24,12 +26,14 @@ pub struct Column {
     pub guest_s: Option<f64>,
     /// Host clock of the sample, seconds, if known.
     pub host_s: Option<f64>,
+    /// The host's time-stamp counter at that moment, cycles, if known.
+    pub host_tsc: Option<u64>,
 }
 
 /// One exit reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Basic exit reason.
+    /// Basic exit reason (VMX) or exit code (SVM).
     pub reason: u32,
     /// Name for people.
     pub name: String,
@@ -37,6 +41,9 @@ pub struct Row {
     pub status: Option<ReasonStatus>,
     /// One count for each column.
     pub counts: Vec<u64>,
+    /// Cycles from VM exit to VM entry, one for each column; empty if they were not
+    /// counted.
+    pub cycles: Vec<u64>,
 }
 
 impl CountTable {
@@ -45,8 +52,8 @@ impl CountTable {
         CountTable::from_samples(&record.samples, &record.statuses, reasons)
     }
 
-    /// One row for every number that `reasons` reaches, undefined ones included.
-    /// `statuses` is indexed by reason number and may be empty.
+    /// One row for every slot that `reasons` reaches, undefined numbers of VMX included.
+    /// `statuses` is indexed by slot and may be empty.
     pub fn from_samples(
         samples: &[Sample],
         statuses: &[ReasonStatus],
@@ -57,9 +64,13 @@ impl CountTable {
             phase: sample.phase.clone(),
             guest_s: sample.clocks.guest_s,
             host_s: Some(sample.clocks.host_s),
+            host_tsc: Some(sample.clocks.host_tsc),
         });
-        let rows = (0..=reasons.last()).map(|reason| {
-            let slot = reason as usize;
+        // Cycles of some samples only would not line up with their columns.
+        let all_cycles: Option<Vec<&[u64]>> = samples.iter().map(Sample::cycles).collect();
+        let all_cycles = all_cycles.unwrap_or_default();
+        let rows = reasons.slots().into_iter().map(|(slot, reason)| {
+            let of_slot = |cycles: &&[u64]| cycles.get(slot).copied().unwrap_or(0);
             let count = |sample: &Sample| sample.counts().get(slot).copied().unwrap_or(0);
             let status = match reasons.get(reason) {
                 Some(_) => statuses.get(slot).copied(),
@@ -71,12 +82,19 @@ impl CountTable {
                 name,
                 status,
                 counts: samples.iter().map(count).collect(),
+                cycles: all_cycles.iter().map(of_slot).collect(),
             }
         });
         CountTable {
+            isa: reasons.isa(),
             columns: columns.collect(),
             rows: rows.collect(),
         }
+    }
+
+    /// True if cycles were counted.
+    pub fn has_cycles(&self) -> bool {
+        self.rows.iter().any(|row| !row.cycles.is_empty())
     }
 
     /// Sum over all reasons, one for each column.
@@ -143,6 +161,7 @@ pub fn rate(exits: i128, seconds: Option<f64>) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use proptest::prelude::*;
 
@@ -180,11 +199,28 @@ mod tests {
         assert_eq!(rate(10, None), None);
     }
 
+    #[test]
+    fn svm_has_a_row_for_each_code() {
+        let record = fixture::record_of(Isa::Svm, true);
+        let table = CountTable::from_record(&record, ReasonTable::svm());
+        assert_eq!(table.rows.len(), 175);
+        let npf = &table.rows[0xa7];
+        assert_eq!((npf.reason, &*npf.name), (0x400, "Nested page fault"));
+        assert_eq!(npf.counts, [8655, 8672, 8682]);
+        assert_eq!(
+            (npf.cycles.len(), table.rows[0].status),
+            (3, Some(ReasonStatus::Enabled))
+        );
+        let mut mixed = record;
+        mixed.samples[1].cpuid.as_mut().unwrap().cycles = None;
+        assert!(!CountTable::from_record(&mixed, ReasonTable::svm()).has_cycles());
+    }
+
     proptest! {
         #[test]
         fn deltas_sum_to_last_minus_first(counts in prop::collection::vec(any::<u64>(), 1..9)) {
             let (first, last) = (i128::from(counts[0]), i128::from(counts[counts.len() - 1]));
-            let row = Row { reason: 0, name: String::new(), status: None, counts };
+            let row = Row { reason: 0, name: String::new(), status: None, counts, cycles: Vec::new() };
             prop_assert_eq!(row.deltas().iter().sum::<i128>(), last - first);
             prop_assert_eq!(row.growth(), last - first);
         }

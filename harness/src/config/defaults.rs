@@ -42,6 +42,8 @@ pub(super) fn plan() -> Plan {
         sampling: SamplingPlan {
             schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],
             channels: vec![Channel::Cpuid, Channel::Stats],
+            // Counts are those of the cheapest census.
+            cycles: false,
         },
         inspect: Vec::new(),
         deadlines: Deadlines {

@@ -37,6 +37,7 @@ pub(super) const KEYS: &[&str] = &[
     "guest.sshd",
     "sampling.schedule",
     "sampling.channels",
+    "sampling.cycles",
     "deadlines.host_boot",
     "deadlines.silence",
     "deadlines.guest_ssh",
@@ -100,6 +101,7 @@ pub(super) struct Guest {
 pub(super) struct Sampling {
     pub schedule: Given<List>,
     pub channels: Given<List>,
+    pub cycles: Given<bool>,
 }
 
 /// `[deadlines]`

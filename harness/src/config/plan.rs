@@ -131,6 +131,8 @@ pub struct SamplingPlan {
     pub schedule: Vec<Moment>,
     /// The channels.
     pub channels: Vec<Channel>,
+    /// Whether KVM counts cycles, too. The host's command line says so to KVM.
+    pub cycles: bool,
 }
 
 /// A moment of the schedule.

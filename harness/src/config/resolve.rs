@@ -20,6 +20,9 @@ const CPUS: RangeInclusive<i64> = 1..=8;
 /// The emulated host has few processors: more vCPUs than this only wait for each other.
 const VCPUS: RangeInclusive<i64> = 1..=16;
 
+/// What makes KVM count cycles, on the host's command line.
+const COUNT_CYCLES: &str = "kvm.exit_census_cycles=1";
+
 /// Resolves the texts, or lists everything that is wrong with them.
 pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     let mut resolver = Resolver {
@@ -35,10 +38,19 @@ pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     resolver.sampling(&mut plan);
     resolver.deadlines(&mut plan);
     resolver.host_holds_guest(&plan);
+    count_cycles(&mut plan);
     if resolver.problems.is_empty() {
         Ok(plan)
     } else {
         Err(resolver.problems)
+    }
+}
+
+/// The last word on a command line wins, so it comes last.
+fn count_cycles(plan: &mut Plan) {
+    if plan.sampling.cycles {
+        let words = format!("{} {COUNT_CYCLES}", plan.host.cmdline);
+        plan.host.cmdline = words.trim_start().to_owned();
     }
 }
 
@@ -317,6 +329,12 @@ impl<'a> Resolver<'a> {
             );
         }
         kernel.tracing = plan.channels.contains(&Channel::Trace);
+        self.value(
+            "sampling.cycles",
+            |d| &d.sampling.cycles,
+            &mut plan.cycles,
+            |e| Ok(*e.value),
+        );
     }
 
     fn deadlines(&mut self, plan: &mut Plan) {

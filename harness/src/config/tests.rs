@@ -198,6 +198,17 @@ fn the_last_set_wins_and_bare_words_are_strings() {
 }
 
 #[test]
+fn cycles_are_counted_by_a_word_to_the_host() {
+    let with = |sets: &[&str]| plan("name = 'x'", sets).host.cmdline;
+    assert_eq!(with(&["sampling.cycles=true"]), "kvm.exit_census_cycles=1");
+    assert_eq!(
+        with(&["host.cmdline=nokaslr", "sampling.cycles=true"]),
+        "nokaslr kvm.exit_census_cycles=1"
+    );
+    assert_eq!(with(&["sampling.cycles=false"]), "");
+}
+
+#[test]
 fn plan_json() {
     let plan = load(None, &["guest.files=[]".to_owned()], Path::new("/")).expect("a plan");
     insta::assert_json_snapshot!(plan);

@@ -2,11 +2,12 @@
 
 use super::numbers::{decimal, grouped, percent, signed};
 use crate::analysis::{CountTable, Row, rate};
+use crate::reasons::Isa;
 use crate::record::ReasonStatus;
 
 /// What one column of the grid shows. Samples and intervals count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Figure {
+enum Figure {
     /// Reason number.
     Reason,
     /// Reason name.
@@ -25,15 +26,15 @@ pub(super) enum Figure {
 
 impl Figure {
     /// True for texts, which stand to the left.
-    pub(super) fn is_text(self) -> bool {
+    fn is_text(self) -> bool {
         matches!(self, Figure::Name | Figure::Status)
     }
 }
 
 /// A table of texts.
 pub(super) struct Grid {
-    /// What each column shows.
-    pub(super) figures: Vec<Figure>,
+    /// True for each column of texts, which stand to the left.
+    pub(super) text: Vec<bool>,
     /// One title for each column.
     pub(super) titles: Vec<String>,
     /// One row for each reason that happened.
@@ -101,9 +102,11 @@ fn grid(table: &CountTable, figures: Vec<Figure>) -> Grid {
     };
     Grid {
         titles: figures.iter().map(|figure| title(*figure, table)).collect(),
-        rows: happened.map(|row| cells(&Line::of(row))).collect(),
+        rows: happened
+            .map(|row| cells(&Line::of(row, table.isa)))
+            .collect(),
         total: cells(&total),
-        figures,
+        text: figures.iter().map(|figure| figure.is_text()).collect(),
     }
 }
 
@@ -116,7 +119,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn of(row: &Row) -> Line<'_> {
+    fn of(row: &Row, isa: Isa) -> Line<'_> {
         let status = match row.status {
             None => "unknown",
             Some(ReasonStatus::Undefined) => "undefined",
@@ -125,7 +128,7 @@ impl Line<'_> {
         };
         let counts = row.counts.iter().map(|&count| u128::from(count)).collect();
         Line {
-            reason: row.reason.to_string(),
+            reason: isa.label(row.reason),
             name: &row.name,
             status,
             counts,

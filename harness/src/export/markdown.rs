@@ -1,15 +1,18 @@
 //! `table.md`: the table for people, which reads as well unrendered.
 
+use super::grid::{self, Grid};
 use super::numbers::counted;
-use super::{grid, sentences};
+use super::{sentences, time};
 use crate::analysis::{CountTable, Report, Row};
+use crate::reasons::Isa;
 use crate::record::ReasonStatus;
 
 /// The whole document.
 pub fn table_md(report: &Report) -> String {
-    let mut sections = vec![heading(report), figures(&report.table)];
+    let mut sections = vec![heading(report), figures(grid::full(&report.table))];
     sections.extend(clocks(&report.table));
     sections.extend(folded(&report.table));
+    sections.extend(spent(report));
     sections.extend(list("Observations", sentences::observations(report)));
     if let Some(checks) = &report.checks {
         sections.extend(list("Checks", sentences::checks(report, checks)));
@@ -27,15 +30,25 @@ fn heading(report: &Report) -> String {
     text
 }
 
-fn figures(table: &CountTable) -> String {
-    let grid = grid::full(table);
-    let text: Vec<bool> = grid.figures.iter().map(|figure| figure.is_text()).collect();
+fn figures(grid: Grid) -> String {
     let total = grid.total.into_iter().map(|cell| match &*cell {
         "" => cell,
         _ => format!("**{cell}**"),
     });
     let lines = grid.rows.into_iter().chain([total.collect()]);
-    aligned(&grid.titles, &text, &lines.collect::<Vec<_>>())
+    aligned(&grid.titles, &grid.text, &lines.collect::<Vec<_>>())
+}
+
+/// Where the time went, if cycles were counted.
+fn spent(report: &Report) -> Option<String> {
+    let spent = report.time.as_ref()?;
+    let table = figures(time::full(spent, report.table.isa));
+    let below = [time::explanations(spent), time::observations(spent, report)].concat();
+    Some(format!(
+        "## {}\n\n{table}\n\n- {}",
+        time::TITLE,
+        below.join("\n- ")
+    ))
 }
 
 /// When each sample was taken, if the clock is known.
@@ -60,7 +73,7 @@ fn folded(table: &CountTable) -> Option<String> {
         .collect();
     let group = |title, status| {
         let rows = never.iter().filter(|row| row.status == status);
-        let names: Vec<String> = rows.map(|row| member(row)).collect();
+        let names: Vec<String> = rows.map(|row| member(row, table.isa)).collect();
         (!names.is_empty()).then(|| format!("{title} ({}): {}.", names.len(), names.join(" · ")))
     };
     let groups = [
@@ -77,10 +90,10 @@ fn folded(table: &CountTable) -> Option<String> {
     })
 }
 
-fn member(row: &Row) -> String {
+fn member(row: &Row, isa: Isa) -> String {
     match row.status {
-        Some(ReasonStatus::Undefined) => row.reason.to_string(),
-        _ => format!("{} {}", row.reason, row.name),
+        Some(ReasonStatus::Undefined) => isa.label(row.reason),
+        _ => format!("{} {}", isa.label(row.reason), row.name),
     }
 }
 
@@ -163,6 +176,12 @@ mod tests {
             &fixture::record(),
             ReasonTable::vmx()
         )));
+    }
+
+    #[test]
+    fn table_with_cycles() {
+        let record = fixture::record_of(Isa::Svm, true);
+        insta::assert_snapshot!(table_md(&Report::of_record(&record, ReasonTable::svm())));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod numbers;
 mod reasons;
 mod sentences;
 mod terminal;
+mod time;
 
 pub use csv::{counts_csv, samples_csv};
 pub use markdown::table_md;
@@ -21,12 +22,11 @@ pub use reasons::reasons;
 pub use terminal::terminal_table;
 
 use crate::analysis::Report;
-use crate::reasons::ReasonTable;
 use crate::record::RunRecord;
 
 /// Every file of tables that a run is written to: its name and its content.
 pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
-    let reasons = ReasonTable::vmx();
+    let reasons = record.reasons();
     let report = Report::of_record(record, reasons);
     vec![
         ("samples.csv", samples_csv(record, reasons)),

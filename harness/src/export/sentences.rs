@@ -2,7 +2,8 @@
 
 use super::numbers::{counted, decimal, grouped, percent, signed};
 use crate::analysis::{
-    Checks, Disagreement, Observations, ReadingCost, Report, Rise, TraceMismatch, Traced,
+    Checks, Disagreement, Observations, Quantity, ReadingCost, Report, Rise, TraceMismatch, Traced,
+    Unbracketed,
 };
 use crate::record::Channel;
 
@@ -18,26 +19,29 @@ pub(super) fn observations(report: &Report) -> Vec<String> {
         let part = percent(top.count.into(), total);
         let count = grouped(top.count.into());
         format!(
-            "Highest at the end: {} {}, {count} ({part} of all exits).",
-            top.reason, top.name
+            "Highest at the end: {}, {count} ({part} of all exits).",
+            report.reason_label(top.reason)
         )
     });
     let fewest = seen.fewest.as_ref().map(|few| {
         let count = grouped(few.count.into());
-        format!("Fewest but not zero: {} {}, {count}.", few.reason, few.name)
+        format!(
+            "Fewest but not zero: {}, {count}.",
+            report.reason_label(few.reason)
+        )
     });
     let fastest = seen.fastest.as_ref().map(|grown| {
         let (from, new) = (last - 1, signed(grown.new));
         format!(
-            "Most new exits from count {from} to {last}: {} {}, {new}.",
-            grown.reason, grown.name
+            "Most new exits from count {from} to {last}: {}, {new}.",
+            report.reason_label(grown.reason)
         )
     });
     let relative = seen.fastest_relative.as_ref().map(|grown| {
         let percent = decimal(grown.percent);
         format!(
-            "Fastest relative growth from count 1 to {last}: {} {}, +{percent} %.",
-            grown.reason, grown.name
+            "Fastest relative growth from count 1 to {last}: {}, +{percent} %.",
+            report.reason_label(grown.reason)
         )
     });
     let all = [
@@ -45,18 +49,19 @@ pub(super) fn observations(report: &Report) -> Vec<String> {
         fewest,
         fastest,
         relative,
-        unchanged(seen),
-        totals(seen),
+        unchanged(report),
+        sums_of_columns(seen),
     ];
     all.into_iter().flatten().collect()
 }
 
-fn unchanged(seen: &Observations) -> Option<String> {
-    let numbers: Vec<String> = seen.unchanged.iter().map(u32::to_string).collect();
+fn unchanged(report: &Report) -> Option<String> {
+    let unchanged = report.observations.unchanged.iter();
+    let numbers: Vec<String> = unchanged.map(|&n| report.table.isa.label(n)).collect();
     (!numbers.is_empty()).then(|| format!("Unchanged since boot: {}.", numbers.join(", ")))
 }
 
-fn totals(seen: &Observations) -> Option<String> {
+fn sums_of_columns(seen: &Observations) -> Option<String> {
     let totals: Vec<String> = seen.totals.iter().map(|&total| grouped(total)).collect();
     (!totals.is_empty()).then(|| format!("All reasons together: {}.", totals.join(" → ")))
 }
@@ -68,6 +73,8 @@ pub(super) fn checks(report: &Report, checks: &Checks) -> Vec<String> {
         reading(report, checks),
         sums(checks),
         monotony(report, checks),
+        totals(checks),
+        overruns(report, checks),
         tracepoint(report, checks),
     ];
     lines.into_iter().flatten().collect()
@@ -98,19 +105,25 @@ fn listed<T>(violations: &[T], sentence: impl Fn(&T) -> String) -> Vec<String> {
 
 fn agreement(report: &Report, checks: &Checks) -> Vec<String> {
     let held = format!(
-        "stats ≤ cpuid ≤ stats-after held for all {} in {}.",
+        "stats ≤ cpuid ≤ stats-after held for all {}{} in {}.",
         counted(checks.compared_reasons, "reason number"),
+        if checks.compared_cycles {
+            ", cycles too,"
+        } else {
+            ""
+        },
         every(checks.compared_samples, "sample"),
     );
     let bound = |count: Option<u64>| count.map_or("not read".to_owned(), |n| grouped(n.into()));
     let sentence = |broken: &Disagreement| {
         format!(
-            "stats ≤ cpuid ≤ stats-after is broken by {} in sample {}: {} ≤ {} ≤ {}.",
+            "stats ≤ cpuid ≤ stats-after is broken by {} in sample {}: {} ≤ {} ≤ {}{}.",
             report.reason_label(broken.reason),
             broken.sample,
             bound(broken.before),
             grouped(broken.cpuid.into()),
             bound(broken.after),
+            unit(broken.quantity),
         )
     };
     let broken = listed(&checks.disagreements, sentence);
@@ -187,11 +200,12 @@ fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
             Channel::Trace => "trace",
         };
         format!(
-            "{} decreased in sample {} ({channel}): {} → {}.",
+            "{} decreased in sample {} ({channel}): {} → {}{}.",
             report.reason_label(broken.reason),
             broken.sample,
             grouped(broken.from.into()),
             grouped(broken.to.into()),
+            unit(broken.quantity),
         )
     });
     law(
@@ -204,14 +218,14 @@ fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
 
 /// Nothing is said where the tracepoint was not asked for: it takes a kernel of its own.
 fn tracepoint(report: &Report, checks: &Checks) -> Vec<String> {
-    if checks.traced_samples == 0 {
+    if checks.trace.samples == 0 {
         return Vec::new();
     }
     let held = format!(
         "The kernel's tracepoint counted the same, reason by reason: {} and KVM's own count of \
          exits, in {}.",
-        every(checks.traced_reasons, "reason number"),
-        every(checks.traced_samples, "sample"),
+        every(checks.trace.reasons, "reason number"),
+        every(checks.trace.samples, "sample"),
     );
     let sentence = |broken: &TraceMismatch| {
         let what = match broken.what {
@@ -227,8 +241,73 @@ fn tracepoint(report: &Report, checks: &Checks) -> Vec<String> {
             signed(broken.trace as i128 - broken.stats as i128),
         )
     };
-    let broken = listed(&checks.trace_mismatches, sentence);
-    law(checks.traced_samples, held, "the tracepoint", broken)
+    let broken = listed(&checks.trace.mismatches, sentence);
+    law(checks.trace.samples, held, "the tracepoint", broken)
+}
+
+/// The totals around the single reasons.
+fn totals(checks: &Checks) -> Vec<String> {
+    let seen = &checks.totals;
+    let exact = match seen.exact {
+        0 => String::new(),
+        n => format!(", exact in {n}"),
+    };
+    let held = format!(
+        "The sum over reasons lay between the totals around it in {}{exact}.",
+        every(seen.readings, "sample")
+    );
+    let sentence = |broken: &Unbracketed| {
+        format!(
+            "The sum over reasons does not lie between the totals in sample {}: {} above \
+             the one before (at least {}), {} below the one after (at least {}){}.",
+            broken.sample,
+            signed(broken.above.into()),
+            signed(broken.least_above.into()),
+            signed(broken.below.into()),
+            signed(broken.least_below.into()),
+            unit(broken.quantity),
+        )
+    };
+    let broken = listed(&seen.unbracketed, sentence);
+    law(
+        seen.readings,
+        held,
+        "the sum over reasons lies between the totals around it",
+        broken,
+    )
+}
+
+/// Nothing is said of runs in which no cycles were counted.
+fn overruns(report: &Report, checks: &Checks) -> Vec<String> {
+    if report.time.is_none() {
+        return Vec::new();
+    }
+    let held = format!(
+        "The cycles of all reasons fitted into the time that had passed in {}.",
+        every(checks.timed_samples, "sample")
+    );
+    let broken = listed(&checks.overruns, |broken| {
+        format!(
+            "The cycles of all reasons do not fit into the time that had passed at sample {}: \
+             {} of {}.",
+            broken.sample,
+            grouped(broken.cycles),
+            grouped(broken.passed),
+        )
+    });
+    law(
+        checks.timed_samples,
+        held,
+        "the cycles of all reasons fit into the time that passed",
+        broken,
+    )
+}
+
+fn unit(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::Count => "",
+        Quantity::Cycles => " cycles",
+    }
 }
 
 fn every(number: usize, noun: &str) -> String {
@@ -280,6 +359,8 @@ mod tests {
         sample.cpuid.as_mut().unwrap().counts[48] = 8671;
         sample.stats_after.as_mut().unwrap().counts[10] += 4;
         sample.stats_before.as_mut().unwrap().counts[54] = 1;
+        let totals = sample.cpuid.as_mut().unwrap().totals.as_mut().unwrap();
+        totals.after.count -= 20;
         let stats = record.samples[2].stats_before.clone().unwrap();
         let mut counts = stats.counts.clone();
         counts[30] -= 3;
@@ -305,7 +386,7 @@ mod tests {
         let report = Report::of_record(&record, ReasonTable::vmx());
         let lines = checks(&report, report.checks.as_ref().unwrap());
         assert!(
-            lines.len() == 4 && lines.iter().all(|line| line.starts_with('–')),
+            lines.len() == 5 && lines.iter().all(|line| line.starts_with('–')),
             "{lines:?}"
         );
         assert!(observations(&report).is_empty());

@@ -3,13 +3,14 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 
-use super::{grid, sentences};
+use super::grid::{self, Grid};
+use super::{sentences, time};
 use crate::analysis::Report;
 
 /// Table, observations, and what came of the checks. No colour, and the same for
 /// every terminal.
 pub fn terminal_table(report: &Report) -> String {
-    let mut sections = vec![figures(report)];
+    let mut sections = vec![figures(grid::compact(&report.table))];
     let never = report
         .table
         .rows
@@ -19,24 +20,35 @@ pub fn terminal_table(report: &Report) -> String {
     if never > 0 {
         sections.push(format!("{never} reason numbers had no exits."));
     }
-    sections.push(sentences::observations(report).join("\n"));
+    if let Some(spent) = &report.time {
+        let below = time::explanations(spent).join("\n");
+        let grid = figures(time::compact(spent, report.table.isa));
+        sections.push(format!("{}\n\n{grid}\n\n{below}", time::TITLE));
+    }
+    let mut observations = sentences::observations(report);
+    observations.extend(
+        report
+            .time
+            .iter()
+            .flat_map(|t| time::observations(t, report)),
+    );
+    sections.push(observations.join("\n"));
     let checks = report.checks.as_ref();
     sections.extend(checks.map(|checks| sentences::checks(report, checks).join("\n")));
     sections.retain(|section| !section.is_empty());
     sections.join("\n\n") + "\n"
 }
 
-fn figures(report: &Report) -> String {
-    let grid = grid::compact(&report.table);
+fn figures(grid: Grid) -> String {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(UTF8_HORIZONTAL_ONLY.top_border))
         .set_content_arrangement(ContentArrangement::Disabled);
     table.force_no_tty();
     let row = |cells: Vec<String>| -> Vec<Cell> {
-        let cells = cells.into_iter().zip(&grid.figures);
+        let cells = cells.into_iter().zip(&grid.text);
         cells
-            .map(|(cell, figure)| Cell::new(cell).set_alignment(alignment(*figure)))
+            .map(|(cell, text)| Cell::new(cell).set_alignment(alignment(*text)))
             .collect()
     };
     table.set_header(row(grid.titles));
@@ -54,8 +66,8 @@ fn figures(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn alignment(figure: grid::Figure) -> CellAlignment {
-    if figure.is_text() {
+fn alignment(text: bool) -> CellAlignment {
+    if text {
         CellAlignment::Left
     } else {
         CellAlignment::Right
@@ -66,12 +78,27 @@ fn alignment(figure: grid::Figure) -> CellAlignment {
 mod tests {
     use super::*;
     use crate::analysis::{Subject, fixture};
-    use crate::reasons::ReasonTable;
+    use crate::reasons::{Isa, ReasonTable};
 
     #[test]
     fn terminal_of_a_run() {
         let report = Report::of_record(&fixture::record(), ReasonTable::vmx());
         insta::assert_snapshot!(terminal_table(&report));
+    }
+
+    #[test]
+    fn terminal_with_cycles() {
+        for isa in [Isa::Vmx, Isa::Svm] {
+            let record = fixture::record_of(isa, true);
+            let text = terminal_table(&Report::of_record(&record, ReasonTable::of(isa)));
+            // Sentences wrap; tables must not.
+            let rules = text.lines().filter(|line| line.starts_with('─'));
+            assert!(
+                rules.map(|line| line.chars().count()).all(|n| n <= 100),
+                "{text}"
+            );
+            insta::assert_snapshot!(isa.name(), text);
+        }
     }
 
     #[test]

@@ -133,6 +133,29 @@ fn svm_intercepts_are_the_bits_of_the_same_number() {
 }
 
 #[test]
+fn slots_and_numbers_are_inverse() {
+    for table in [ReasonTable::vmx(), ReasonTable::svm()] {
+        let slots = table.slots();
+        assert_eq!(slots.len(), table.len_slots());
+        for (at, (slot, number)) in slots.into_iter().enumerate() {
+            assert_eq!((slot, table.number(slot)), (at, number));
+            assert!(table.get(number).is_none() || table.slot(number) == Some(slot));
+        }
+        for mnemonic in ["CPUID", "HLT"] {
+            assert_eq!(table.by_mnemonic(mnemonic).unwrap().name, mnemonic);
+        }
+    }
+    assert_eq!(
+        (
+            Isa::Vmx.label(10),
+            Isa::Svm.label(0x72),
+            Isa::Svm.label(u32::MAX)
+        ),
+        ("10".into(), "0x072".into(), "0xffffffff".into())
+    );
+}
+
+#[test]
 fn slots_follow_the_whole_table() {
     let vmx = ReasonTable::vmx();
     assert_eq!((vmx.slot(10), vmx.slot(35)), (Some(10), None));

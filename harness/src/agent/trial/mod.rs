@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::conformance::{Finding, Rule, Verdict};
 use crate::error::FailureKind;
 use crate::event::{Event, Stage};
-use crate::reasons::{Isa, ReasonTable};
+use crate::reasons::ReasonTable;
 
+use super::census::isa;
 use super::events::Events;
 use super::failure::Failure;
 use bench::{Bench, Reasons};
@@ -89,7 +90,7 @@ fn not_judged(rule: Rule, why: &str) -> Verdict {
 }
 
 fn bench(order: &TrialOrder) -> Result<Bench, String> {
-    let isa = isa_of_host()?;
+    let isa = isa().ok_or("the host's processor has neither VMX nor SVM")?;
     let table = ReasonTable::of(isa);
     let map = LeafMap::of(order.leaf_map);
     let opened = Maker::open();
@@ -103,17 +104,4 @@ fn bench(order: &TrialOrder) -> Result<Bench, String> {
         map: map.ok_or_else(|| format!("there is no leaf map {}", order.leaf_map))?,
         reasons: Reasons::of(isa),
     })
-}
-
-/// The instruction set by which the host's processor runs guests.
-fn isa_of_host() -> Result<Isa, String> {
-    let info = std::fs::read_to_string("/proc/cpuinfo")
-        .map_err(|e| format!("failed to read /proc/cpuinfo: {e}"))?;
-    let flags = info.lines().find(|line| line.starts_with("flags"));
-    let has = |flag: &str| flags.is_some_and(|flags| flags.split(' ').any(|word| word == flag));
-    match (has("vmx"), has("svm")) {
-        (true, _) => Ok(Isa::Vmx),
-        (_, true) => Ok(Isa::Svm),
-        _ => Err("the host's processor has neither VMX nor SVM".to_owned()),
-    }
 }

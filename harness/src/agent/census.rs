@@ -1,0 +1,74 @@
+//! What the KVM of this host counts, as far as the host can say before a guest runs.
+
+use crate::error::FailureKind;
+use crate::event::Stage;
+use crate::reasons::{Isa, ReasonTable};
+
+use super::failure::Failure;
+
+/// KVM's parameter that says whether cycles are counted.
+const CYCLES: &str = "/sys/module/kvm/parameters/exit_census_cycles";
+
+/// What is counted on this host.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    /// The exit reasons.
+    pub reasons: &'static ReasonTable,
+    /// Whether cycles are counted.
+    pub cycles: bool,
+}
+
+impl Counted {
+    /// Asks the processor and KVM. Fails if `cycles` are wanted and KVM counts none.
+    pub fn here(cycles: bool) -> Result<Counted, Failure> {
+        let failure = |kind, why: String| Failure::new(Stage::Host, kind, why);
+        let isa = isa().ok_or_else(|| {
+            let why = "the host's processor offers neither VMX nor SVM (flags in /proc/cpuinfo)";
+            failure(FailureKind::Host, why.to_owned())
+        })?;
+        let setting = std::fs::read_to_string(CYCLES);
+        let counted = Counted {
+            reasons: ReasonTable::of(isa),
+            cycles: setting.as_ref().is_ok_and(|value| value.trim() == "Y"),
+        };
+        if cycles && !counted.cycles {
+            let found = setting.unwrap_or_else(|e| e.to_string());
+            let why = format!(
+                "sampling.cycles is set, but KVM counts no cycles ({CYCLES}: {})",
+                found.trim()
+            );
+            return Err(failure(FailureKind::NoCensus, why));
+        }
+        Ok(counted)
+    }
+}
+
+/// The processor's virtualization extension.
+pub fn isa() -> Option<Isa> {
+    isa_of(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default())
+}
+
+fn isa_of(cpuinfo: &str) -> Option<Isa> {
+    let flags = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("flags"))?;
+    flags.split_whitespace().find_map(|flag| match flag {
+        "vmx" => Some(Isa::Vmx),
+        "svm" => Some(Isa::Svm),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_name_the_extension() {
+        let of = |flags: &str| isa_of(&format!("processor\t: 0\nflags\t\t: fpu {flags} sse\n"));
+        assert_eq!(of("vmx"), Some(Isa::Vmx));
+        assert_eq!(of("svm"), Some(Isa::Svm));
+        assert_eq!(of("svm_lock vmxon"), None, "only whole words count");
+        assert_eq!(isa_of("vmx flags\t: vmx"), None);
+    }
+}
