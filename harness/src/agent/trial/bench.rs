@@ -155,7 +155,7 @@ impl Bench {
         let undefined = |number: &u32| self.table.get(*number).is_none();
         let between: Vec<u32> = (0..highest).filter(undefined).collect();
         if between.is_empty() {
-            vec![FAR]
+            vec![highest + 1]
         } else {
             between
         }
