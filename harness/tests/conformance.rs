@@ -87,9 +87,10 @@ fn assert_found(patch: &str, rule: Rule, sets: &[&str]) {
     assert_eq!(code, Some(exit_code::REGRESSION.into()));
 }
 
+/// QEMU's SVM does not say where the next instruction is: KVM takes no fast path there.
 #[test]
 fn mistake_1_fast_paths_is_found() {
-    assert_found("1-fast-paths.patch", Rule::FastPaths, &[TCG]);
+    assert_found("1-fast-paths.patch", Rule::FastPaths, &[BOCHS]);
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn mistake_4_range_is_found() {
 
 #[test]
 fn mistake_5_basic_reason_is_found() {
-    assert_found("5-basic-reason.patch", Rule::BasicReason, &[BOCHS]);
+    assert_found("5-basic-reason.patch", Rule::BasicReason, &[TCG]);
 }
 
 /// Two vCPUs must run at the same time for a count to be lost.

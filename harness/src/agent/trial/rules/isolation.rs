@@ -10,7 +10,7 @@ use crate::conformance::Verdict;
 /// vCPUs that execute CPUID at the same time.
 const VCPUS: u32 = 4;
 /// CPUID instructions of each.
-const EACH: u32 = 20_000;
+const EACH: u32 = 10_000;
 /// Exits during which the host's log and memory are watched.
 const WATCHED: u32 = 20_000;
 /// Lines that the host may print meanwhile for reasons of its own.

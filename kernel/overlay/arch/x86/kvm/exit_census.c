@@ -18,7 +18,7 @@
 #include "exit_census.h"
 #include "trace.h"
 
-#define CENSUS_LEAF_DISCOVERY	KVM_EXIT_CENSUS_LEAVES
+#define CENSUS_LEAF_DISCOVERY	0x4ffffff0
 #define CENSUS_LEAF_STATUS	0x4ffffff1
 
 /* The leaves whose meaning the leaf map decides. */
@@ -304,7 +304,7 @@ static enum census_leaf census_leaf(u32 function)
 }
 
 /**
- * __kvm_exit_census_cpuid() - answer a CPUID leaf of the exit census
+ * kvm_exit_census_cpuid() - answer a CPUID leaf of the exit census
  * @vcpu: the vCPU that executes CPUID
  * @eax: in: the leaf; out: the answer
  * @ebx: out: the answer
@@ -314,8 +314,8 @@ static enum census_leaf census_leaf(u32 function)
  * Return: true if the leaf is one of the census; false, with the registers
  * untouched, if KVM is to answer it as ever.
  */
-bool __kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
-			     u32 *ecx, u32 *edx)
+bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
+			   u32 *ecx, u32 *edx)
 {
 	const struct kvm_exit_census_ops *ops = kvm_x86_ops.exit_census;
 	u32 function = *eax, reason = *ecx;

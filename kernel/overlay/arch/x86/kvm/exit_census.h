@@ -83,20 +83,7 @@ static __always_inline void kvm_exit_census_failed_entry(struct kvm_vcpu *vcpu)
 	vcpu->stat.failed_entries++;
 }
 
-/* The lowest leaf of the census. */
-#define KVM_EXIT_CENSUS_LEAVES	0x4ffffff0
-
-bool __kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
-			     u32 *ecx, u32 *edx);
-
-/* Basic leaves, which guests ask for most, are told apart without a call. */
-static __always_inline bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu,
-						  u32 *eax, u32 *ebx,
-						  u32 *ecx, u32 *edx)
-{
-	if (likely(*eax < KVM_EXIT_CENSUS_LEAVES))
-		return false;
-	return __kvm_exit_census_cpuid(vcpu, eax, ebx, ecx, edx);
-}
+bool kvm_exit_census_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
+			   u32 *ecx, u32 *edx);
 
 #endif /* __KVM_X86_EXIT_CENSUS_H */
