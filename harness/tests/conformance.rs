@@ -103,9 +103,10 @@ fn mistake_3_registers_is_found() {
     assert_found("3-registers.patch", Rule::Registers, &[TCG]);
 }
 
+/// SVM's codes are sparse: there an index that is not checked shows with defined codes.
 #[test]
 fn mistake_4_range_is_found() {
-    assert_found("4-range.patch", Rule::Range, &[TCG]);
+    assert_found("4-range.patch", Rule::Range, &[BOCHS]);
 }
 
 #[test]
@@ -113,10 +114,12 @@ fn mistake_5_basic_reason_is_found() {
     assert_found("5-basic-reason.patch", Rule::BasicReason, &[TCG]);
 }
 
-/// Two vCPUs must run at the same time for a count to be lost.
+/// Two vCPUs must run at the same time for a count to be lost. Two emulated processors
+/// that never rest make ten seconds of the host a minute of this machine, or more.
 #[test]
 fn mistake_6_none_lost_is_found() {
-    assert_found("6-none-lost.patch", Rule::NoneLost, &[BOCHS, "host.cpus=2"]);
+    let sets = [BOCHS, "host.cpus=2", "deadlines.silence=10m"];
+    assert_found("6-none-lost.patch", Rule::NoneLost, &sets);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::reasons::{Isa, ReasonTable};
 
 use super::guest::Step;
 use super::leaves::{DISCOVERY, LeafMap, POISON, SIGNATURE};
-use super::vm::{Maker, Result, Trouble, Vm};
+use super::trouble::{Result, Trouble};
+use super::vm::{Maker, Vm};
 
 /// Readings of a census that may be disturbed by an interrupt of the host before giving up.
 const TRIES: u32 = 100;

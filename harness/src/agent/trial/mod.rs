@@ -2,12 +2,14 @@
 //! rule by rule. [`run`] is the story; `rules` holds the rules.
 
 mod bench;
+mod drive;
 mod guest;
 mod kernel_log;
 mod leaves;
 mod rules;
 mod stats;
 mod switches;
+mod trouble;
 mod vm;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,8 @@ use super::events::Events;
 use super::failure::Failure;
 use bench::{Bench, Reasons};
 use leaves::LeafMap;
-use vm::{Maker, Trouble};
+use trouble::Trouble;
+use vm::Maker;
 
 /// What is to be judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

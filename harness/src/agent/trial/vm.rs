@@ -1,26 +1,18 @@
 //! A virtual machine of the trial: real KVM, no QEMU, one small program per vCPU.
 
 use std::os::fd::AsRawFd;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
 
 use kvm_bindings::{
     CpuId, KVM_CAP_X86_DISABLE_EXITS, KVM_MAX_CPUID_ENTRIES, KVM_X86_DISABLE_EXITS_HLT, Msrs,
     kvm_enable_cap, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_userspace_memory_region,
 };
-use kvm_ioctls::{Kvm, VcpuExit, VcpuFd, VmFd};
+use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 
+use super::drive::{End, drive};
 use super::guest::{self, Answer, STEP_BYTES, Step};
-use super::kernel_log::KernelLog;
 use super::stats::{Statistics, vcpu_statistics};
-
-/// Longest that one run of a vCPU may take, on the host's clock.
-const DEADLINE: Duration = Duration::from_secs(60);
-/// How often a wait for a vCPU looks for the signs of a host that is ill.
-const GLANCE: Duration = Duration::from_millis(100);
-/// How long the host takes to answer the slow port.
-pub const SLOWNESS: Duration = Duration::from_millis(2);
+use super::trouble::{Result, Trouble};
 
 /// Where the steps of vCPU 0 lie; those of each further one come [`AREA`] later.
 const STEPS: u64 = 0x10_0000;
@@ -39,33 +31,6 @@ const APIC_BASE: u64 = 0xfee0_0000 | 1 << 11 | 1 << 10;
 const BOOTSTRAP: u64 = 1 << 8;
 const MSR_APIC_BASE: u32 = 0x1b;
 
-/// Why a trial cannot go on; lower-case fragments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// The host's kernel went wrong, by its own word: what was tried did it.
-    Ill(String),
-    /// Something that is not the census' fault.
-    Failed(String),
-}
-
-impl From<String> for Trouble {
-    fn from(why: String) -> Trouble {
-        Trouble::Failed(why)
-    }
-}
-
-/// A step of the trial.
-pub type Result<T> = std::result::Result<T, Trouble>;
-
-/// How a run of a vCPU ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// All steps are done.
-    Done,
-    /// The processor refused to enter the guest (`KVM_EXIT_FAIL_ENTRY`).
-    EntryFailed,
-}
-
 /// A virtual machine.
 pub struct Vm {
     fd: VmFd,
@@ -75,9 +40,11 @@ pub struct Vm {
     pub cpuids: u64,
 }
 
-struct Vcpu {
+/// A vCPU.
+pub struct Vcpu {
     id: u32,
-    fd: VcpuFd,
+    /// Its file descriptor.
+    pub fd: VcpuFd,
 }
 
 /// Makes virtual machines.
@@ -362,66 +329,4 @@ fn flat(mut sregs: kvm_sregs) -> kvm_sregs {
     // Protection, extension type, numeric errors: caching on.
     sregs.cr0 = 0x31;
     sregs
-}
-
-/// Runs vCPUs side by side, each on a thread of its own, until all have ended.
-///
-/// Three ends: they ended, the host's kernel oopsed (which kills the thread without a
-/// word), or the deadline passed.
-fn drive(vcpus: Vec<Vcpu>) -> Result<Vec<(Vcpu, End)>> {
-    let mut log = KernelLog::from_now();
-    let waited = vcpus.len();
-    let (sender, receiver) = mpsc::channel();
-    for mut vcpu in vcpus {
-        let sender = sender.clone();
-        std::thread::spawn(move || {
-            let end = run_to_end(&mut vcpu.fd);
-            let _ = sender.send((vcpu, end));
-        });
-    }
-    drop(sender);
-    let deadline = Instant::now() + DEADLINE;
-    let mut ended = Vec::new();
-    while ended.len() < waited {
-        match receiver.recv_timeout(GLANCE) {
-            Ok((vcpu, end)) => ended.push((vcpu, end?)),
-            Err(RecvTimeoutError::Disconnected) => {
-                let why = "a thread that ran a vCPU ended without a word";
-                return Err(Trouble::Failed(why.to_owned()));
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(line) = log.find_illness() {
-                    return Err(Trouble::Ill(line));
-                }
-                if Instant::now() > deadline {
-                    let seconds = DEADLINE.as_secs();
-                    return Err(format!("a vCPU did not end its steps in {seconds} s").into());
-                }
-            }
-        }
-    }
-    Ok(ended)
-}
-
-fn run_to_end(vcpu: &mut VcpuFd) -> Result<End> {
-    loop {
-        match vcpu.run() {
-            Ok(VcpuExit::IoOut(guest::DONE_PORT, _)) => return Ok(End::Done),
-            Ok(VcpuExit::IoOut(guest::PLAIN_PORT, _)) => {}
-            Ok(VcpuExit::IoOut(guest::SLOW_PORT, _)) => std::thread::sleep(SLOWNESS),
-            Ok(VcpuExit::MmioRead(_, data)) => data.fill(0),
-            Ok(VcpuExit::FailEntry(..)) => return Ok(End::EntryFailed),
-            Ok(other) => return Err(format!("a vCPU stopped with {other:?}").into()),
-            Err(e) if is_passing(e.errno()) => {}
-            Err(e) => return Err(format!("KVM_RUN failed: {e}").into()),
-        }
-    }
-}
-
-/// Whether KVM_RUN is only to be called again.
-fn is_passing(errno: i32) -> bool {
-    use rustix::io::Errno;
-    [Errno::INTR, Errno::AGAIN]
-        .map(Errno::raw_os_error)
-        .contains(&errno)
 }

@@ -3,7 +3,7 @@
 use super::super::bench::{Bench, Census};
 use super::super::guest::{NOWHERE, PLAIN_PORT, SPARE, Step};
 use super::super::stats::Statistics;
-use super::super::vm::Result;
+use super::super::trouble::Result;
 use super::{broken, holds, not_judged};
 use crate::conformance::Verdict;
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::super::bench::Bench;
+use super::super::drive::SLOWNESS;
 use super::super::guest::{PLAIN_PORT, SLOW_PORT, Step};
 use super::super::leaves::{POISON, UNDEFINED};
 use super::super::switches::{Restore, Switch};
-use super::super::vm::{Result, SLOWNESS, Vm};
+use super::super::trouble::Result;
+use super::super::vm::Vm;
 use super::{broken, holds, not_judged};
 use crate::agent::clock::tsc;
 use crate::conformance::Verdict;

@@ -3,7 +3,8 @@
 use super::super::bench::Bench;
 use super::super::guest::Step;
 use super::super::kernel_log::KernelLog;
-use super::super::vm::{Result, Vm};
+use super::super::trouble::Result;
+use super::super::vm::Vm;
 use super::{broken, holds, not_judged};
 use crate::conformance::Verdict;
 

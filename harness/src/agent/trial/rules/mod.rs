@@ -8,7 +8,7 @@ mod isolation;
 mod range;
 
 use super::bench::Bench;
-use super::vm::Result;
+use super::trouble::Result;
 use crate::conformance::{Rule, Verdict};
 
 /// Judges one rule.

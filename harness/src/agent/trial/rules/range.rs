@@ -3,7 +3,8 @@
 use super::super::bench::Bench;
 use super::super::guest::{Answer, Step};
 use super::super::leaves::{POISON, UNDEFINED};
-use super::super::vm::{MOST_STEPS, Result, Vm};
+use super::super::trouble::Result;
+use super::super::vm::{MOST_STEPS, Vm};
 use super::{broken, holds};
 use crate::conformance::Verdict;
 
