@@ -174,6 +174,7 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
             record.agent_started = Some(HostMoment { host_s, host_tsc });
         }
         Event::Qemu { version } => record.provenance.qemu = version,
+        Event::Parameters { parameters } => record.kvm_parameters = parameters,
         Event::Discovered(discovery) => record.discovery = Some(discovery),
         Event::Statuses { statuses } => record.statuses = statuses,
         Event::Sample(sample) => record.samples.push(*sample),
@@ -189,6 +190,7 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
         Event::Finished { .. } => return Ok(true),
         Event::Stage { .. }
         | Event::Pulse { .. }
+        | Event::Phase { .. }
         | Event::Judging { .. }
         | Event::Found(_)
         | Event::GuestConsole { .. }
@@ -232,6 +234,7 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
         isa: None,
         agent_started: None,
         discovery: None,
+        kvm_parameters: Vec::new(),
         plan: serde_json::to_value(plan).unwrap_or_default(),
         provenance,
         statuses: Vec::new(),

@@ -53,6 +53,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
             cycles,
             reasons: reasons.defined().len() as u32,
         }),
+        kvm_parameters: Vec::new(),
         plan: serde_json::json!({"guest": {"vcpus": 1}}),
         provenance: Provenance {
             exitlab: "0.1.0".to_owned(),
