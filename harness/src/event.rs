@@ -70,6 +70,10 @@ pub enum Event {
         /// has none.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         isa: Option<Isa>,
+        /// Whether KVM emulates a guest whose state VMX refuses, as in real mode, because
+        /// it has no unrestricted guest mode.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        emulates: bool,
         /// Host clock, seconds.
         host_s: f64,
         /// The host's time-stamp counter at `host_s`, cycles.

@@ -293,6 +293,10 @@ pub struct RunRecord {
     /// version 1, which knew VMX only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub isa: Option<Isa>,
+    /// Whether the host's KVM emulates a guest whose state VMX refuses (no unrestricted
+    /// guest mode): then its own count of exits contains such rounds, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub emulates: bool,
     /// When the agent started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent_started: Option<HostMoment>,

@@ -162,6 +162,7 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
             kernel,
             cpu,
             isa,
+            emulates,
             host_s,
             host_tsc,
         } => {
@@ -171,6 +172,7 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
             record.provenance.host_kernel = kernel;
             record.provenance.cpu = cpu;
             record.isa = isa;
+            record.emulates = emulates;
             record.agent_started = Some(HostMoment { host_s, host_tsc });
         }
         Event::Qemu { version } => record.provenance.qemu = version,
@@ -232,6 +234,7 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
         outcome: Outcome::Unfinished,
         platform: plan.platform.to_string(),
         isa: None,
+        emulates: false,
         agent_started: None,
         discovery: None,
         kvm_parameters: Vec::new(),

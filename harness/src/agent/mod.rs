@@ -52,6 +52,7 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
             .into_owned(),
         cpu: clock::cpu_model(),
         isa: census::isa(),
+        emulates: census::emulates(),
         host_s: host_seconds(),
         host_tsc: tsc(),
     });
