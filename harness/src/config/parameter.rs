@@ -10,10 +10,13 @@ use super::problem::{Problem, Wrong};
 /// the 2048 characters that an x86 kernel keeps (`COMMAND_LINE_SIZE`).
 const WORDS_CHARS: usize = 512;
 
+/// A section of a document.
+type Section = fn(&Document) -> &Parameters;
+
 /// Reads every parameter, module by module.
 pub(super) fn read(layers: &Layers) -> (Vec<KvmParameter>, Vec<Problem>) {
     let (mut parameters, mut problems) = (Vec::new(), Vec::new());
-    let modules: [(&'static str, fn(&Document) -> &Parameters); 3] = [
+    let modules: [(&'static str, Section); 3] = [
         ("kvm", |d| &d.kvm),
         ("kvm_intel", |d| &d.kvm_intel),
         ("kvm_amd", |d| &d.kvm_amd),
