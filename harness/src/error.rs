@@ -38,6 +38,10 @@ pub enum FailureKind {
     Deadline,
     /// A command in the guest or a protocol answered what it must not.
     Protocol,
+    /// A phase's command failed in the guest.
+    Workload,
+    /// KVM on the host has another value of a parameter, or no such parameter.
+    KvmParameter,
     /// The host cannot run a guest: no `/dev/kvm`, no room, ...
     Host,
 }
@@ -62,9 +66,18 @@ impl FailureKind {
             }
             FailureKind::Deadline => {
                 "see the guest's console above and in guest-console.log; for a guest that is \
-                 only slow, raise deadlines.guest_ssh or deadlines.exchange"
+                 only slow, raise deadlines.guest_ssh, deadlines.exchange or \
+                 deadlines.phase"
             }
             FailureKind::Protocol => "see the guest's console above and in guest-console.log",
+            FailureKind::Workload => {
+                "see what the command printed, above; the guest has busybox's applets (guest.files \
+                 adds programs), and the output of a command in inspect is kept"
+            }
+            FailureKind::KvmParameter => {
+                "correct it under [kvm], [kvm_intel] or [kvm_amd]: a value that this kernel and \
+                 this processor allow, written as the kernel shows it; see host-console.log"
+            }
             FailureKind::Host => "see host-console.log in the results directory",
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::conformance::{Finding, Rule};
 use crate::error::FailureKind;
 use crate::reasons::Isa;
-use crate::record::{Discovery, Inspection, ReasonStatus, Sample};
+use crate::record::{Discovery, Inspection, ParameterReading, ReasonStatus, Sample};
 
 /// Version of the event stream. Conductor and agent are the same binary, so a
 /// difference means a stale host image.
@@ -28,6 +28,8 @@ pub enum Stage {
     Guest,
     /// Counters are read on the schedule.
     Sampling,
+    /// The commands of the phases run in the guest.
+    Workload,
     /// Commands of `inspect` run in the guest.
     Inspecting,
     /// The guest is being shut down.
@@ -44,6 +46,7 @@ impl std::fmt::Display for Stage {
             Stage::Qmp => "qmp connects",
             Stage::Guest => "guest boots",
             Stage::Sampling => "sampling",
+            Stage::Workload => "workload",
             Stage::Inspecting => "inspecting",
             Stage::Shutdown => "guest shuts down",
             Stage::Judging => "judging",
@@ -67,6 +70,10 @@ pub enum Event {
         /// has none.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         isa: Option<Isa>,
+        /// Whether KVM emulates a guest whose state VMX refuses, as in real mode, because
+        /// it has no unrestricted guest mode.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        emulates: bool,
         /// Host clock, seconds.
         host_s: f64,
         /// The host's time-stamp counter at `host_s`, cycles.
@@ -90,6 +97,11 @@ pub enum Event {
         /// For example `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)`.
         version: String,
     },
+    /// Every parameter of KVM that the plan sets is as it says.
+    Parameters {
+        /// The parameters, as the host has them.
+        parameters: Vec<ParameterReading>,
+    },
     /// What the guest's discovery leaf answers.
     Discovered(Discovery),
     /// What the guest's status leaf answers for each reason.
@@ -109,6 +121,13 @@ pub enum Event {
     },
     /// All counters, read at one moment of the schedule.
     Sample(Box<Sample>),
+    /// A phase's workload begins in the guest.
+    Phase {
+        /// Its name.
+        name: String,
+        /// Host clock, seconds.
+        host_s: f64,
+    },
     /// Output of one `inspect` command.
     Inspected(Inspection),
     /// A rule of the exit census is about to be judged.

@@ -151,11 +151,11 @@ pub struct TraceReading {
 /// All counters at one moment of the schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// Position in the schedule, from 1.
+    /// Position in the schedule, from 1; phases go on counting after it.
     pub number: u32,
-    /// The schedule's entry: `boot`, `+5s`.
+    /// The schedule's entry, `boot` or `+5s`, or the name of the phase.
     pub label: String,
-    /// What happened since the sample before: `boot`, `idle`.
+    /// What happened since the sample before: `boot`, `idle`, or the name of a phase.
     pub phase: String,
     /// The clocks.
     pub clocks: Clocks,
@@ -211,6 +211,19 @@ pub struct Inspection {
     /// `stats` channel after the command.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<StatsReading>,
+}
+
+/// A parameter of KVM that the plan sets, as the host has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParameterReading {
+    /// Module and name: `kvm_intel.ept`.
+    pub parameter: String,
+    /// The value that the plan asks for.
+    pub asked: String,
+    /// What `/sys/module/<module>/parameters/<name>` showed; absent for the module of the
+    /// other vendor, which has no part in this host's KVM.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub found: Option<String>,
 }
 
 /// Where everything in a run came from. Repeatability is promised for equal provenance.
@@ -280,12 +293,19 @@ pub struct RunRecord {
     /// version 1, which knew VMX only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub isa: Option<Isa>,
+    /// Whether the host's KVM emulates a guest whose state VMX refuses (no unrestricted
+    /// guest mode): then its own count of exits contains such rounds, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub emulates: bool,
     /// When the agent started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent_started: Option<HostMoment>,
     /// What the census says of itself; absent if the guest was not asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub discovery: Option<Discovery>,
+    /// The parameters of KVM that the plan sets, as the host has them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kvm_parameters: Vec<ParameterReading>,
     /// The plan as resolved.
     pub plan: serde_json::Value,
     /// Where everything came from.

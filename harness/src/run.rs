@@ -162,6 +162,7 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
             kernel,
             cpu,
             isa,
+            emulates,
             host_s,
             host_tsc,
         } => {
@@ -171,9 +172,11 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
             record.provenance.host_kernel = kernel;
             record.provenance.cpu = cpu;
             record.isa = isa;
+            record.emulates = emulates;
             record.agent_started = Some(HostMoment { host_s, host_tsc });
         }
         Event::Qemu { version } => record.provenance.qemu = version,
+        Event::Parameters { parameters } => record.kvm_parameters = parameters,
         Event::Discovered(discovery) => record.discovery = Some(discovery),
         Event::Statuses { statuses } => record.statuses = statuses,
         Event::Sample(sample) => record.samples.push(*sample),
@@ -189,6 +192,7 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
         Event::Finished { .. } => return Ok(true),
         Event::Stage { .. }
         | Event::Pulse { .. }
+        | Event::Phase { .. }
         | Event::Judging { .. }
         | Event::Found(_)
         | Event::GuestConsole { .. }
@@ -230,8 +234,10 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
         outcome: Outcome::Unfinished,
         platform: plan.platform.to_string(),
         isa: None,
+        emulates: false,
         agent_started: None,
         discovery: None,
+        kvm_parameters: Vec::new(),
         plan: serde_json::to_value(plan).unwrap_or_default(),
         provenance,
         statuses: Vec::new(),

@@ -17,12 +17,19 @@ use support::{Outcome, Place, Running, emulator_below, exitlab, kill};
 /// A guest with few exits, for tests that are about something else.
 const QUICK: [&str; 2] = ["--set", "guest.machine=microvm"];
 
-/// Runs an experiment with `--set` overrides.
+/// Runs the default experiment with `--set` overrides.
 fn experiment(place: &Place, out: &str, sets: &[&str]) -> Outcome {
+    experiment_of(place, &[], out, sets)
+}
+
+/// Runs the experiment of a file, if one is named, with `--set` overrides.
+fn experiment_of(place: &Place, file: &[&str], out: &str, sets: &[&str]) -> Outcome {
     let out = place.path(out);
     let mut command = exitlab();
     command
-        .args(["run", "--progress", "plain", "--out"])
+        .arg("run")
+        .args(file)
+        .args(["--progress", "plain", "--out"])
         .arg(out);
     for set in sets {
         command.args(["--set", set]);
@@ -336,6 +343,174 @@ fn cycles_on_bochs_vmx_tell_where_an_idle_guest_spends_its_time() {
 #[test]
 fn cycles_on_tcg_svm_tell_where_an_idle_guest_spends_its_time() {
     cycles_tell_where_an_idle_guest_spends_its_time(&AMD);
+}
+
+/// Exits of one reason in each phase, by the phase's name.
+fn exits_by_phase(dir: &Path, processor: &Processor, reason: u32) -> BTreeMap<String, u64> {
+    let record = record(dir);
+    let samples = record["samples"].as_array().unwrap();
+    let (mut before, mut phases) = (0, BTreeMap::new());
+    for sample in samples {
+        let count = list(&sample["cpuid"]["counts"])[processor.slot(reason)];
+        let phase = sample["phase"].as_str().unwrap().to_owned();
+        assert_eq!(phases.insert(phase, count - before), None);
+        before = count;
+    }
+    phases
+}
+
+const WORKLOADS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/workloads.toml");
+
+#[test]
+fn each_workload_has_a_column_and_the_exits_that_it_must() {
+    let place = Place::new();
+    let outcome = experiment_of(&place, &[WORKLOADS], "out", &["platform=tcg-svm"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let out = place.path("out");
+    let record = record(&out);
+    let planned = record["plan"]["phases"].as_array().unwrap();
+    let names: Vec<&str> = planned
+        .iter()
+        .map(|p| p["name"].as_str().unwrap())
+        .collect();
+    let samples = record["samples"].as_array().unwrap();
+    let labels: Vec<&str> = samples
+        .iter()
+        .map(|s| s["label"].as_str().unwrap())
+        .collect();
+    assert_eq!(labels, [&["boot", "+2s"], &names[..]].concat());
+    let table = read(&out, "table.md");
+    for text in [&outcome.stdout, &table] {
+        let titles = text
+            .lines()
+            .find(|line| line.contains("exit reason"))
+            .unwrap();
+        let mut at = 0;
+        for name in &names {
+            at += titles[at..]
+                .find(name)
+                .unwrap_or_else(|| panic!("no {name} in {titles}"));
+        }
+    }
+    assert!(!table.contains('✗'), "a check failed:\n{table}");
+
+    let paging = exits_by_phase(&out, &AMD, 0x400);
+    assert!(
+        paging["memory-files"] > 10_000,
+        "64 MiB are 16384 pages: {paging:?}"
+    );
+    assert!(paging["memory-files"] > 10 * paging["again"], "{paging:?}");
+    assert!(paging["fork-storm"] > paging["idle"], "{paging:?}");
+    assert!(
+        paging["network"] > 2 * paging["ssh"],
+        "a device is kicked: {paging:?}"
+    );
+    let cpuid = exits_by_phase(&out, &AMD, AMD.cpuid);
+    // A phase that runs nothing but `true` starts one process, the storm a hundred more.
+    let process = cpuid["ssh"] - cpuid["idle"];
+    assert_eq!(
+        cpuid["fork-storm"] - cpuid["ssh"],
+        100 * process,
+        "{cpuid:?}"
+    );
+    let spun = cpuid["cpuid"] - cpuid["idle"];
+    assert!((16_256..17_000).contains(&spun), "{cpuid:?}");
+    let hlt = exits_by_phase(&out, &AMD, AMD.hlt);
+    assert!(hlt["sleeps"] >= 20 && hlt["sleeps"] > hlt["cpu"], "{hlt:?}");
+}
+
+#[test]
+fn a_workload_that_fails_is_named_with_its_words() {
+    let place = Place::new();
+    let run = "phase=[{name = \"disk\", run = \"echo written; echo no room >&2; exit 7\"}]";
+    let sets = ["platform=tcg-svm", "guest.machine=microvm", run];
+    let outcome = experiment(&place, "out", &sets);
+    let words = [
+        "workload",
+        "phase disk",
+        "exit status 7",
+        "written",
+        "no room",
+        "cure:",
+    ];
+    outcome.assert_failed(5, &words);
+    assert_eq!(
+        record(&place.path("out"))["samples"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+}
+
+#[test]
+fn a_workload_that_does_not_end_meets_its_deadline() {
+    let place = Place::new();
+    let run = "phase=[{name = \"slow\", run = \"sleep 99\", repeat = 2}]";
+    let machine = "guest.machine=microvm";
+    let sets = ["platform=tcg-svm", machine, run, "deadlines.phase=\"3s\""];
+    let outcome = experiment(&place, "out", &sets);
+    let words = [
+        "phase slow (1 of 2): no end of 'sleep 99' within 3 s",
+        "deadlines.phase",
+    ];
+    outcome.assert_failed(5, &words);
+}
+
+#[test]
+fn without_ept_the_guest_exits_for_page_faults_and_control_registers() {
+    let place = Place::new();
+    let counted = |ept: &str| {
+        let parameter = format!("kvm_intel.ept={ept}");
+        let outcome = experiment(&place, ept, &["guest.machine=microvm", &parameter]);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let dir = place.path(ept);
+        let found = record(&dir)["kvm_parameters"].clone();
+        let shown = if ept == "0" { "N" } else { "Y" };
+        let expected = serde_json::json!([
+            {"parameter": "kvm_intel.ept", "asked": ept, "found": shown}
+        ]);
+        assert_eq!(found, expected);
+        assert!(
+            read(&dir, "table.md").contains(&format!("kvm_intel.ept={ept} (host shows {shown})"))
+        );
+        let table = read(&dir, "table.md");
+        assert!(!table.contains('✗'), "a check failed:\n{table}");
+        // Without EPT there is no unrestricted guest mode, and KVM emulates real mode.
+        assert_eq!(
+            table.contains("KVM emulated the guest"),
+            ept == "0",
+            "{table}"
+        );
+        counts(&dir)
+    };
+    let (with, without) = (counted("1"), counted("0"));
+    let last = |counts: &BTreeMap<u32, (String, String, Vec<u64>)>, reason| counts[&reason].2[2];
+    assert!(last(&with, 48) > 1000, "EPT violations");
+    assert_eq!(last(&without, 48), 0, "EPT violations without EPT");
+    // Exceptions (page faults), INVLPG, control-register accesses.
+    for (reason, times) in [(0, 1000), (14, 10), (28, 5)] {
+        let (with, without) = (last(&with, reason), last(&without, reason));
+        assert!(
+            without > with * times + 100,
+            "reason {reason}: {with} and {without}"
+        );
+    }
+}
+
+#[test]
+fn parameters_that_kvm_does_not_have_are_named() {
+    let place = Place::new();
+    let sets = [
+        "platform=tcg-svm",
+        "kvm_amd.ntp=0",
+        "kvm.halt_poll_ns=soon",
+        "kvm_intel.ept=0",
+    ];
+    let outcome = experiment(&place, "out", &sets);
+    let missing = "this host's KVM has no parameter kvm_amd.ntp (there are ";
+    let other = "the parameter kvm.halt_poll_ns was asked to be soon, but this host has 200000";
+    outcome.assert_failed(5, &[missing, "npt", other, "[kvm_amd]", "cure:"]);
 }
 
 #[test]

@@ -9,6 +9,9 @@ use super::failure::Failure;
 /// KVM's parameter that says whether cycles are counted.
 const CYCLES: &str = "/sys/module/kvm/parameters/exit_census_cycles";
 
+/// KVM's parameter that says whether VMX runs real mode itself.
+const UNRESTRICTED: &str = "/sys/module/kvm_intel/parameters/unrestricted_guest";
+
 /// What is counted on this host.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
@@ -46,6 +49,14 @@ impl Counted {
 /// The processor's virtualization extension.
 pub fn isa() -> Option<Isa> {
     isa_of(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default())
+}
+
+/// Whether KVM emulates a guest whose state VMX refuses. It then takes rounds that are no
+/// VM exits, and counts them as `exits` all the same (`vmx_vcpu_run`, the early return for
+/// `emulation_required`).
+pub fn emulates() -> bool {
+    let unrestricted = std::fs::read_to_string(UNRESTRICTED);
+    isa() == Some(Isa::Vmx) && unrestricted.is_ok_and(|value| value.trim() == "N")
 }
 
 fn isa_of(cpuinfo: &str) -> Option<Isa> {

@@ -11,12 +11,14 @@ mod events;
 mod failure;
 mod login;
 mod order;
+mod parameters;
 mod qemu;
 mod qmp;
 mod sampler;
 mod trace;
 mod trial;
 mod vigil;
+mod workload;
 
 use std::path::Path;
 
@@ -50,6 +52,7 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
             .into_owned(),
         cpu: clock::cpu_model(),
         isa: census::isa(),
+        emulates: census::emulates(),
         host_s: host_seconds(),
         host_tsc: tsc(),
     });
@@ -82,6 +85,10 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
         Task::Trial(order) => return trial::run(order, events).await,
     };
     let counted = Counted::here(order.sampling.cycles)?;
+    if !order.kvm.is_empty() {
+        let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;
+        events.emit(Event::Parameters { parameters });
+    }
     let dir = qemu::private_dir()?;
 
     // Before QEMU starts, so that its very first exit is counted.
@@ -147,8 +154,12 @@ async fn with_qemu(
             statuses: sampler.statuses(&vigil).await?,
         });
         census.samples(Some(&mut sampler), &vigil, events).await?;
+        census
+            .phases(Some(&mut sampler), &login, &vigil, events)
+            .await?;
     } else if !order.sampling.channels.is_empty() {
         census.samples(None, &vigil, events).await?;
+        census.phases(None, &login, &vigil, events).await?;
     }
 
     events.stage(Stage::Inspecting);
@@ -171,6 +182,13 @@ struct Census<'a> {
     trace: Option<&'a Trace>,
 }
 
+/// What a sample is called.
+struct Title<'a> {
+    number: u32,
+    label: &'a str,
+    phase: &'a str,
+}
+
 impl Census<'_> {
     /// Follows the schedule. Its moments are moments of the guest's clock where the guest
     /// can be asked, else of the host's.
@@ -188,10 +206,44 @@ impl Census<'_> {
                     None => vigil.sleep_until(last + seconds).await?,
                 }
             }
-            let sample = self
-                .sample(number, moment, sampler.as_deref_mut(), vigil)
-                .await?;
+            let phase = match moment {
+                Moment::Boot => "boot",
+                Moment::After(_) => "idle",
+            };
+            let title = Title {
+                number,
+                label: &moment.label(),
+                phase,
+            };
+            let sample = self.sample(title, sampler.as_deref_mut(), vigil).await?;
             last = Some(sample.clocks.guest_s.unwrap_or(sample.clocks.host_s));
+            events.emit(Event::Sample(Box::new(sample)));
+        }
+        Ok(())
+    }
+
+    /// Runs each phase's workload and takes a sample after it.
+    async fn phases(
+        &self,
+        mut sampler: Option<&mut Sampler>,
+        login: &Login,
+        vigil: &Vigil,
+        events: &Events,
+    ) -> Result<(), Failure> {
+        let working = vigil.in_stage(Stage::Workload, self.order.deadlines.phase_s);
+        let first = self.order.sampling.schedule.len() as u32 + 1;
+        for (number, phase) in (first..).zip(&self.order.phases) {
+            events.emit(Event::Phase {
+                name: phase.name.clone(),
+                host_s: host_seconds(),
+            });
+            workload::run(phase, login, &working).await?;
+            let title = Title {
+                number,
+                label: &phase.name,
+                phase: &phase.name,
+            };
+            let sample = self.sample(title, sampler.as_deref_mut(), vigil).await?;
             events.emit(Event::Sample(Box::new(sample)));
         }
         Ok(())
@@ -199,8 +251,7 @@ impl Census<'_> {
 
     async fn sample(
         &self,
-        number: u32,
-        moment: &Moment,
+        title: Title<'_>,
         sampler: Option<&mut Sampler>,
         vigil: &Vigil,
     ) -> Result<Sample, Failure> {
@@ -228,14 +279,9 @@ impl Census<'_> {
         let after = self.stats(stats && cpuid.is_some(), vigil).await?;
         clocks.host_end_tsc = Some(tsc());
         Ok(Sample {
-            number,
-            label: moment.label(),
-            phase: if matches!(moment, Moment::Boot) {
-                "boot"
-            } else {
-                "idle"
-            }
-            .to_owned(),
+            number: title.number,
+            label: title.label.to_owned(),
+            phase: title.phase.to_owned(),
             clocks,
             trace,
             stats_before: before,

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Plan;
-use crate::config::plan::{Deadlines, GuestPlan, SamplingPlan};
+use crate::config::plan::{Deadlines, GuestPlan, KvmParameter, Phase, SamplingPlan};
 use crate::error::FailureKind;
 use crate::event::Stage;
 use crate::record::Channel;
@@ -27,6 +27,10 @@ pub struct Order {
     pub sampling: SamplingPlan,
     /// Commands to run in the guest after the last sample.
     pub inspect: Vec<String>,
+    /// Workloads to run in the guest after the schedule.
+    pub phases: Vec<Phase>,
+    /// Parameters that KVM must have here.
+    pub kvm: Vec<KvmParameter>,
     /// How long each wait may take.
     pub deadlines: Deadlines,
 }
@@ -38,6 +42,8 @@ impl Order {
             guest: plan.guest.clone(),
             sampling: plan.sampling.clone(),
             inspect: plan.inspect.clone(),
+            phases: plan.phases.clone(),
+            kvm: plan.kvm.clone(),
             deadlines: plan.deadlines.clone(),
         }
     }

@@ -42,6 +42,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
         outcome: Outcome::Complete,
         platform: "bochs-vmx".to_owned(),
         isa: Some(isa),
+        emulates: false,
         agent_started: Some(HostMoment {
             host_s: 0.9,
             host_tsc: tsc(0.9),
@@ -53,6 +54,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
             cycles,
             reasons: reasons.defined().len() as u32,
         }),
+        kvm_parameters: Vec::new(),
         plan: serde_json::json!({"guest": {"vcpus": 1}}),
         provenance: Provenance {
             exitlab: "0.1.0".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::{Checks, CountTable, Observations, SamplingCost, TimeTable};
 use crate::reasons::ReasonTable;
-use crate::record::{Discovery, Outcome, Provenance, RunRecord};
+use crate::record::{Discovery, Outcome, ParameterReading, Provenance, RunRecord};
 
 /// Figures, findings and origin of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,15 +120,30 @@ fn interface(found: &Discovery) -> String {
     format!("version {version}, leaf map {leaf_map}, {reasons} reasons, cycles {cycles}counted")
 }
 
+fn parameter(reading: &ParameterReading) -> String {
+    let ParameterReading {
+        parameter,
+        asked,
+        found,
+    } = reading;
+    match found {
+        Some(found) => format!("{parameter}={asked} (host shows {found})"),
+        None => format!("{parameter}={asked} (no part of this host)"),
+    }
+}
+
 /// Every known fact; unknown ones are empty and left out.
 fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> {
     let finished = record.finished.as_deref().unwrap_or("");
     let isa = record.isa.map_or("", |isa| isa.name());
     let interface = record.discovery.as_ref().map_or(String::new(), interface);
+    let parameters: Vec<String> = record.kvm_parameters.iter().map(parameter).collect();
+    let parameters = parameters.join(" · ");
     let facts = [
         ("platform", &*record.platform),
         ("instruction set", isa),
         ("CPUID leaves", &interface),
+        ("KVM parameters", &parameters),
         ("started", &record.started),
         ("finished", finished),
         ("host kernel", &origin.host_kernel),

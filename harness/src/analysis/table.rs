@@ -17,10 +17,11 @@ pub struct CountTable {
 /// One sample.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Column {
-    /// The schedule's entry: `boot`, `+5s`. Empty if the source does not say.
+    /// The schedule's entry, `boot` or `+5s`, or the name of the phase. Empty if the source
+    /// does not say.
     pub label: String,
-    /// What happened since the column before: `boot`, `idle`. Empty if the source does
-    /// not say.
+    /// What happened since the column before: `boot`, `idle`, or the name of a phase. Empty
+    /// if the source does not say.
     pub phase: String,
     /// Guest uptime, seconds.
     pub guest_s: Option<f64>,
@@ -95,6 +96,14 @@ impl CountTable {
     /// True if cycles were counted.
     pub fn has_cycles(&self) -> bool {
         self.rows.iter().any(|row| !row.cycles.is_empty())
+    }
+
+    /// True if a workload ran between two samples.
+    pub fn has_workloads(&self) -> bool {
+        let plain = ["", "boot", "idle"];
+        self.columns
+            .iter()
+            .any(|column| !plain.contains(&column.phase.as_str()))
     }
 
     /// Sum over all reasons, one for each column.

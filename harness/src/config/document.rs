@@ -4,6 +4,8 @@
 //! an experiment needs is decided by [`super::resolve`]. Every value keeps its span, so
 //! that whatever is wrong with it can be told with its line.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -13,12 +15,16 @@ pub(super) type Given<T> = Option<Spanned<T>>;
 /// A list in which every entry knows where it is.
 pub(super) type List = Vec<Spanned<String>>;
 
+/// A section whose keys exitlab does not know: parameters of a kernel module.
+pub(super) type Parameters = BTreeMap<String, Spanned<toml::Value>>;
+
 /// Every key of the format. Suggestions for misspelt keys come from here, and a test
 /// holds the list against the structures below and against `docs/configuration.md`.
 pub(super) const KEYS: &[&str] = &[
     "name",
     "platform",
     "inspect",
+    "phase",
     "kernel.source",
     "kernel.census",
     "kernel.patches",
@@ -42,10 +48,23 @@ pub(super) const KEYS: &[&str] = &[
     "deadlines.silence",
     "deadlines.guest_ssh",
     "deadlines.exchange",
+    "deadlines.phase",
 ];
 
+/// Every key of a `[[phase]]`.
+pub(super) const PHASE_KEYS: &[&str] = &["phase.name", "phase.run", "phase.repeat"];
+
 /// Every section of the format.
-pub(super) const SECTIONS: &[&str] = &["kernel", "host", "guest", "sampling", "deadlines"];
+pub(super) const SECTIONS: &[&str] = &[
+    "kernel",
+    "host",
+    "kvm",
+    "kvm_intel",
+    "kvm_amd",
+    "guest",
+    "sampling",
+    "deadlines",
+];
 
 /// A whole document.
 #[derive(Debug, Default, Deserialize)]
@@ -54,11 +73,24 @@ pub(super) struct Document {
     pub name: Given<String>,
     pub platform: Given<String>,
     pub inspect: Given<List>,
+    pub phase: Given<Vec<Spanned<Phase>>>,
     pub kernel: Kernel,
     pub host: Host,
+    pub kvm: Parameters,
+    pub kvm_intel: Parameters,
+    pub kvm_amd: Parameters,
     pub guest: Guest,
     pub sampling: Sampling,
     pub deadlines: Deadlines,
+}
+
+/// `[[phase]]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub(super) struct Phase {
+    pub name: Given<String>,
+    pub run: Given<String>,
+    pub repeat: Given<i64>,
 }
 
 /// `[kernel]`
@@ -112,4 +144,5 @@ pub(super) struct Deadlines {
     pub silence: Given<String>,
     pub guest_ssh: Given<String>,
     pub exchange: Given<String>,
+    pub phase: Given<String>,
 }

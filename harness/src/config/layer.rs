@@ -1,12 +1,14 @@
 //! The texts that a configuration is made of: a file, then each `--set` over it.
 //! Every value remembers which text it came from and where in it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_path_to_error::Segment;
+use toml::Spanned;
 
-use super::document::{Document, Given, KEYS, List, SECTIONS};
+use super::document::{Document, Given, KEYS, List, PHASE_KEYS, Parameters, SECTIONS};
 use super::problem::{Problem, Wrong};
 use super::suggestion;
 
@@ -155,7 +157,8 @@ fn key_segment(segment: &Segment) -> Option<String> {
 }
 
 fn unknown_key(key: &str) -> Wrong {
-    let known: Vec<&str> = KEYS.iter().chain(SECTIONS).copied().collect();
+    let known = KEYS.iter().chain(PHASE_KEYS).chain(SECTIONS);
+    let known: Vec<&str> = known.copied().collect();
     let meant = suggestion::nearest(key, &known);
     let what = match meant.as_slice() {
         [] => "unknown key".to_owned(),
@@ -224,6 +227,30 @@ impl Layers {
         })
     }
 
+    /// The parameters of a kernel module, by name: of each, the last text that gives it
+    /// decides.
+    pub(super) fn parameters<'a>(
+        &'a self,
+        module: &'static str,
+        get: impl Fn(&'a Document) -> &'a Parameters,
+    ) -> BTreeMap<&'a str, Entry<'a, toml::Value>> {
+        let mut entries = BTreeMap::new();
+        for layer in &self.0 {
+            for (name, given) in get(&layer.document) {
+                let label = layer.assignment(&format!("{module}.{name}"), &given.span());
+                let entry = Entry {
+                    key: module,
+                    value: given.get_ref(),
+                    label,
+                    offset: given.span().start,
+                    layer,
+                };
+                entries.insert(name.as_str(), entry);
+            }
+        }
+        entries
+    }
+
     /// Whether one value is given in a text that comes before the other's.
     pub(super) fn before<T, U>(&self, one: &Entry<'_, T>, other: &Entry<'_, U>) -> bool {
         let rank = |layer: &Layer| self.0.iter().position(|own| std::ptr::eq(own, layer));
@@ -256,6 +283,18 @@ impl<'a, T> Entry<'a, T> {
             format!("{}: {}", self.layer.place(self.offset), self.label),
             self.key,
         )
+    }
+
+    /// A value that is part of this one.
+    pub(super) fn part<U>(&self, key: &'static str, given: &'a Spanned<U>) -> Entry<'a, U> {
+        let span = given.span();
+        Entry {
+            key,
+            value: given.get_ref(),
+            label: self.layer.assignment(key, &span),
+            offset: span.start,
+            layer: self.layer,
+        }
     }
 }
 

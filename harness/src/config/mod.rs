@@ -11,6 +11,8 @@ mod defaults;
 mod document;
 mod duration;
 mod layer;
+mod parameter;
+mod phase;
 mod problem;
 mod resolve;
 mod schedule;

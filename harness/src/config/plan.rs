@@ -25,6 +25,10 @@ pub struct Plan {
     /// Commands run in the guest over SSH after the last sample, each between two
     /// `stats` readings; their output goes to `run.json`.
     pub inspect: Vec<String>,
+    /// Workloads run in the guest over SSH after the schedule, each followed by a sample.
+    pub phases: Vec<Phase>,
+    /// Parameters of KVM on the host, on its command line already.
+    pub kvm: Vec<KvmParameter>,
     /// How long each wait may take.
     pub deadlines: Deadlines,
 }
@@ -155,6 +159,34 @@ impl Moment {
     }
 }
 
+/// A workload in the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its name: that of the sample after it, too.
+    pub name: String,
+    /// The command line for the guest's shell.
+    pub run: String,
+    /// How often it runs.
+    pub repeat: u32,
+}
+
+/// A parameter of one of KVM's modules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvmParameter {
+    /// `kvm`, `kvm_intel` or `kvm_amd`.
+    pub module: String,
+    /// `ept`.
+    pub name: String,
+    /// As on a command line: `0`.
+    pub value: String,
+}
+
+impl std::fmt::Display for KvmParameter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}={}", self.module, self.name, self.value)
+    }
+}
+
 /// How long each wait may take. Wall time unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deadlines {
@@ -166,4 +198,6 @@ pub struct Deadlines {
     pub guest_ssh_s: f64,
     /// One QMP command or one exchange over SSH, seconds of the host's clock.
     pub exchange_s: f64,
+    /// One run of a phase's command, seconds of the host's clock.
+    pub phase_s: f64,
 }

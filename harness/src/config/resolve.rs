@@ -11,6 +11,7 @@ use super::value::{
     choose, cmdline, cpu, existing_file, guest_memory, kernel_source, name, not_blank, within,
 };
 use super::{defaults, duration, schedule, size, speed};
+use super::{parameter, phase};
 use crate::record::Channel;
 
 /// What the host needs beside the guest's memory: kernel, root file system, QEMU.
@@ -36,8 +37,10 @@ pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     resolver.guest(&mut plan.guest);
     acknowledge_interrupts_by_exits(&mut plan);
     resolver.sampling(&mut plan);
+    resolver.phases(&mut plan);
     resolver.deadlines(&mut plan);
     resolver.host_holds_guest(&plan);
+    resolver.parameters(&mut plan);
     count_cycles(&mut plan);
     if resolver.problems.is_empty() {
         Ok(plan)
@@ -337,6 +340,23 @@ impl<'a> Resolver<'a> {
         );
     }
 
+    fn phases(&mut self, plan: &mut Plan) {
+        let (phases, problems) = phase::read(self.layers, &plan.sampling.channels);
+        plan.phases = phases;
+        self.problems.extend(problems);
+    }
+
+    /// KVM is told on the host's command line, where the last word wins.
+    fn parameters(&mut self, plan: &mut Plan) {
+        let (parameters, problems) = parameter::read(self.layers);
+        for parameter in &parameters {
+            let words = format!("{} {parameter}", plan.host.cmdline);
+            plan.host.cmdline = words.trim_start().to_owned();
+        }
+        plan.kvm = parameters;
+        self.problems.extend(problems);
+    }
+
     fn deadlines(&mut self, plan: &mut Plan) {
         let plan = &mut plan.deadlines;
         self.deadline(
@@ -359,6 +379,7 @@ impl<'a> Resolver<'a> {
             |d| &d.deadlines.exchange,
             &mut plan.exchange_s,
         );
+        self.deadline("deadlines.phase", |d| &d.deadlines.phase, &mut plan.phase_s);
     }
 
     fn deadline(

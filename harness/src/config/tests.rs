@@ -140,7 +140,7 @@ fn every_experiment_of_the_repository_loads() {
 fn the_documentation_has_every_key() {
     let path = Path::new(REPOSITORY).join("docs/configuration.md");
     let text = std::fs::read_to_string(path).expect("docs/configuration.md");
-    for key in document::KEYS {
+    for key in document::KEYS.iter().chain(document::PHASE_KEYS) {
         assert!(
             text.contains(&format!("| `{key}` |")),
             "{key} is not documented"
@@ -206,6 +206,47 @@ fn cycles_are_counted_by_a_word_to_the_host() {
         "nokaslr kvm.exit_census_cycles=1"
     );
     assert_eq!(with(&["sampling.cycles=false"]), "");
+}
+
+#[test]
+fn phases_follow_in_order_and_a_set_replaces_them() {
+    let experiment = "name = 'x'\n[[phase]]\nname = 'cpu'\nrun = 'true; true'\nrepeat = 3\n\
+                      [[phase]]\nname = 'disk'\nrun = 'sync'";
+    let phases = |sets: &[&str]| plan(experiment, sets).phases;
+    let seen: Vec<_> = phases(&[])
+        .into_iter()
+        .map(|phase| (phase.name, phase.run, phase.repeat))
+        .collect();
+    let expected = [("cpu", "true; true", 3), ("disk", "sync", 1)];
+    assert_eq!(
+        seen,
+        expected.map(|(n, r, t)| (n.to_owned(), r.to_owned(), t))
+    );
+    let other = phases(&["phase=[{name = 'one', run = 'ls'}]"]);
+    assert_eq!((other.len(), other[0].name.as_str()), (1, "one"));
+    assert!(phases(&["phase=[]"]).is_empty());
+}
+
+#[test]
+fn parameters_are_words_to_the_host_and_the_last_text_wins() {
+    let experiment = "name = 'x'\n[kvm]\nhalt_poll_ns = 0\n[kvm_intel]\nept = true\nple_gap = 0";
+    let with = |sets: &[&str]| plan(experiment, sets);
+    assert_eq!(
+        with(&[]).host.cmdline,
+        "kvm.halt_poll_ns=0 kvm_intel.ept=1 kvm_intel.ple_gap=0"
+    );
+    let sets = [
+        "kvm_intel.ept=0",
+        "host.cmdline=nokaslr",
+        "kvm.nx_huge_pages=off",
+    ];
+    let plan = with(&sets);
+    assert_eq!(
+        plan.host.cmdline,
+        "nokaslr kvm.halt_poll_ns=0 kvm.nx_huge_pages=off kvm_intel.ept=0 kvm_intel.ple_gap=0"
+    );
+    let words: Vec<String> = plan.kvm.iter().map(ToString::to_string).collect();
+    assert_eq!(format!("nokaslr {}", words.join(" ")), plan.host.cmdline);
 }
 
 #[test]
@@ -427,6 +468,31 @@ const WRONG: &[(&str, &str, &[&str])] = &[
         "name = 'x'\n[deadlines]\nsilence = '1000h'",
         &[],
     ),
+    (
+        "unknown key of a phase",
+        "name = 'x'\n[[phase]]\nname = 'cpu'\nrum = 'ls'",
+        &[],
+    ),
+    (
+        "wrong phases",
+        "name = 'x'\n[[phase]]\nname = 'cpu'\n[[phase]]\nrun = 'ls'\n[[phase]]\nname = 'idle'\n\
+         run = 'ls'\n[[phase]]\nname = 'a b'\nrun = 'ls'\n[[phase]]\nname = 'a'\nrun = ' '\n\
+         [[phase]]\nname = 'b'\nrun = 'ls'\nrepeat = 0\n[[phase]]\nname = 'c'\nrun = 'ls'\n\
+         [[phase]]\nname = 'c'\nrun = 'ls'",
+        &[],
+    ),
+    (
+        "phases without a channel",
+        "name = 'x'\ninspect = ['ls']\n[[phase]]\nname = 'cpu'\nrun = 'ls'",
+        &["sampling.channels=[]"],
+    ),
+    ("text for phases in --set", "name = 'x'", &["phase=ls"]),
+    (
+        "wrong parameters",
+        "name = 'x'\n[kvm]\nhalt_poll_ns = 0.5\n\"a b\" = 1\n[kvm_intel]\nept = ''",
+        &["kvm_amd.npt='0 1'"],
+    ),
+    ("unknown module", "name = 'x'\n[kvm_intell]\nept = 0", &[]),
     (
         "several",
         "[guest]\nmachine = 'q53'\nvcpus = 17\n[deadlines]\nexchange = '30'",

@@ -22,6 +22,8 @@ enum Figure {
     Delta(usize),
     /// New exits per second of one interval.
     Rate(usize),
+    /// Exits from the sample before to this one, or from power-on to the first.
+    Phase(usize),
 }
 
 impl Figure {
@@ -85,6 +87,30 @@ pub(super) fn compact(table: &CountTable) -> Grid {
     grid(table, figures)
 }
 
+/// One column for each phase, if workloads ran: the exits that it caused.
+pub(super) fn phases(table: &CountTable) -> Option<Grid> {
+    table.has_workloads().then(|| {
+        let mut figures = vec![Figure::Reason, Figure::Name];
+        figures.extend((0..table.columns.len()).map(Figure::Phase));
+        grid(table, figures)
+    })
+}
+
+/// How long each phase after the boot took.
+pub(super) fn lengths(table: &CountTable) -> String {
+    let clock = match table.columns.iter().all(|column| column.guest_s.is_some()) {
+        true => "guest",
+        false => "host",
+    };
+    let seconds = table.seconds();
+    let lengths = seconds.iter().enumerate().map(|(interval, length)| {
+        let length = length.map_or("unknown".to_owned(), |s| format!("{s:.3} s"));
+        format!("{} {length}", phase_title(table, interval + 1))
+    });
+    let lengths: Vec<String> = lengths.collect();
+    format!("Time on the {clock}'s clock: {}.", lengths.join(" · "))
+}
+
 fn grid(table: &CountTable, figures: Vec<Figure>) -> Grid {
     let (totals, seconds) = (table.totals(), table.seconds());
     let cells = |line: &Line| {
@@ -144,6 +170,11 @@ impl Line<'_> {
             Figure::Name => self.name.to_owned(),
             Figure::Status => self.status.to_owned(),
             Figure::Count(sample) => grouped(count(sample)),
+            Figure::Phase(0) => grouped(count(0)),
+            Figure::Phase(sample) => match delta(sample - 1) {
+                fewer @ ..0 => signed(fewer),
+                new => grouped(new as u128),
+            },
             Figure::BootShare => percent(count(0), totals.first().copied().unwrap_or(0)),
             Figure::Delta(interval) => signed(delta(interval)),
             Figure::Rate(interval) => {
@@ -160,9 +191,19 @@ fn title(figure: Figure, table: &CountTable) -> String {
         Figure::Name => "exit reason".to_owned(),
         Figure::Status => "status".to_owned(),
         Figure::Count(sample) => sample_title(table, sample),
+        Figure::Phase(sample) => phase_title(table, sample),
         Figure::BootShare => "of boot".to_owned(),
         Figure::Delta(interval) => format!("{}→{}", interval + 1, interval + 2),
         Figure::Rate(interval) => format!("{}→{} /s", interval + 1, interval + 2),
+    }
+}
+
+/// A phase as tables call it: its name, and of an idle one how long it is, too.
+fn phase_title(table: &CountTable, sample: usize) -> String {
+    let column = &table.columns[sample];
+    match (column.phase.as_str(), column.label.as_str()) {
+        ("idle", label) => format!("idle {label}"),
+        (phase, _) => phase.to_owned(),
     }
 }
 

@@ -9,7 +9,9 @@ use crate::record::ReasonStatus;
 
 /// The whole document.
 pub fn table_md(report: &Report) -> String {
-    let mut sections = vec![heading(report), figures(grid::full(&report.table))];
+    let mut sections = vec![heading(report)];
+    sections.extend(phases(&report.table));
+    sections.push(figures(grid::full(&report.table)));
     sections.extend(clocks(&report.table));
     sections.extend(folded(&report.table));
     sections.extend(spent(report));
@@ -37,6 +39,15 @@ fn figures(grid: Grid) -> String {
     });
     let lines = grid.rows.into_iter().chain([total.collect()]);
     aligned(&grid.titles, &grid.text, &lines.collect::<Vec<_>>())
+}
+
+/// What each phase caused, if workloads ran; the counts follow under a title of their own.
+fn phases(table: &CountTable) -> Option<String> {
+    let grid = figures(grid::phases(table)?);
+    let lengths = grid::lengths(table);
+    Some(format!(
+        "## Exits in each phase\n\n{grid}\n\n{lengths}\n\n## Counts at each sample"
+    ))
 }
 
 /// Where the time went, if cycles were counted.

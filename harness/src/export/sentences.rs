@@ -168,10 +168,16 @@ fn reading(report: &Report, checks: &Checks) -> Vec<String> {
 }
 
 fn sums(checks: &Checks) -> Vec<String> {
-    let held = format!(
-        "All reasons together are KVM's own count of exits, in {}.",
-        every(checks.summed_readings, "stats reading")
-    );
+    let readings = every(checks.summed_readings, "stats reading");
+    let held = match checks.emulated {
+        None => format!("All reasons together are KVM's own count of exits, in {readings}."),
+        Some(rounds) => format!(
+            "All reasons together are at most KVM's own count of exits, in {readings}. The other \
+             {} at the end are no VM exits: KVM emulated the guest instead of entering it, which \
+             real mode needs without unrestricted guest mode.",
+            grouped(rounds)
+        ),
+    };
     let broken = listed(&checks.sum_mismatches, |broken| {
         format!(
             "All reasons together are not KVM's own count of exits in sample {} ({}): {} against {} ({}).",
@@ -222,9 +228,12 @@ fn tracepoint(report: &Report, checks: &Checks) -> Vec<String> {
         return Vec::new();
     }
     let held = format!(
-        "The kernel's tracepoint counted the same, reason by reason: {} and KVM's own count of \
-         exits, in {}.",
+        "The kernel's tracepoint counted the same, reason by reason: {}{}, in {}.",
         every(checks.trace.reasons, "reason number"),
+        match checks.emulated {
+            None => " and KVM's own count of exits",
+            Some(_) => "",
+        },
         every(checks.trace.samples, "sample"),
     );
     let sentence = |broken: &TraceMismatch| {

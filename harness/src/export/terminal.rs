@@ -10,7 +10,10 @@ use crate::analysis::Report;
 /// Table, observations, and what came of the checks. No colour, and the same for
 /// every terminal.
 pub fn terminal_table(report: &Report) -> String {
-    let mut sections = vec![figures(grid::compact(&report.table))];
+    let mut sections = match grid::phases(&report.table) {
+        Some(phases) => vec![figures(phases), grid::lengths(&report.table)],
+        None => vec![figures(grid::compact(&report.table))],
+    };
     let never = report
         .table
         .rows

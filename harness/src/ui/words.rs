@@ -9,6 +9,7 @@ pub fn describe(event: &Event) -> Option<String> {
     match event {
         Event::Started { kernel, cpu, .. } => Some(format!("host is up: Linux {kernel} on {cpu}")),
         Event::Qemu { version } => Some(format!("QEMU {version}")),
+        Event::Phase { name, .. } => Some(format!("phase {name}")),
         Event::Sample(sample) => {
             let total: u64 = sample.counts().iter().sum();
             let (whose, at) = match sample.clocks.guest_s {

@@ -185,3 +185,22 @@ fn cycles_beyond_the_time_that_passed_are_an_overrun() {
     assert_eq!((overrun.sample, checks.timed_samples), (2, 3));
     assert!(overrun.cycles > overrun.passed);
 }
+
+#[test]
+fn rounds_that_kvm_emulates_are_no_exits() {
+    let mut record = fixture::record();
+    for sample in &mut record.samples {
+        for reading in [&mut sample.stats_before, &mut sample.stats_after] {
+            reading.as_mut().unwrap().exits += 95;
+        }
+    }
+    let reasons = ReasonTable::vmx();
+    assert_eq!(Checks::of(&record, reasons).sum_mismatches.len(), 6);
+    record.emulates = true;
+    let checks = Checks::of(&record, reasons);
+    assert!(checks.hold());
+    assert_eq!(checks.emulated, Some(95));
+    // An exit that KVM did not count is wrong there, too.
+    record.samples[0].stats_before.as_mut().unwrap().exits -= 96;
+    assert_eq!(Checks::of(&record, reasons).sum_mismatches.len(), 1);
+}
