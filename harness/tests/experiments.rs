@@ -338,6 +338,27 @@ fn cycles_on_tcg_svm_tell_where_an_idle_guest_spends_its_time() {
     cycles_tell_where_an_idle_guest_spends_its_time(&AMD);
 }
 
+/// The way of `nested`, from argv to tables, with an emulated processor in place of the
+/// real one: nothing repeats, and everything is right.
+#[test]
+fn nested_with_tcg_in_place_of_kvm_is_right() {
+    let place = Place::new();
+    let sets = [
+        "platform=nested",
+        "host.accelerator=tcg",
+        "guest.machine=microvm",
+        // Its clock is real: on a busy machine everything takes longer there, too.
+        "deadlines.guest_ssh=\"10m\"",
+        "deadlines.exchange=\"3m\"",
+    ];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let out = place.path("out");
+    assert_eq!(record(&out)["platform"], "nested, emulated by TCG");
+    assert_counts(&out, &AMD);
+    assert_channels(&out, &AMD);
+}
+
 #[test]
 fn every_leaf_map_is_read_right() {
     let place = Place::new();
