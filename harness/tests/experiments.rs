@@ -348,8 +348,8 @@ fn nested_with_tcg_in_place_of_kvm_is_right() {
         "host.accelerator=tcg",
         "guest.machine=microvm",
         // Its clock is real: on a busy machine everything takes longer there, too.
-        "deadlines.guest_ssh=\"10m\"",
-        "deadlines.exchange=\"3m\"",
+        "deadlines.guest_ssh=\"30m\"",
+        "deadlines.exchange=\"10m\"",
     ];
     let outcome = experiment(&place, "out", &sets);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
