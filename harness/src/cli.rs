@@ -83,6 +83,9 @@ pub struct ExperimentArgs {
     /// Override one key of the experiment; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// Where the host comes from; short for --set platform=NAME. `auto` chooses.
+    #[arg(long, value_name = "NAME")]
+    pub platform: Option<String>,
 }
 
 /// Where built kernels and images are kept.
@@ -157,9 +160,6 @@ pub struct ConformanceArgs {
     /// Which kernel, host and platform: an experiment, of which the guest is not used.
     #[command(flatten)]
     pub experiment: ExperimentArgs,
-    /// Where the host comes from; short for --set platform=NAME.
-    #[arg(long, value_name = "NAME")]
-    pub platform: Option<String>,
     /// A bzImage to judge, instead of building a kernel; short for --set kernel.source=image:PATH.
     #[arg(long, value_name = "PATH")]
     pub kernel: Option<PathBuf>,

@@ -60,9 +60,6 @@ fn terminal(record: &RunRecord) -> String {
 
 async fn conform(args: ConformanceArgs) -> Result<()> {
     let mut experiment = args.experiment;
-    if let Some(platform) = &args.platform {
-        experiment.sets.push(format!("platform={platform}"));
-    }
     if let Some(kernel) = &args.kernel {
         let set = format!("kernel.source=image:{}", kernel.display());
         experiment.sets.push(set);
@@ -97,6 +94,7 @@ async fn build(args: BuildArgs) -> Result<()> {
     let cache = Cache::open(dir)?;
     let mut interrupt = listen()?;
     let mut ui = Ui::new(crate::cli::Progress::Auto, false);
+    ui.choice(&plan);
     let work = build_part(args.part, &plan, &cache, &mut ui);
     let outcome = interrupt.or(work).await;
     ui.end(outcome.is_ok());
@@ -122,6 +120,7 @@ fn check(args: DoctorArgs) -> Result<()> {
     let plan = load(&args.experiment)?;
     let report = doctor::check(&plan, &cache_dir(&args.cache)?);
     print(&report.render())?;
+    print(&doctor::platforms(&plan))?;
     report.require()
 }
 
@@ -143,7 +142,11 @@ async fn act(args: AgentArgs) -> Result<()> {
 
 fn load(args: &ExperimentArgs) -> Result<Plan> {
     let here = std::env::current_dir().map_err(Error::io("find", "the current directory"))?;
-    config::load(args.config.as_deref(), &args.sets, &here)
+    let mut sets = args.sets.clone();
+    if let Some(platform) = &args.platform {
+        sets.push(format!("platform={platform}"));
+    }
+    config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
 }
 
 fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {

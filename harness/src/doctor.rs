@@ -2,6 +2,8 @@
 //! whatever is missing.
 
 mod need;
+mod nested;
+mod platforms;
 mod system;
 
 use std::path::Path;
@@ -9,6 +11,7 @@ use std::path::Path;
 use comfy_table::{Table, presets};
 
 use crate::config::Plan;
+use crate::config::plan::PlatformKind;
 use crate::error::{Error, Result};
 use system::System;
 
@@ -51,14 +54,22 @@ pub fn check(plan: &Plan, cache: &Path) -> Report {
 }
 
 fn check_on(system: &System, plan: &Plan) -> Report {
-    Report {
-        prerequisites: need::all(plan)
-            .iter()
-            .map(|need| need.look_up(system))
-            .collect(),
-        debian: system.is_debian(),
-        superuser: system.superuser,
-    }
+    let mut report = platforms::report(system, plan.platform, plan.host.accelerator);
+    let shared = need::shared(plan);
+    let shared = shared.iter().map(|need| need.look_up(system));
+    report.prerequisites.extend(shared);
+    report
+}
+
+/// The platforms whose own needs this machine meets.
+pub fn usable() -> Vec<PlatformKind> {
+    // No platform of its own needs the cache.
+    platforms::usable(&System::this(Path::new("")))
+}
+
+/// Every platform for people: usable or not, what is missing, how to get it.
+pub fn platforms(plan: &Plan) -> String {
+    platforms::render(&System::this(Path::new("")), plan)
 }
 
 impl Report {
@@ -90,10 +101,10 @@ impl Report {
         table.load_style(presets::NOTHING);
         for prerequisite in &self.prerequisites {
             let (mark, found) = match &prerequisite.found {
-                Some(found) => ("✓", found.as_str()),
-                None => ("✗", "missing"),
+                Some(found) => ("✓", shortened(found)),
+                None => ("✗", "missing".to_owned()),
             };
-            table.add_row([mark, &prerequisite.what, prerequisite.why, found]);
+            table.add_row([mark, &prerequisite.what, prerequisite.why, &found]);
         }
         let rows = table.trim_fmt();
         match self.missing().count() {
@@ -148,6 +159,18 @@ impl Report {
             }
         }
     }
+}
+
+/// The end of a path, which tells more than its beginning, so that a row fits into 100
+/// columns.
+fn shortened(found: &str) -> String {
+    const COLUMNS: usize = 27;
+    let length = found.chars().count();
+    if length <= COLUMNS {
+        return found.to_owned();
+    }
+    let end = found.chars().skip(length - COLUMNS + 1);
+    std::iter::once('…').chain(end).collect()
 }
 
 #[cfg(test)]

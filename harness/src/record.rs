@@ -287,7 +287,7 @@ pub struct RunRecord {
     pub finished: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
-    /// Platform: `bochs-vmx` or `tcg-svm`.
+    /// Platform, as [`crate::config::Plan::platform_name`] calls it.
     pub platform: String,
     /// Whose exit reasons were counted; absent until the host has said it, and in
     /// version 1, which knew VMX only.

@@ -46,6 +46,7 @@ pub async fn run(
     interrupt: &mut Interrupt,
 ) -> Result<Run> {
     Results::require_absent(out)?;
+    ui.choice(plan);
     doctor::check(plan, cache.root()).require()?;
     let artifacts = interrupt.or(build(plan, cache, ui)).await?;
     let mut results = Results::create(out)?;
@@ -232,7 +233,7 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
         started: provenance::now(),
         finished: None,
         outcome: Outcome::Unfinished,
-        platform: plan.platform.to_string(),
+        platform: plan.platform_name(),
         isa: None,
         emulates: false,
         agent_started: None,

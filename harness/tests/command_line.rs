@@ -215,6 +215,64 @@ fn doctor_finds_everything_where_tests_run() {
     );
 }
 
+/// A doctor's opinion of `nested` on a machine whose `/proc/cpuinfo` and `/dev` are
+/// made by `script`, in a mount namespace of our own. `$1` is a directory for files.
+fn doctor_of_nested(script: &str) -> Outcome {
+    let place = Place::new();
+    let exitlab = env!("CARGO_BIN_EXE_exitlab");
+    let script = format!("set -e; cd \"$1\"; {script}; shift; exec \"$@\"");
+    let output = std::process::Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+        .arg(place.path(""))
+        .args([exitlab, "doctor", "--platform", "nested"])
+        .output()
+        .unwrap();
+    output.into()
+}
+
+const HIDE_DEVICES: &str = "mount -t tmpfs tmpfs /dev";
+
+/// A processor with SVM, whatever this one has.
+const SVM: &str = "echo 'flags : fpu svm' > cpuinfo; mount --bind cpuinfo /proc/cpuinfo";
+
+#[test]
+fn what_nested_lacks_is_named_on_a_machine_without_it() {
+    let cases = [
+        (
+            "echo 'flags : fpu' > cpuinfo; mount --bind cpuinfo /proc/cpuinfo".to_owned(),
+            "vmx or svm in /proc/cpuinfo: runs",
+        ),
+        (format!("{SVM}; {HIDE_DEVICES}"), "/dev/kvm: runs"),
+        (
+            format!(
+                "{SVM}; mount -t tmpfs tmpfs /sys/module; mkdir -p /sys/module/kvm_amd/parameters; \
+                 echo 0 > /sys/module/kvm_amd/parameters/nested"
+            ),
+            "kvm_amd nested=1 (is 0): runs",
+        ),
+        (
+            format!("{SVM}; mount -t tmpfs tmpfs /sys/module"),
+            "module kvm_amd: runs",
+        ),
+    ];
+    for (script, said) in cases {
+        let outcome = doctor_of_nested(&script);
+        assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("cure:"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn auto_says_what_it_chose_and_why() {
+    let outcome = run(&["doctor", "--platform", "auto"]);
+    assert!(
+        outcome.stdout.contains("auto is bochs-vmx: "),
+        "{}",
+        outcome.stdout
+    );
+}
+
 #[test]
 fn usage_errors_have_the_documented_code() {
     assert_eq!(run(&["run", "--no-such-option"]).code, Some(2));

@@ -513,6 +513,27 @@ fn parameters_that_kvm_does_not_have_are_named() {
     outcome.assert_failed(5, &[missing, "npt", other, "[kvm_amd]", "cure:"]);
 }
 
+/// The way of `nested`, from argv to tables, with an emulated processor in place of the
+/// real one: nothing repeats, and everything is right.
+#[test]
+fn nested_with_tcg_in_place_of_kvm_is_right() {
+    let place = Place::new();
+    let sets = [
+        "platform=nested",
+        "host.accelerator=tcg",
+        "guest.machine=microvm",
+        // Its clock is real: on a busy machine everything takes longer there, too.
+        "deadlines.guest_ssh=\"30m\"",
+        "deadlines.exchange=\"10m\"",
+    ];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let out = place.path("out");
+    assert_eq!(record(&out)["platform"], "nested, emulated by TCG");
+    assert_counts(&out, &AMD);
+    assert_channels(&out, &AMD);
+}
+
 #[test]
 fn every_leaf_map_is_read_right() {
     let place = Place::new();

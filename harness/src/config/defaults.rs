@@ -1,8 +1,8 @@
 //! Every default value of the format, and no default anywhere else.
 
 use super::plan::{
-    Deadlines, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan, PlatformKind,
-    SamplingPlan,
+    Accelerator, Deadlines, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan,
+    PlatformKind, SamplingPlan,
 };
 use super::speed;
 use crate::record::Channel;
@@ -15,6 +15,7 @@ pub(super) fn plan() -> Plan {
     Plan {
         name: String::new(),
         platform: PLATFORM,
+        platform_choice: None,
         kernel: KernelPlan {
             source: KernelSource::Debian("linux-source-6.12".to_owned()),
             census: true,
@@ -27,6 +28,7 @@ pub(super) fn plan() -> Plan {
             cpus: 1,
             cmdline: String::new(),
             instructions_per_second: speed::of(PLATFORM),
+            accelerator: Accelerator::Kvm,
         },
         guest: GuestPlan {
             machine: Machine::Q35,

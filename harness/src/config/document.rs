@@ -33,6 +33,7 @@ pub(super) const KEYS: &[&str] = &[
     "host.cpus",
     "host.cmdline",
     "host.instructions_per_second",
+    "host.accelerator",
     "guest.machine",
     "guest.memory",
     "guest.vcpus",
@@ -111,6 +112,7 @@ pub(super) struct Host {
     pub cpus: Given<i64>,
     pub cmdline: Given<String>,
     pub instructions_per_second: Given<i64>,
+    pub accelerator: Given<String>,
 }
 
 /// `[guest]`

@@ -7,6 +7,7 @@
 
 pub mod plan;
 
+mod choice;
 mod defaults;
 mod document;
 mod duration;
@@ -29,6 +30,7 @@ pub use plan::Plan;
 
 use crate::error::{Error, Result};
 use layer::{Layer, Layers};
+use plan::PlatformKind;
 
 /// The experiment that runs if no other is named.
 const BUILT_IN: &str = include_str!("../../../configs/boot-vs-idle.toml");
@@ -39,12 +41,18 @@ const BUILT_IN_NAME: &str = "built-in boot-vs-idle.toml";
 /// `--set key=value` laid over it.
 ///
 /// Relative paths in the file are relative to the file, those in a `--set` (and `path`
-/// itself) to `current_dir`, which is absolute.
+/// itself) to `current_dir`, which is absolute. `auto` chooses among the platforms that
+/// are `usable` on this machine.
 ///
 /// # Errors
 ///
 /// [`Error::Config`] with everything that is wrong.
-pub fn load(path: Option<&Path>, sets: &[String], current_dir: &Path) -> Result<Plan> {
+pub fn load(
+    path: Option<&Path>,
+    sets: &[String],
+    current_dir: &Path,
+    usable: &[PlatformKind],
+) -> Result<Plan> {
     let file = match path {
         None => Layer::file(BUILT_IN_NAME, BUILT_IN.to_owned(), current_dir.to_owned()),
         Some(path) => {
@@ -54,7 +62,7 @@ pub fn load(path: Option<&Path>, sets: &[String], current_dir: &Path) -> Result<
             Layer::file(&path.display().to_string(), text, base)
         }
     };
-    resolve(file, sets, current_dir)
+    resolve(file, sets, current_dir, usable)
 }
 
 fn read(path: &Path, absolute: &Path) -> Result<String> {
@@ -69,6 +77,7 @@ fn resolve(
     file: Result<Layer, problem::Problem>,
     sets: &[String],
     current_dir: &Path,
+    usable: &[PlatformKind],
 ) -> Result<Plan> {
     let sets = sets
         .iter()
@@ -83,5 +92,5 @@ fn resolve(
     if !problems.is_empty() {
         return Err(problem::error(problems));
     }
-    resolve::resolve(&Layers(layers)).map_err(problem::error)
+    resolve::resolve(&Layers(layers), usable).map_err(problem::error)
 }

@@ -14,6 +14,8 @@ pub struct Plan {
     pub name: String,
     /// Where the host comes from.
     pub platform: PlatformKind,
+    /// Why `auto` chose that platform; none if the platform was named.
+    pub platform_choice: Option<String>,
     /// The host's kernel (the guest runs the same image).
     pub kernel: KernelPlan,
     /// The host.
@@ -33,6 +35,17 @@ pub struct Plan {
     pub deadlines: Deadlines,
 }
 
+impl Plan {
+    /// What results call the platform: one that is only tried must not look like the
+    /// real processor.
+    pub fn platform_name(&self) -> String {
+        match (self.platform, self.host.accelerator) {
+            (PlatformKind::Nested, Accelerator::Tcg) => "nested, emulated by TCG".to_owned(),
+            (platform, _) => platform.to_string(),
+        }
+    }
+}
+
 /// Where the host comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,6 +54,17 @@ pub enum PlatformKind {
     BochsVmx,
     /// AMD with SVM, emulated by QEMU; counts repeat bit for bit.
     TcgSvm,
+    /// This machine's processor through QEMU/KVM, on the real clock; nothing repeats.
+    Nested,
+}
+
+impl PlatformKind {
+    /// Every platform.
+    pub const ALL: [PlatformKind; 3] = [
+        PlatformKind::BochsVmx,
+        PlatformKind::TcgSvm,
+        PlatformKind::Nested,
+    ];
 }
 
 impl std::fmt::Display for PlatformKind {
@@ -48,6 +72,7 @@ impl std::fmt::Display for PlatformKind {
         f.write_str(match self {
             PlatformKind::BochsVmx => "bochs-vmx",
             PlatformKind::TcgSvm => "tcg-svm",
+            PlatformKind::Nested => "nested",
         })
     }
 }
@@ -91,8 +116,22 @@ pub struct HostPlan {
     pub cpus: u32,
     /// More words for the host kernel's command line.
     pub cmdline: String,
-    /// Instructions that make one second of emulated time.
+    /// Instructions that make one second of emulated time; 0 on the real clock.
     pub instructions_per_second: u64,
+    /// What executes the host's instructions on [`PlatformKind::Nested`]; of no meaning on
+    /// the others.
+    pub accelerator: Accelerator,
+}
+
+/// QEMU's accelerator for a host on [`PlatformKind::Nested`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accelerator {
+    /// This machine's processor.
+    Kvm,
+    /// An emulated AMD processor on the real clock: the way of `nested` without what it
+    /// needs, so that it is tried where no nested KVM is.
+    Tcg,
 }
 
 /// QEMU machine type of the guest.

@@ -3,9 +3,12 @@
 
 use std::ops::RangeInclusive;
 
+use super::choice::{self, Asked};
 use super::document::{Document, Given, List};
 use super::layer::{Entry, Layers};
-use super::plan::{GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Plan, PlatformKind};
+use super::plan::{
+    Accelerator, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Plan, PlatformKind,
+};
 use super::problem::{Problem, Wrong};
 use super::value::{
     choose, cmdline, cpu, existing_file, guest_memory, kernel_source, name, not_blank, within,
@@ -25,13 +28,13 @@ const VCPUS: RangeInclusive<i64> = 1..=16;
 const COUNT_CYCLES: &str = "kvm.exit_census_cycles=1";
 
 /// Resolves the texts, or lists everything that is wrong with them.
-pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
+pub(super) fn resolve(layers: &Layers, usable: &[PlatformKind]) -> Result<Plan, Vec<Problem>> {
     let mut resolver = Resolver {
         layers,
         problems: Vec::new(),
     };
     let mut plan = defaults::plan();
-    resolver.experiment(&mut plan);
+    resolver.experiment(&mut plan, usable);
     resolver.kernel(&mut plan.kernel);
     resolver.host(&mut plan.host, plan.platform);
     resolver.guest(&mut plan.guest);
@@ -39,6 +42,7 @@ pub(super) fn resolve(layers: &Layers) -> Result<Plan, Vec<Problem>> {
     resolver.sampling(&mut plan);
     resolver.phases(&mut plan);
     resolver.deadlines(&mut plan);
+    resolver.emulated_for_nested_only(&plan);
     resolver.host_holds_guest(&plan);
     resolver.parameters(&mut plan);
     count_cycles(&mut plan);
@@ -114,7 +118,7 @@ impl<'a> Resolver<'a> {
             .extend(empty.map(|entry| entry.problem(Wrong::new("an empty list", cure))));
     }
 
-    fn experiment(&mut self, plan: &mut Plan) {
+    fn experiment(&mut self, plan: &mut Plan, usable: &[PlatformKind]) {
         if self.layers.entry("name", |d| &d.name).is_none() {
             let missing = Wrong::new(
                 "name is missing",
@@ -124,24 +128,49 @@ impl<'a> Resolver<'a> {
                 .push(missing.at(self.layers.file_name(), "name"));
         }
         self.value("name", |d| &d.name, &mut plan.name, |e| name(e.value));
-        self.value(
-            "platform",
-            |d| &d.platform,
-            &mut plan.platform,
-            |e| {
-                let platforms = [
-                    ("bochs-vmx", PlatformKind::BochsVmx),
-                    ("tcg-svm", PlatformKind::TcgSvm),
-                ];
-                choose(e.value, "platform", &platforms)
-            },
-        );
+        self.platform(plan, usable);
         self.list(
             "inspect",
             |d| &d.inspect,
             &mut plan.inspect,
             |e| not_blank(e.value),
         );
+    }
+
+    fn platform(&mut self, plan: &mut Plan, usable: &[PlatformKind]) {
+        let mut named = Some(plan.platform);
+        self.value(
+            "platform",
+            |d| &d.platform,
+            &mut named,
+            |e| {
+                let platforms = [
+                    ("auto", None),
+                    ("bochs-vmx", Some(PlatformKind::BochsVmx)),
+                    ("tcg-svm", Some(PlatformKind::TcgSvm)),
+                    ("nested", Some(PlatformKind::Nested)),
+                ];
+                choose(e.value, "platform", &platforms)
+            },
+        );
+        plan.platform = named.unwrap_or_else(|| {
+            let (platform, why) = choice::choose(&self.asked(), usable);
+            plan.platform_choice = Some(why);
+            platform
+        });
+    }
+
+    /// What the texts say that a platform can be chosen by.
+    fn asked(&self) -> Asked<'a> {
+        let cmdline = self.layers.entry("host.cmdline", |d| &d.host.cmdline);
+        let speed = |d: &'a Document| &d.host.instructions_per_second;
+        let speed = self.layers.entry("host.instructions_per_second", speed);
+        let cycles = self.layers.entry("sampling.cycles", |d| &d.sampling.cycles);
+        Asked {
+            cmdline: cmdline.map_or("", |entry| entry.value),
+            speed: speed.map_or(0, |entry| *entry.value),
+            cycles: cycles.is_some_and(|entry| *entry.value),
+        }
     }
 
     fn kernel(&mut self, plan: &mut KernelPlan) {
@@ -223,6 +252,15 @@ impl<'a> Resolver<'a> {
             |d| &d.host.instructions_per_second,
             &mut plan.instructions_per_second,
             |e| speed::parse(*e.value, platform),
+        );
+        self.value(
+            "host.accelerator",
+            |d| &d.host.accelerator,
+            &mut plan.accelerator,
+            |e| {
+                let accelerators = [("kvm", Accelerator::Kvm), ("tcg", Accelerator::Tcg)];
+                choose(e.value, "accelerator", &accelerators)
+            },
         );
     }
 
@@ -400,6 +438,23 @@ impl<'a> Resolver<'a> {
         });
     }
 
+    /// The default goes with every platform, for it says nothing about the others.
+    fn emulated_for_nested_only(&mut self, plan: &Plan) {
+        let tcg = plan.host.accelerator == Accelerator::Tcg;
+        if plan.platform == PlatformKind::Nested || !tcg {
+            return;
+        }
+        let entry = self
+            .layers
+            .entry("host.accelerator", |d| &d.host.accelerator);
+        let wrong = Wrong::new(
+            format!("of no meaning on {}", plan.platform),
+            "leave it out, or set platform to \"nested\"",
+        );
+        self.problems
+            .extend(entry.map(|entry| entry.problem(wrong)));
+    }
+
     fn host_holds_guest(&mut self, plan: &Plan) {
         let needed = plan.guest.memory_mib.saturating_add(HOST_OWN_MIB);
         if plan.host.memory_mib >= needed {
@@ -430,7 +485,12 @@ const PV_EOI: &str = "kvm-pv-eoi";
 /// that is a VM exit comes a few hundred instructions after delivery and ends that;
 /// KVM's paravirtual one is none.
 fn acknowledge_interrupts_by_exits(plan: &mut Plan) {
-    if plan.platform == PlatformKind::TcgSvm && !plan.guest.cpu.contains(PV_EOI) {
+    let by_tcg = match plan.platform {
+        PlatformKind::BochsVmx => false,
+        PlatformKind::TcgSvm => true,
+        PlatformKind::Nested => plan.host.accelerator == Accelerator::Tcg,
+    };
+    if by_tcg && !plan.guest.cpu.contains(PV_EOI) {
         plan.guest.cpu += &format!(",-{PV_EOI}");
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::plan::{KernelSource, Machine, Moment};
+use super::plan::{Accelerator, KernelSource, Machine, Moment, PlatformKind};
 use super::{defaults, document, load};
 use crate::config::Plan;
 use crate::error::{Error, Result};
@@ -34,7 +34,12 @@ fn project(experiment: &str) -> TempDir {
 
 fn load_in(dir: &TempDir, sets: &[&str]) -> Result<Plan> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    load(Some(Path::new("experiments/x.toml")), &sets, dir.path())
+    load(
+        Some(Path::new("experiments/x.toml")),
+        &sets,
+        dir.path(),
+        &PlatformKind::ALL,
+    )
 }
 
 fn plan(experiment: &str, sets: &[&str]) -> Plan {
@@ -54,7 +59,7 @@ fn a_name_is_enough() {
 
 #[test]
 fn the_built_in_experiment_spells_out_every_default() {
-    let built_in = load(None, &[], Path::new("/")).expect("the built-in experiment");
+    let built_in = load(None, &[], Path::new("/"), &[]).expect("the built-in experiment");
     assert_eq!(
         built_in,
         Plan {
@@ -73,7 +78,7 @@ fn the_built_in_experiment_spells_out_every_default() {
 fn an_image_goes_with_an_experiment_that_spells_out_defaults() {
     let dir = project("");
     let image = ["kernel.source=image:linux.tar.xz".to_owned()];
-    let plan = load(None, &image, dir.path()).expect("a good experiment");
+    let plan = load(None, &image, dir.path(), &[]).expect("a good experiment");
     let expected = KernelSource::Image(dir.path().join("linux.tar.xz"));
     assert_eq!(plan.kernel.source, expected);
 }
@@ -110,6 +115,37 @@ fn a_guest_on_tcg_svm_acknowledges_interrupts_by_exits() {
 }
 
 #[test]
+fn auto_becomes_a_platform_with_its_reason() {
+    let plan = |sets: &[&str]| plan("name = 'x'", sets);
+    let auto = plan(&["platform=auto"]);
+    assert_eq!(auto.platform, PlatformKind::BochsVmx);
+    let why = auto.platform_choice.as_deref();
+    assert_eq!(why, Some("its counts repeat bit for bit"));
+    let cycles = plan(&["platform=auto", "sampling.cycles=true"]);
+    assert_eq!(cycles.platform, PlatformKind::Nested);
+    assert_eq!(cycles.host.instructions_per_second, 0);
+    assert_eq!(plan(&["platform=nested"]).platform_choice, None);
+}
+
+#[test]
+fn tcg_takes_the_place_of_kvm_on_nested_only() {
+    let nested = plan("name = 'x'", &["platform=nested"]);
+    assert_eq!(nested.guest.cpu, "host");
+    assert_eq!(nested.platform_name(), "nested");
+    let tried = ["platform=nested", "host.accelerator=tcg"];
+    let tried = plan("name = 'x'", &tried);
+    assert_eq!(tried.host.accelerator, Accelerator::Tcg);
+    assert_eq!(tried.guest.cpu, "host,-kvm-pv-eoi");
+    assert_eq!(tried.platform_name(), "nested, emulated by TCG");
+    let dir = project("name = 'x'");
+    let error = load_in(&dir, &["host.accelerator=tcg"]).expect_err("on bochs-vmx");
+    assert!(error.to_string().contains("of no meaning on bochs-vmx"));
+    let speed = ["platform=nested", "host.instructions_per_second=1000"];
+    let error = load_in(&dir, &speed).expect_err("a speed");
+    assert!(error.to_string().contains("the real clock"));
+}
+
+#[test]
 fn a_host_has_the_speed_of_its_platform() {
     let speed = |sets: &[&str]| plan("name = 'x'", sets).host.instructions_per_second;
     assert_eq!(speed(&[]), 200_000_000);
@@ -128,7 +164,7 @@ fn every_experiment_of_the_repository_loads() {
     let configs = Path::new(REPOSITORY).join("configs");
     for entry in std::fs::read_dir(configs).expect("configs") {
         let path = entry.expect("an entry").path();
-        let plan = load(Some(&path), &[], Path::new("/")).expect("a good experiment");
+        let plan = load(Some(&path), &[], Path::new("/"), &[]).expect("a good experiment");
         assert_eq!(
             Some(plan.name.as_str()),
             path.file_stem().and_then(|stem| stem.to_str())
@@ -251,7 +287,7 @@ fn parameters_are_words_to_the_host_and_the_last_text_wins() {
 
 #[test]
 fn plan_json() {
-    let plan = load(None, &["guest.files=[]".to_owned()], Path::new("/")).expect("a plan");
+    let plan = load(None, &["guest.files=[]".to_owned()], Path::new("/"), &[]).expect("a plan");
     insta::assert_json_snapshot!(plan);
     let json = serde_json::to_string(&plan).expect("JSON");
     assert_eq!(serde_json::from_str::<Plan>(&json).expect("a plan"), plan);
@@ -514,7 +550,8 @@ fn error_texts() {
         render(&mut catalogue, title, &error, &dir);
     }
     let dir = project("");
-    let missing = load(Some(Path::new("none.toml")), &[], dir.path()).expect_err("no such file");
+    let missing =
+        load(Some(Path::new("none.toml")), &[], dir.path(), &[]).expect_err("no such file");
     render(&mut catalogue, "no such file", &missing, &dir);
     insta::assert_snapshot!(catalogue);
 }
@@ -555,5 +592,6 @@ fn resolve_text(text: String, sets: &[String]) -> Result<Plan> {
         super::Layer::file("x.toml", text, root.clone()),
         sets,
         &root,
+        &[],
     )
 }

@@ -39,6 +39,7 @@ pub async fn run(
     interrupt: &mut Interrupt,
 ) -> Result<Report> {
     Results::require_absent(out)?;
+    ui.choice(plan);
     doctor::check(plan, cache.root()).require()?;
     ui.stage("kernel");
     let build = async {

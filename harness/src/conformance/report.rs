@@ -45,7 +45,7 @@ impl Report {
         Report {
             schema: SCHEMA,
             exitlab: env!("CARGO_PKG_VERSION").to_owned(),
-            platform: plan.platform.to_string(),
+            platform: plan.platform_name(),
             emulator: platform::emulator_version(plan.platform),
             kernel: kernel.release.clone(),
             kernel_digest: kernel.digest.clone(),

@@ -36,13 +36,18 @@ enum Find {
     Memory(u64),
 }
 
-/// Everything that `plan` needs.
-pub(super) fn all(plan: &Plan) -> Vec<Need> {
-    let mut needs = match plan.platform {
+/// What a platform needs that others may not.
+pub(super) fn of_platform(platform: PlatformKind) -> Vec<Need> {
+    match platform {
         PlatformKind::BochsVmx => bochs(),
-        PlatformKind::TcgSvm => qemu_host(),
-    };
-    needs.extend(qemu(plan.guest.machine));
+        PlatformKind::TcgSvm => qemu_host("emulates the host"),
+        PlatformKind::Nested => qemu_host("runs the host"),
+    }
+}
+
+/// What `plan` needs on any platform.
+pub(super) fn shared(plan: &Plan) -> Vec<Need> {
+    let mut needs = qemu(plan.guest.machine);
     needs.extend(kernel(&plan.kernel.source));
     needs.extend(images());
     needs.extend(resources(u64::from(plan.host.memory_mib)));
@@ -104,9 +109,9 @@ fn bochs() -> Vec<Need> {
 }
 
 /// A host that QEMU boots: see `platform/qemu.rs`.
-fn qemu_host() -> Vec<Need> {
+fn qemu_host(why: &'static str) -> Vec<Need> {
     vec![
-        program("qemu-system-x86_64", "emulates the host", "qemu-system-x86"),
+        program("qemu-system-x86_64", why, "qemu-system-x86"),
         firmware("bios-256k.bin", "firmware of the host", "seabios"),
         firmware("pvh.bin", "boots the host's kernel", "qemu-system-data"),
         firmware("kvmvapic.bin", "option ROM of the host", "qemu-system-data"),

@@ -1,10 +1,13 @@
 //! The machine that prerequisites are looked for on. Its files are found below a root
 //! directory, so that tests bring their own machine.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
+
+use crate::platform::hardware;
 
 /// Where programs are that Debian does not put on every user's search path.
 const SYSTEM_PROGRAMS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -26,6 +29,8 @@ pub(super) struct System {
     pub free_mib: Option<u64>,
     /// Whether the user is root.
     pub superuser: bool,
+    /// What opening KVM's device gives. Tests are told, because root may open anything.
+    pub kvm: Result<(), ErrorKind>,
 }
 
 impl System {
@@ -48,6 +53,7 @@ impl System {
                 .is_ok_and(|mut entries| entries.next().is_some()),
             free_mib: space.map(|space| space.f_bavail.saturating_mul(space.f_frsize) >> 20),
             superuser: rustix::process::geteuid().is_root(),
+            kvm: hardware::open_device(Path::new("/")),
             cache,
         }
     }

@@ -1,5 +1,6 @@
 //! The doctor on machines made for the purpose.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
@@ -70,13 +71,14 @@ fn machine(lacks: impl Fn(&str) -> bool) -> (TempDir, System) {
         cache_filled: false,
         free_mib: Some(20_000),
         superuser: false,
+        kvm: Ok(()),
     };
     (dir, system)
 }
 
 fn built_in(sets: &[&str]) -> Plan {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    load(None, &sets, Path::new("/")).expect("the built-in experiment")
+    load(None, &sets, Path::new("/"), &[]).expect("the built-in experiment")
 }
 
 #[test]
@@ -162,6 +164,79 @@ fn a_platform_needs_its_own_emulator_only() {
     let plan = built_in(&["platform=tcg-svm", "guest.machine=microvm"]);
     let report = check_on(&system, &plan);
     insta::assert_snapshot!(report.render());
+}
+
+/// A machine that lacks no program, with a processor of these flags and a module's
+/// parameter.
+fn hardware(
+    flags: &str,
+    parameter: Option<(&str, &str)>,
+    kvm: Result<(), ErrorKind>,
+) -> (TempDir, System) {
+    let (dir, mut system) = machine(|_| false);
+    let cpuinfo = format!("processor : 0\nflags\t\t: fpu {flags} msr\nbugs :\n");
+    std::fs::write(dir.path().join("proc/cpuinfo"), cpuinfo).expect("write");
+    if let Some((module, value)) = parameter {
+        let parameters = dir.path().join(format!("sys/module/{module}/parameters"));
+        std::fs::create_dir_all(&parameters).expect("create");
+        std::fs::write(parameters.join("nested"), format!("{value}\n")).expect("write");
+    }
+    system.kvm = kvm;
+    (dir, system)
+}
+
+#[test]
+fn each_thing_that_nested_lacks_is_named_with_its_own_cure() {
+    let plan = built_in(&["platform=nested"]);
+    let lacks = |(_dir, system): (TempDir, System)| {
+        let error = check_on(&system, &plan).require();
+        error.map_err(|error| format!("{error} | {}", error.cure()))
+    };
+    let on = |flags, parameter| lacks(hardware(flags, Some(parameter), Ok(())));
+    for value in ["Y", "1"] {
+        assert_eq!(on("vmx", ("kvm_intel", value)), Ok(()));
+        assert_eq!(on("svm", ("kvm_amd", value)), Ok(()));
+    }
+    let device = |kind| lacks(hardware("vmx", Some(("kvm_intel", "Y")), Err(kind)));
+    let cases = [
+        on("vmx", ("kvm_intel", "N")),
+        on("svm", ("kvm_amd", "0")),
+        lacks(hardware("sse2", None, Ok(()))),
+        lacks(hardware("svm", None, Ok(()))),
+        lacks(hardware("vmx", None, Err(ErrorKind::NotFound))),
+        device(ErrorKind::PermissionDenied),
+        device(ErrorKind::Other),
+    ];
+    let cases = cases.map(|case| case.expect_err("something is missing"));
+    insta::assert_snapshot!(cases.join("\n\n"));
+    let tried = built_in(&["platform=nested", "host.accelerator=tcg"]);
+    let (_dir, system) = hardware("sse2", None, Err(ErrorKind::NotFound));
+    check_on(&system, &tried)
+        .require()
+        .expect("tcg needs none of it");
+}
+
+#[test]
+fn platforms_are_told_in_100_columns() {
+    let table = |system: &System, sets: &[&str]| {
+        let text = platforms::render(system, &built_in(sets));
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        text
+    };
+    let (_dir, system) = hardware("svm", Some(("kvm_amd", "1")), Ok(()));
+    assert_eq!(platforms::usable(&system), PlatformKind::ALL);
+    insta::assert_snapshot!("platforms_all_usable", table(&system, &["platform=auto"]));
+
+    let (_dir, mut system) = machine(|path| path.contains("bochs") || path.contains("isolinux"));
+    system.kvm = Err(ErrorKind::NotFound);
+    assert_eq!(platforms::usable(&system), [PlatformKind::TcgSvm]);
+    insta::assert_snapshot!(
+        "platforms_some_usable",
+        table(&system, &["platform=tcg-svm"])
+    );
 }
 
 #[test]

@@ -219,6 +219,7 @@ mod tests {
             cpus: 1,
             cmdline: "kvm_intel.ept=0".into(),
             instructions_per_second: 200_000_000,
+            accelerator: crate::config::plan::Accelerator::Kvm,
         }
     }
 

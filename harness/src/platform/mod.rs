@@ -1,6 +1,7 @@
 //! Where the host comes from. A platform boots it and hands on what its agent says.
 
 mod bochs;
+pub mod hardware;
 mod machine;
 mod qemu;
 mod watch;
@@ -34,7 +35,7 @@ pub struct Boot<'a> {
 pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Result<Machine> {
     match plan.platform {
         PlatformKind::BochsVmx => bochs::start(plan, boot, cache, dir).await,
-        PlatformKind::TcgSvm => qemu::start(plan, boot, dir),
+        PlatformKind::TcgSvm | PlatformKind::Nested => qemu::start(plan, boot, dir),
     }
 }
 
@@ -42,7 +43,7 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
 pub fn host_form(kind: PlatformKind) -> HostForm {
     match kind {
         PlatformKind::BochsVmx => HostForm::Disk,
-        PlatformKind::TcgSvm => HostForm::Initramfs,
+        PlatformKind::TcgSvm | PlatformKind::Nested => HostForm::Initramfs,
     }
 }
 
@@ -50,7 +51,7 @@ pub fn host_form(kind: PlatformKind) -> HostForm {
 pub fn emulator_version(kind: PlatformKind) -> String {
     let packages: &[&str] = match kind {
         PlatformKind::BochsVmx => &bochs::PACKAGES,
-        PlatformKind::TcgSvm => &qemu::PACKAGES,
+        PlatformKind::TcgSvm | PlatformKind::Nested => &qemu::PACKAGES,
     };
     let version = |package: &&str| {
         let version = tool::version("dpkg-query", &["-W", "-f", "${Version}", package]);

@@ -1,6 +1,10 @@
-//! `tcg-svm`: an AMD host with SVM and nested paging, emulated by QEMU's TCG. It needs no
-//! virtualization hardware, opens no port and no window, and takes no input from
-//! outside: counts repeat bit for bit (`docs/determinism.md`).
+//! A host that QEMU boots. `tcg-svm`: an AMD host with SVM and nested paging, emulated by
+//! TCG. It needs no virtualization hardware, opens no port and no window, and takes no
+//! input from outside: counts repeat bit for bit (`docs/determinism.md`).
+//!
+//! `nested`: the same machine on this machine's processor, through KVM. It takes its time
+//! from the real clock, and nothing repeats. It has no network either, so the guest's keys
+//! may come from `guest.seed` as they do on an emulated host (`image/keys.rs`).
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -10,13 +14,15 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::Boot;
+use super::hardware;
 use super::machine::{Files, Machine};
 use crate::config::Plan;
-use crate::config::plan::HostPlan;
+use crate::config::plan::{Accelerator, HostPlan, PlatformKind};
 use crate::config::speed::icount_shift;
 use crate::error::{Error, Result};
 use crate::image::order_archive;
 use crate::process::Supervised;
+use crate::reasons::Isa;
 use crate::results::EMULATOR_LOG;
 
 const QEMU: &str = "qemu-system-x86_64";
@@ -36,12 +42,39 @@ const FILES: Files = Files {
     events: "events",
 };
 
+/// What executes the host's instructions.
+#[derive(Debug, Clone, Copy)]
+enum Engine {
+    /// TCG, on a clock that counts instructions.
+    Counting,
+    /// KVM, on a processor with that virtualization.
+    Kvm(Isa),
+    /// TCG in KVM's place, on the real clock.
+    Tcg,
+}
+
+impl Engine {
+    fn of(plan: &Plan) -> Result<Engine> {
+        match (plan.platform, plan.host.accelerator) {
+            (PlatformKind::Nested, Accelerator::Tcg) => Ok(Engine::Tcg),
+            (PlatformKind::Nested, Accelerator::Kvm) => hardware::isa(Path::new("/"))
+                .map(Engine::Kvm)
+                .ok_or_else(|| Error::Prerequisite {
+                    missing: vec!["vmx or svm: flag of the processor".to_owned()],
+                    cure: "ask exitlab doctor --platform nested".to_owned(),
+                }),
+            _ => Ok(Engine::Counting),
+        }
+    }
+}
+
 /// Boots the host.
 pub fn start(plan: &Plan, boot: Boot<'_>, dir: &Path) -> Result<Machine> {
+    let engine = Engine::of(plan)?;
     prepare(boot, dir)?;
     let mut command = Command::new(QEMU);
     command
-        .args(arguments(&plan.host))
+        .args(arguments(&plan.host, engine))
         .current_dir(dir)
         // QEMU looks for modules and audio in the environment: the user's must not decide.
         .env_clear()
@@ -77,8 +110,8 @@ fn prepare(boot: Boot<'_>, dir: &Path) -> Result<()> {
 }
 
 /// QEMU's arguments: a pure function of the plan.
-fn arguments(host: &HostPlan) -> Vec<String> {
-    let mut arguments = processor(host);
+fn arguments(host: &HostPlan, engine: Engine) -> Vec<String> {
+    let mut arguments = processor(host, engine);
     let mut push = |words: &[&str]| arguments.extend(words.iter().map(|word| word.to_string()));
     push(&["-nodefaults", "-no-user-config", "-display", "none"]);
     push(&["-no-reboot"]);
@@ -88,7 +121,7 @@ fn arguments(host: &HostPlan) -> Vec<String> {
     push(&["-m", &format!("{}M", host.memory_mib)]);
     push(&["-rtc", &format!("base={EPOCH},clock=vm"), "-seed", "1"]);
     push(&["-kernel", KERNEL, "-initrd", INITRAMFS]);
-    push(&["-append", &kernel_command_line(host)]);
+    push(&["-append", &kernel_command_line(host, engine)]);
     for name in [FILES.console, FILES.events] {
         push(&["-chardev", &format!("file,id={name},path={name}")]);
         push(&["-serial", &format!("chardev:{name}")]);
@@ -97,48 +130,86 @@ fn arguments(host: &HostPlan) -> Vec<String> {
 }
 
 /// What executes the host's instructions: the only arguments in which a host on real
-/// hardware would differ. The clock is the number of instructions executed, and a halted
-/// processor skips to its next timer; one thread runs the processor and the devices that
-/// its instructions reach.
-fn processor(host: &HostPlan) -> Vec<String> {
-    // A plan holds no other speeds.
-    let shift = icount_shift(host.instructions_per_second).unwrap_or_default();
-    [
-        "-accel",
-        "tcg,thread=single,tb-size=512",
-        "-icount",
-        &format!("shift={shift},sleep=off"),
-        "-cpu",
-        "EPYC,+svm",
-    ]
-    .map(str::to_owned)
-    .into()
+/// hardware differs. The others are right on both: `clock=vm` and `-seed` are a real
+/// clock and one seed among others where nothing is counted.
+fn processor(host: &HostPlan, engine: Engine) -> Vec<String> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    match engine {
+        // The clock is the number of instructions executed, and a halted processor skips
+        // to its next timer; one thread runs the processor and the devices that its
+        // instructions reach.
+        Engine::Counting => {
+            // A plan holds no other speeds.
+            let shift = icount_shift(host.instructions_per_second).unwrap_or_default();
+            let icount = format!("shift={shift},sleep=off");
+            let accel = "tcg,thread=single,tb-size=512";
+            words(&["-accel", accel, "-icount", &icount, "-cpu", "EPYC,+svm"])
+        }
+        // `enforce`: a KVM that cannot hand on the virtualization ends QEMU with a word,
+        // not the host's KVM without one.
+        Engine::Kvm(isa) => {
+            let cpu = format!("host,+{},enforce", hardware::flag(isa));
+            words(&["-accel", "kvm", "-cpu", &cpu])
+        }
+        Engine::Tcg => words(&["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm"]),
+    }
 }
 
-/// The host kernel's command line.
-fn kernel_command_line(host: &HostPlan) -> String {
-    format!("console=ttyS0 quiet {}", host.cmdline)
-        .trim_end()
-        .to_owned()
+/// The host kernel's command line. On the real clock, on a busy machine, no tick may come
+/// while the kernel tries whether ticks come, and then it panics. Linux on KVM leaves that
+/// trial out by itself (`paravirt_ops_setup`); TCG in KVM's place must be told.
+fn kernel_command_line(host: &HostPlan, engine: Engine) -> String {
+    let words = match engine {
+        Engine::Counting => "console=ttyS0 quiet",
+        Engine::Kvm(_) | Engine::Tcg => "console=ttyS0 quiet no_timer_check",
+    };
+    format!("{words} {}", host.cmdline).trim_end().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn arguments_of_a_host() {
+    fn lines(engine: Engine) -> String {
         let host = HostPlan {
             memory_mib: 1024,
             cpus: 1,
             cmdline: "kvm_amd.npt=0".into(),
             instructions_per_second: 500_000_000,
+            accelerator: Accelerator::Kvm,
         };
         let mut lines = String::new();
-        for argument in arguments(&host) {
+        for argument in arguments(&host, engine) {
             lines += if argument.starts_with('-') { "\n" } else { " " };
             lines += &argument;
         }
-        insta::assert_snapshot!(lines);
+        lines
+    }
+
+    #[test]
+    fn arguments_of_a_host() {
+        insta::assert_snapshot!(lines(Engine::Counting));
+    }
+
+    #[test]
+    fn arguments_of_nested_on_intel() {
+        insta::assert_snapshot!(lines(Engine::Kvm(Isa::Vmx)));
+    }
+
+    #[test]
+    fn arguments_of_nested_on_amd() {
+        insta::assert_snapshot!(lines(Engine::Kvm(Isa::Svm)));
+    }
+
+    #[test]
+    fn tcg_in_place_of_kvm_changes_accelerator_and_processor_only() {
+        let rest = |engine| {
+            let text = lines(engine);
+            let lines = text.lines();
+            let kept =
+                lines.filter(|line| !line.starts_with("-accel") && !line.starts_with("-cpu"));
+            kept.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(rest(Engine::Tcg), rest(Engine::Kvm(Isa::Svm)));
     }
 }

@@ -12,6 +12,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use crate::cli::Progress;
+use crate::config::Plan;
 use crate::error::Error;
 use crate::event::Event;
 
@@ -61,6 +62,13 @@ impl Ui {
             .as_ref()
             .map(|(name, since)| (name.as_str(), since.elapsed()));
         self.display.borrow_mut().stage(name, before);
+    }
+
+    /// Where the host comes from, if `auto` chose it, and why.
+    pub fn choice(&mut self, plan: &Plan) {
+        if let Some(why) = &plan.platform_choice {
+            self.stage(&format!("platform auto is {}: {why}", plan.platform));
+        }
     }
 
     /// Progress within a stage.
