@@ -9,10 +9,10 @@ use super::plan::PlatformKind;
 use super::speed::icount_shift;
 
 /// What a configuration says that a platform can be chosen by.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked<'a> {
-    /// `host.cmdline`
-    pub cmdline: &'a str,
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    /// `host.cmdline`, and parameters of KVM as they will be added to it.
+    pub cmdline: String,
     /// `host.instructions_per_second`; 0 leaves it to the platform.
     pub speed: i64,
     /// `sampling.cycles`
@@ -20,7 +20,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// The platform, and why it.
-pub(super) fn choose(asked: &Asked<'_>, usable: &[PlatformKind]) -> (PlatformKind, String) {
+pub(super) fn choose(asked: &Asked, usable: &[PlatformKind]) -> (PlatformKind, String) {
     use PlatformKind::{BochsVmx, Nested, TcgSvm};
     let sets = |module: &str| {
         let mut words = asked.cmdline.split_whitespace();
@@ -29,8 +29,8 @@ pub(super) fn choose(asked: &Asked<'_>, usable: &[PlatformKind]) -> (PlatformKin
     let has = |platform| usable.contains(&platform);
     let shift = u64::try_from(asked.speed).ok().and_then(icount_shift);
     let (platform, why) = match () {
-        () if sets("kvm_amd.") => (TcgSvm, "host.cmdline sets a parameter of kvm_amd"),
-        () if sets("kvm_intel.") => (BochsVmx, "host.cmdline sets a parameter of kvm_intel"),
+        () if sets("kvm_amd.") => (TcgSvm, "a parameter of kvm_amd is set"),
+        () if sets("kvm_intel.") => (BochsVmx, "a parameter of kvm_intel is set"),
         () if asked.cycles && asked.speed == 0 && has(Nested) => (
             Nested,
             "sampling.cycles asks for time, and this machine has nested KVM",
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use PlatformKind::{BochsVmx, Nested, TcgSvm};
 
-    fn chosen(asked: &Asked<'_>, usable: &[PlatformKind]) -> PlatformKind {
+    fn chosen(asked: &Asked, usable: &[PlatformKind]) -> PlatformKind {
         choose(asked, usable).0
     }
 
@@ -64,8 +64,8 @@ mod tests {
 
     #[test]
     fn a_parameter_of_one_vendor_asks_for_its_processor() {
-        let asked = |cmdline| Asked {
-            cmdline,
+        let asked = |cmdline: &str| Asked {
+            cmdline: cmdline.to_owned(),
             cycles: true,
             ..Asked::default()
         };

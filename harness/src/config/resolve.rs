@@ -161,13 +161,21 @@ impl<'a> Resolver<'a> {
     }
 
     /// What the texts say that a platform can be chosen by.
-    fn asked(&self) -> Asked<'a> {
+    fn asked(&self) -> Asked {
         let cmdline = self.layers.entry("host.cmdline", |d| &d.host.cmdline);
         let speed = |d: &'a Document| &d.host.instructions_per_second;
         let speed = self.layers.entry("host.instructions_per_second", speed);
         let cycles = self.layers.entry("sampling.cycles", |d| &d.sampling.cycles);
+        // What is wrong with a parameter is reported where it is read for the plan.
+        let (parameters, _) = parameter::read(self.layers);
+        let words = parameters.iter().map(ToString::to_string);
+        let cmdline = cmdline.map(|entry| entry.value.to_owned());
         Asked {
-            cmdline: cmdline.map_or("", |entry| entry.value),
+            cmdline: cmdline
+                .into_iter()
+                .chain(words)
+                .collect::<Vec<_>>()
+                .join(" "),
             speed: speed.map_or(0, |entry| *entry.value),
             cycles: cycles.is_some_and(|entry| *entry.value),
         }
