@@ -173,10 +173,10 @@ impl Vm {
         }
     }
 
-    /// Lets every vCPU do `steps` at the same time.
-    pub fn run_all(&mut self, steps: &[Step]) -> Result<()> {
+    /// Lets all vCPUs do `steps` of their number at the same time.
+    pub fn run_all(&mut self, steps: &dyn Fn(usize) -> Vec<Step>) -> Result<()> {
         for id in 0..self.vcpus.len() {
-            self.load(id, steps)?;
+            self.load(id, &steps(id))?;
         }
         let ends = drive(std::mem::take(&mut self.vcpus))?;
         let any_refused = ends.iter().any(|(_, end)| *end == End::EntryFailed);

@@ -23,7 +23,7 @@ const RANDOM: usize = 2000;
 /// `exits_by_reason` of `KVM_GET_STATS_FD` has the same counts.
 pub fn statistics(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(2)?;
-    vm.run_all(&[Step::out(PLAIN_PORT, 20), Step::hammer(100)])?;
+    vm.run_all(&|_| vec![Step::out(PLAIN_PORT, 20), Step::hammer(100)])?;
     let census = bench.census(&mut vm)?;
     let statistics = vm.statistics()?;
     let Some(histogram) = statistics.histogram(HISTOGRAM) else {
