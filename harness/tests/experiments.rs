@@ -400,7 +400,6 @@ fn each_workload_has_a_column_and_the_exits_that_it_must() {
         "64 MiB are 16384 pages: {paging:?}"
     );
     assert!(paging["memory-files"] > 10 * paging["again"], "{paging:?}");
-    assert!(paging["fork-storm"] > paging["idle"], "{paging:?}");
     assert!(
         paging["network"] > 2 * paging["ssh"],
         "a device is kicked: {paging:?}"
