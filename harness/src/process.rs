@@ -214,7 +214,7 @@ fn poll_until(limit: Duration, mut done: impl FnMut() -> bool) {
     unsafe_code,
     reason = "only the child itself can ask for its death signal, before exec"
 )]
-fn die_with_parent(command: &mut Command, signal: Signal) {
+pub(crate) fn die_with_parent(command: &mut Command, signal: Signal) {
     let parent = Pid::from_raw(std::process::id().cast_signed());
     // SAFETY: between fork and exec only async-signal-safe calls are allowed. These are
     // two bare system calls; nothing allocates, locks or panics.

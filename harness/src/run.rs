@@ -105,7 +105,7 @@ async fn experiment(
     ui: &mut Ui,
 ) -> Result<()> {
     ui.stage("host boots");
-    let task = Task::Experiment(Box::new(Order::of(plan)));
+    let task = Task::Experiment(Box::new(Order::of(plan, image::kit())));
     let boot = Boot {
         kernel: &artifacts.kernel,
         image: &artifacts.host,
