@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+mod matrix;
+
 use crate::matrix::Shard;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use matrix::{MergeArgs, PlanArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +66,10 @@ pub struct Cli {
 pub enum Command {
     /// Run an experiment and write its tables.
     Run(RunArgs),
+    /// Write the plan of a matrix for an engine that runs its parts.
+    Plan(PlanArgs),
+    /// Put the parts of a matrix together.
+    Merge(MergeArgs),
     /// Build one part of an experiment, without running it.
     Build(BuildArgs),
     /// Check everything that a run needs, and say how to install what is missing.

@@ -1,5 +1,7 @@
 //! What each command does with its arguments.
 
+mod matrix;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +14,7 @@ use crate::cli::{
 };
 use crate::config::{self, Matrix, Plan};
 use crate::error::{Error, Result};
-use crate::matrix::{self, Work};
+use crate::matrix::{self as cells, Work};
 use crate::record::RunRecord;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
@@ -29,6 +31,8 @@ pub fn run(command: Command) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::Run(args) => run_experiment(args).await,
+            Command::Plan(args) => matrix::plan(&args),
+            Command::Merge(args) => matrix::merge(&args),
             Command::Build(args) => build(args).await,
             Command::Doctor(args) => check(args),
             Command::Conformance(args) => conform(args).await,
@@ -75,12 +79,12 @@ async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
     let mut interrupt = listen()?;
     let mut ui = Ui::new(args.progress, args.console);
     let jobs = args.jobs.map(usize::from);
-    let outcome = matrix::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
+    let outcome = cells::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
     ui.end(outcome.is_ok());
     let ran = outcome?;
     print(&format!(
         "{}\n\n{} cells done, {} of them before.\nresults: {}\n",
-        matrix::summary::table(work.index(), &ran.dir),
+        cells::summary::table(work.index(), &ran.dir),
         ran.done,
         ran.before,
         shown(&ran.dir).display()

@@ -1,7 +1,9 @@
 //! A matrix of experiments: artifacts are built once, cells run side by side, each into a
 //! results directory of its own, and what is done is never done again. [`run`] is the story.
 
+pub mod emit;
 mod index;
+mod merge;
 mod order;
 mod shard;
 pub mod summary;
@@ -21,6 +23,7 @@ use crate::signals::Interrupt;
 use crate::ui::Ui;
 
 pub use index::{Index, cell_dir, done};
+pub use merge::merge;
 pub use order::repeats;
 pub use shard::Shard;
 
@@ -45,24 +48,7 @@ impl Work {
     pub fn begin(matrix: &Matrix, shard: Option<Shard>, dir: &Path) -> Result<Work> {
         crate::results::Results::require_absent(dir)?;
         let index = Index::of(matrix, shard)?;
-        let parent = match dir.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-        let new = tempfile::Builder::new()
-            .prefix(".beginning-")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .tempdir_in(parent)
-            .map_err(Error::io("create a directory in", parent))?;
-        let path = new.path().join(index::FILE);
-        let mut text = serde_json::to_vec_pretty(&index).map_err(|e| Error::Io {
-            action: "write",
-            path: path.clone(),
-            source: e.into(),
-        })?;
-        text.push(b'\n');
-        std::fs::write(&path, text).map_err(Error::io("write", path))?;
+        let new = index::new_dir(dir, &index)?;
         let lock = take(new.path())?;
         std::fs::rename(new.path(), dir).map_err(Error::io("create", dir))?;
         // It is no temporary directory any more.
