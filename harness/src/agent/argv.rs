@@ -7,16 +7,14 @@ use crate::config::plan::{GuestPlan, Machine};
 /// Files and sockets that QEMU is told about.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
-    /// Firmware directory (`-L`).
-    pub firmware: &'a Path,
+    /// Firmware directory (`-L`); none where QEMU finds its own.
+    pub firmware: Option<&'a Path>,
     /// Guest kernel.
     pub kernel: &'a Path,
     /// Guest initramfs.
     pub initramfs: &'a Path,
     /// Unix socket that QEMU opens for QMP.
     pub qmp: &'a Path,
-    /// TCP port on 127.0.0.1 that is forwarded to the guest's SSH server.
-    pub ssh_port: u16,
 }
 
 /// Arguments of `qemu-system-x86_64`; `accel` is `kvm`, or another accelerator for tests.
@@ -44,7 +42,9 @@ pub fn qemu_args(guest: &GuestPlan, accel: &str, at: Places<'_>) -> Vec<String> 
         "-m",
         &format!("{}M", guest.memory_mib),
     ]);
-    push(&["-L", &path(at.firmware)]);
+    if let Some(firmware) = at.firmware {
+        push(&["-L", &path(firmware)]);
+    }
     push(&["-kernel", &path(at.kernel), "-initrd", &path(at.initramfs)]);
     push(&["-append", &kernel_command_line(guest)]);
     push(&[
@@ -58,8 +58,9 @@ pub fn qemu_args(guest: &GuestPlan, accel: &str, at: Places<'_>) -> Vec<String> 
         comma_escaped(at.qmp)
     );
     push(&["-chardev", &qmp, "-mon", "chardev=qmp,mode=control"]);
-    // `restrict` closes every way out of the guest but the forwarded port.
-    let forward = format!("hostfwd=tcp:127.0.0.1:{}-:22", at.ssh_port);
+    // `restrict` closes every way out of the guest but the forwarded port. Which port that
+    // is, is QEMU's choice, so that no two guests on a host clash; `Qmp::ssh_port` asks.
+    let forward = "hostfwd=tcp:127.0.0.1:0-:22";
     push(&["-netdev", &format!("user,id=net0,restrict=on,{forward}")]);
     push(&["-device", network_device(guest.machine)]);
     args
@@ -114,11 +115,10 @@ mod tests {
             sshd: true,
         };
         let at = Places {
-            firmware: Path::new("/fw"),
+            firmware: Some(Path::new("/fw")),
             kernel: Path::new("/k"),
             initramfs: Path::new("/i"),
             qmp: Path::new("/run/a,b/qmp"),
-            ssh_port: 2222,
         };
         let mut lines = String::new();
         for arg in qemu_args(&guest, "kvm", at) {

@@ -1,7 +1,8 @@
 //! The way out: events as JSON lines to a serial port or a file.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -24,11 +25,21 @@ pub struct Events {
 impl Events {
     /// Opens `path` for writing.
     pub fn open(path: &Path) -> std::io::Result<Events> {
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)?;
+        Ok(Events::to(file))
+    }
+
+    /// Writes to standard output.
+    pub fn stdout() -> std::io::Result<Events> {
+        let fd = std::io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Events::to(File::from(fd)))
+    }
+
+    fn to(mut file: File) -> Events {
         let (sender, receiver) = mpsc::channel::<Event>();
         let writer = std::thread::spawn(move || {
             for event in receiver {
@@ -45,7 +56,7 @@ impl Events {
             // A serial port: wait until the last byte is out, or power-off cuts it.
             let _ = rustix::termios::tcdrain(&file);
         });
-        Ok(Events { sender, writer })
+        Events { sender, writer }
     }
 
     /// Emits one event.

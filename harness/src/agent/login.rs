@@ -13,7 +13,6 @@ use crate::image::keys::GuestKeys;
 
 use super::failure::Failure;
 use super::order::Order;
-use super::qemu::SSH_PORT;
 use super::vigil::Vigil;
 
 /// How long a server may take from accepting a connection to its first bytes. QEMU's
@@ -69,14 +68,14 @@ pub struct Door {
 }
 
 impl Door {
-    /// The guest's door, as its image was built.
-    pub fn of(order: &Order) -> Result<Door, String> {
+    /// The guest's door, behind that port of the host's loopback interface.
+    pub fn of(order: &Order, port: u16) -> Result<Door, String> {
         let keys = GuestKeys::derive(&order.guest.seed);
         let key = keys
             .client_private()
             .map_err(|e| format!("bad login key: {e}"))?;
         Ok(Door {
-            port: SSH_PORT,
+            port,
             user: "root".to_owned(),
             key,
             server: keys.server_public(),

@@ -9,18 +9,22 @@ mod clock;
 mod console;
 mod events;
 mod failure;
+mod leash;
 mod login;
 mod order;
 mod parameters;
 mod qemu;
 mod qmp;
+mod quarters;
 mod sampler;
 mod trace;
 mod trial;
 mod vigil;
 mod workload;
 
+use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::plan::Moment;
 use crate::error::FailureKind;
@@ -31,19 +35,57 @@ use census::Counted;
 use clock::{host_seconds, tsc};
 use events::Events;
 use failure::Failure;
+pub use leash::BEAT;
+use leash::Leash;
 use login::{Door, Login};
-pub use order::{Order, Task};
+pub use order::{Kit, Order, Task};
 use qemu::Qemu;
 use qmp::Qmp;
+use quarters::Quarters;
+pub use quarters::{place_in, sweep};
 use sampler::Sampler;
 use trace::Trace;
 pub use trial::TrialOrder;
 use vigil::Vigil;
 
-/// Carries out the task that `plan` (a file or device) describes and writes events to
-/// `events`. Returns whether it came to its good end.
+/// How long the last events may take on their way out.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// On a host that was booted for it, carries out the task that `plan` (a file or device)
+/// describes and writes events to `events`. Returns whether it came to its good end.
 pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
     let events = Events::open(events)?;
+    let work = async {
+        let task = Task::read(plan)?;
+        carry_out(task, Quarters::in_temp, &events).await
+    };
+    let good = report(work, &events).await;
+    events.close().await;
+    Ok(good)
+}
+
+/// On a machine that is used as it is, carries out the task that comes by standard input,
+/// writes events to standard output, and works in a directory of its own below `place`.
+/// Stops, and leaves nothing behind, when nobody is left to work for. Returns whether the
+/// task came to its good end.
+pub async fn run_on_leash(place: &Path) -> std::io::Result<bool> {
+    let events = Events::stdout()?;
+    let mut leash = Leash::hold();
+    let work = async {
+        let task = leash.task().await?;
+        tokio::select! {
+            outcome = carry_out(task, || Quarters::below(place), &events) => outcome,
+            failure = leash.let_go() => Err(failure),
+        }
+    };
+    let good = report(work, &events).await;
+    // Nobody may be left to read the rest.
+    let _ = tokio::time::timeout(FAREWELL, events.close()).await;
+    Ok(good)
+}
+
+/// Tells of the agent, and of the work's end.
+async fn report(work: impl Future<Output = Result<(), Failure>>, events: &Events) -> bool {
     events.emit(Event::Started {
         protocol: PROTOCOL,
         kernel: rustix::system::uname()
@@ -57,11 +99,11 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
         host_tsc: tsc(),
     });
     let pulse = events.pulse();
-    let outcome = experiment(plan, &events).await;
+    let outcome = work.await;
     // It holds a sender, and the events close when the last sender is gone.
     pulse.abort();
     let _ = pulse.await;
-    let good = match outcome {
+    match outcome {
         Ok(()) => {
             events.emit(Event::Finished {
                 host_s: host_seconds(),
@@ -72,15 +114,17 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
             events.emit(failure.into_event());
             false
         }
-    };
-    events.close().await;
-    Ok(good)
+    }
 }
 
 /// The order of everything that happens on the host.
-async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
+async fn carry_out(
+    task: Task,
+    quarters: impl FnOnce() -> Result<Quarters, Failure>,
+    events: &Events,
+) -> Result<(), Failure> {
     events.stage(Stage::Host);
-    let order = match Task::read(plan)? {
+    let order = match task {
         Task::Experiment(order) => order,
         Task::Trial(order) => return trial::run(order, events).await,
     };
@@ -89,7 +133,8 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;
         events.emit(Event::Parameters { parameters });
     }
-    let dir = qemu::private_dir()?;
+    let quarters = quarters()?;
+    let dir = quarters.path();
 
     // Before QEMU starts, so that its very first exit is counted.
     let armed = if order.reads(Channel::Trace) {
@@ -99,17 +144,9 @@ async fn experiment(plan: &Path, events: &Events) -> Result<(), Failure> {
     };
 
     events.stage(Stage::Qemu);
-    let mut qemu = Qemu::start(&order, dir.path(), events)?;
+    let mut qemu = Qemu::start(&order, dir, events)?;
     let trace = armed.map(|armed| armed.of(qemu.process(), counted.reasons));
-    let outcome = with_qemu(
-        &order,
-        counted,
-        dir.path(),
-        trace.as_ref(),
-        &qemu.vigil(),
-        events,
-    )
-    .await;
+    let outcome = with_qemu(&order, counted, dir, trace.as_ref(), &qemu.vigil(), events).await;
     // A QEMU that is not asked to quit, because something failed, is killed here.
     qemu.stop().await;
     // The first failure is the cause.
@@ -142,7 +179,8 @@ async fn with_qemu(
 
     events.stage(Stage::Guest);
     let guest = vigil.in_stage(Stage::Guest, order.deadlines.guest_ssh_s);
-    let door = Door::of(order).map_err(|why| guest.failure(FailureKind::Protocol, why))?;
+    let port = qmp.ssh_port(&guest).await?;
+    let door = Door::of(order, port).map_err(|why| guest.failure(FailureKind::Protocol, why))?;
     let login = Login::wait(door, &guest).await?;
 
     events.stage(Stage::Sampling);

@@ -2,7 +2,7 @@
 //! host on a small disk of its own.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +16,26 @@ use super::failure::Failure;
 use super::trial::TrialOrder;
 
 /// Longest task, bytes: more than any plan needs, less than the disk it comes on.
-const LONGEST: u64 = 256 * 1024;
+pub const LONGEST: u64 = 256 * 1024;
+
+/// Where the agent's host has what a guest is run with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kit {
+    /// QEMU: a path, or a name to be looked for on the search path.
+    pub qemu: PathBuf,
+    /// QEMU's firmware (`-L`); none where QEMU finds its own.
+    pub firmware: Option<PathBuf>,
+    /// The guest's kernel.
+    pub kernel: PathBuf,
+    /// The guest's initramfs, without its keys.
+    pub initramfs: PathBuf,
+}
 
 /// What the agent is to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
+    /// What the guest is run with.
+    pub kit: Kit,
     /// The guest.
     pub guest: GuestPlan,
     /// When and how counters are read.
@@ -37,8 +52,9 @@ pub struct Order {
 
 impl Order {
     /// The agent's part of a plan.
-    pub fn of(plan: &Plan) -> Order {
+    pub fn of(plan: &Plan, kit: Kit) -> Order {
         Order {
+            kit,
             guest: plan.guest.clone(),
             sampling: plan.sampling.clone(),
             inspect: plan.inspect.clone(),
@@ -65,6 +81,21 @@ pub enum Task {
 }
 
 impl Task {
+    /// The files that a guest is run with, by their paths on the agent's host.
+    pub fn files(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Task::Experiment(order) => vec![&mut order.kit.kernel, &mut order.kit.initramfs],
+            Task::Trial(_) => Vec::new(),
+        }
+    }
+
+    /// Has guests run by that QEMU.
+    pub fn use_qemu(&mut self, qemu: &Path) {
+        if let Task::Experiment(order) = self {
+            order.kit.qemu = qemu.to_owned();
+        }
+    }
+
     /// The task as the content of a disk of `size` bytes, padded with zeros.
     pub fn to_disk(&self, size: u64) -> serde_json::Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec(self)?;

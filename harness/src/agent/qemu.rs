@@ -1,16 +1,20 @@
 //! The QEMU process.
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::process::Command;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::FailureKind;
 use crate::event::{Event, Stage};
-use crate::image::layout;
+use crate::image::keys::GuestKeys;
+use crate::image::keys_archive;
+use crate::process::die_with_parent;
 
 use super::argv::{Places, qemu_args};
 use super::console::{Tail, follow};
@@ -18,10 +22,6 @@ use super::events::Events;
 use super::failure::Failure;
 use super::order::Order;
 use super::vigil::Vigil;
-
-/// The port on the host's loopback that leads to the guest's SSH server. The emulated
-/// host runs nothing else, so it cannot clash.
-pub const SSH_PORT: u16 = 2222;
 
 /// How long QEMU may take to end by itself after the experiment, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -37,17 +37,6 @@ pub struct Qemu {
     log: Tail,
 }
 
-/// A directory for the QMP socket that nobody else can enter.
-pub fn private_dir() -> Result<tempfile::TempDir, Failure> {
-    tempfile::Builder::new()
-        .prefix("exitlab-")
-        .tempdir()
-        .map_err(|e| {
-            let message = format!("failed to create a temporary directory: {e}");
-            Failure::new(Stage::Host, FailureKind::Host, message)
-        })
-}
-
 /// Where the QMP socket lies in the private directory.
 pub fn qmp_socket(dir: &Path) -> std::path::PathBuf {
     dir.join("qmp")
@@ -57,24 +46,26 @@ impl Qemu {
     /// Starts QEMU.
     pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
         require_kvm()?;
+        let kit = &order.kit;
         let places = Places {
-            firmware: Path::new(layout::FIRMWARE),
-            kernel: Path::new(layout::GUEST_KERNEL),
-            initramfs: Path::new(layout::GUEST_INITRAMFS),
+            firmware: kit.firmware.as_deref(),
+            kernel: &kit.kernel,
+            initramfs: &with_keys(order, dir)?,
             qmp: &qmp_socket(dir),
-            ssh_port: SSH_PORT,
         };
-        let mut child = Command::new(layout::QEMU)
+        let mut command = Command::new(&kit.qemu);
+        command
             .args(qemu_args(&order.guest, "kvm", places))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|e| {
-                let message = format!("failed to start {}: {e}", layout::QEMU);
-                Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
-            })?;
+            .kill_on_drop(true);
+        // The backstop for an agent that is killed itself.
+        die_with_parent(&mut command, Signal::KILL);
+        let mut child = command.spawn().map_err(|e| {
+            let message = format!("failed to start {}: {e}", kit.qemu.display());
+            Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
+        })?;
 
         // Known as long as the child is not reaped, and that is the reaper's work.
         let process = child.id().unwrap_or_default();
@@ -137,6 +128,24 @@ impl Qemu {
             }
         }
     }
+}
+
+/// The guest's initramfs with its keys, in the agent's private directory.
+fn with_keys(order: &Order, dir: &Path) -> Result<PathBuf, Failure> {
+    let failure = |why: String| {
+        let message = format!("failed to give the guest its keys: {why}");
+        Failure::new(Stage::Qemu, FailureKind::Host, message)
+    };
+    let keys = GuestKeys::derive(&order.guest.seed);
+    let archive = keys_archive(&keys).map_err(|e| failure(e.to_string()))?;
+    let path = dir.join("initramfs");
+    let append = || {
+        std::fs::copy(&order.kit.initramfs, &path)?;
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path)?;
+        file.write_all(&archive)
+    };
+    append().map_err(|e| failure(e.to_string()))?;
+    Ok(path)
 }
 
 fn require_kvm() -> Result<(), Failure> {

@@ -93,6 +93,20 @@ impl Qmp {
         })
     }
 
+    /// The TCP port on 127.0.0.1 that leads to the guest's SSH server (`info usernet` by
+    /// `human-monitor-command`: QMP has no command of its own for it).
+    pub async fn ssh_port(&self, vigil: &Vigil) -> Result<u16, Failure> {
+        let command = qmp::human_monitor_command {
+            command_line: "info usernet".to_owned(),
+            cpu_index: None,
+        };
+        let text = self.execute(command, "info usernet", vigil).await?;
+        forwarded_port(&text).ok_or_else(|| {
+            let why = format!("QEMU forwards no port to the guest: {text}");
+            vigil.failure(FailureKind::Protocol, why)
+        })
+    }
+
     /// Fails unless KVM's statistics carry the exit census.
     pub async fn require_census(&self, vigil: &Vigil) -> Result<(), Failure> {
         let names = self.query(vigil).await?;
@@ -168,6 +182,13 @@ impl Qmp {
             })
             .await
     }
+}
+
+/// The source port of the forwarding socket in QEMU's table of connections.
+fn forwarded_port(usernet: &str) -> Option<u16> {
+    let mut rows = usernet.lines().map(str::split_whitespace);
+    let mut row = rows.find(|row| row.clone().next() == Some("TCP[HOST_FORWARD]"))?;
+    row.nth(3)?.parse().ok()
 }
 
 const POLL: std::time::Duration = std::time::Duration::from_millis(20);

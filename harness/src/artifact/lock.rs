@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// How often a waiting process looks again.
 const POLL: Duration = Duration::from_millis(100);
 
+/// Longest wait for a lock that is held for a moment.
+const MOMENT: Duration = Duration::from_secs(20);
+
 /// A lock held; given back when dropped, or by the kernel when the process dies. Lock
 /// files stay where they are: removing one could let two processes hold "the" lock.
 #[derive(Debug)]
@@ -29,6 +32,21 @@ impl Lock {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
+        }
+    }
+
+    /// Waits for a lock that is only ever held for a moment, without a runtime.
+    pub fn wait(path: &Path) -> Result<Self> {
+        let end = std::time::Instant::now() + MOMENT;
+        loop {
+            if let Some(lock) = Self::try_acquire(path)? {
+                return Ok(lock);
+            }
+            if std::time::Instant::now() > end {
+                let stuck = std::io::ErrorKind::TimedOut.into();
+                return Err(Error::io("lock", path)(stuck));
+            }
+            std::thread::sleep(POLL / 10);
         }
     }
 

@@ -76,6 +76,19 @@ pub(super) fn cpu(model: &str) -> Result<String, Wrong> {
     Ok(model.to_owned())
 }
 
+/// A machine as `ssh` takes it. Empty is none.
+pub(super) fn address(text: &str) -> Result<String, Wrong> {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    // What begins with a dash would be an option.
+    if text.starts_with('-') || text.contains(odd) {
+        return Err(Wrong::new(
+            "not a machine for ssh",
+            "write it as for ssh: \"user@machine\", or a Host of your SSH configuration",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// Words of a kernel command line.
 pub(super) fn cmdline(words: &str) -> Result<String, Wrong> {
     if words.chars().any(char::is_control) {

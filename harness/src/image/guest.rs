@@ -1,4 +1,6 @@
-//! The guest's initramfs: busybox, dropbear, `exit-sampler`, and what the plan adds.
+//! The guest's initramfs: busybox, dropbear, `exit-sampler`, and what the plan adds. Its
+//! keys are an archive of their own: the agent appends it, so that one cached image serves
+//! every run, and no private key ever lies in the cache.
 
 use std::path::{Path, PathBuf};
 
@@ -46,15 +48,17 @@ pub async fn build_guest(cache: &Cache, plan: &GuestPlan) -> Result<GuestImage> 
 }
 
 fn tree(plan: &GuestPlan, sampler: &Path) -> Result<Tree> {
-    let keys = GuestKeys::derive(&plan.seed);
-    let authorized = keys.authorized_keys().map_err(|e| Error::Build {
-        stage: "guest image".into(),
-        message: format!("failed to write the login key: {e}"),
-        tail: Vec::new(),
-        cure: "choose another guest.seed".into(),
-    })?;
     let mut tree = Tree::default();
-    for dir in ["dev", "proc", "sys", "tmp", "run", "root/.ssh", "var/run"] {
+    for dir in [
+        "dev",
+        "proc",
+        "sys",
+        "tmp",
+        "run",
+        "etc/dropbear",
+        "root/.ssh",
+        "var/run",
+    ] {
         tree.dir(dir);
     }
     tree.file("init", INIT, 0o755);
@@ -65,16 +69,23 @@ fn tree(plan: &GuestPlan, sampler: &Path) -> Result<Tree> {
     tree.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n", 0o644);
     tree.file("etc/group", "root:x:0:\n", 0o644);
     tree.file("etc/shells", "/bin/sh\n", 0o644);
-    tree.file("root/.ssh/authorized_keys", authorized, 0o600);
     if plan.sshd {
         tree.program(Path::new("/usr/sbin/dropbear"))?;
-        tree.file("etc/dropbear/host_key", keys.server_dropbear(), 0o600);
     }
     tree.copy(sampler, "usr/bin/exit-sampler", 0o755)?;
     for file in &plan.files {
         tree.program(file)?;
     }
     Ok(tree)
+}
+
+/// What is appended to a guest's initramfs to add its keys: Linux unpacks one archive
+/// after the other.
+pub fn keys_archive(keys: &GuestKeys) -> Result<Vec<u8>, russh::keys::ssh_key::Error> {
+    let mut tree = Tree::default();
+    tree.file("root/.ssh/authorized_keys", keys.authorized_keys()?, 0o600);
+    tree.file("etc/dropbear/host_key", keys.server_dropbear(), 0o600);
+    Ok(cpio::archive(&tree))
 }
 
 /// `exit-sampler` lies beside the running binary: both come from one build.

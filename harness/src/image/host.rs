@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::cpio;
 use super::guest::GuestImage;
 use super::tree::Tree;
+use crate::agent::Kit;
 use crate::artifact::{Cache, KeyBuilder};
 use crate::error::{Error, Result};
 use crate::tool;
@@ -36,18 +37,23 @@ const FIRMWARE: [&str; 7] = [
     "pvh.bin",
 ];
 
-/// Paths inside the host's root file system that the agent uses.
-pub mod layout {
-    /// QEMU.
-    pub const QEMU: &str = super::QEMU;
-    /// QEMU's firmware (`-L`).
-    pub const FIRMWARE: &str = "/usr/share/qemu";
-    /// The guest's kernel.
-    pub const GUEST_KERNEL: &str = "/guest/kernel";
-    /// The guest's initramfs.
-    pub const GUEST_INITRAMFS: &str = "/guest/initramfs";
-    /// The order, on a host that runs from an initramfs (`host-init.sh` knows it, too).
-    pub const ORDER: &str = "/order";
+/// QEMU's firmware inside the host's root file system.
+const FIRMWARE_DIR: &str = "/usr/share/qemu";
+/// The guest's kernel there.
+const GUEST_KERNEL: &str = "/guest/kernel";
+/// The guest's initramfs there.
+const GUEST_INITRAMFS: &str = "/guest/initramfs";
+/// The order, on a host that runs from an initramfs (`host-init.sh` knows it, too).
+const ORDER: &str = "/order";
+
+/// Where the agent finds what [`build_host`] put into the host's root file system.
+pub fn kit() -> Kit {
+    Kit {
+        qemu: PathBuf::from(QEMU),
+        firmware: Some(PathBuf::from(FIRMWARE_DIR)),
+        kernel: PathBuf::from(GUEST_KERNEL),
+        initramfs: PathBuf::from(GUEST_INITRAMFS),
+    }
 }
 
 /// A disk image is padded to whole cylinders of Bochs' default geometry (16 heads of 63
@@ -124,7 +130,7 @@ async fn build(cache: &Cache, tree: &Tree, form: HostForm) -> Result<HostImage> 
 /// after the other.
 pub fn order_archive(order: Vec<u8>) -> Vec<u8> {
     let mut tree = Tree::default();
-    tree.file(layout::ORDER, order, 0o644);
+    tree.file(ORDER, order, 0o644);
     cpio::archive(&tree)
 }
 
@@ -149,11 +155,11 @@ fn add_guest(tree: &mut Tree, parts: HostParts<'_>) -> Result<()> {
             .map(|d| Path::new(d).join(name))
             .find(|p| p.is_file())
         {
-            tree.copy(&file, &format!("{}/{name}", layout::FIRMWARE), 0o644)?;
+            tree.copy(&file, &format!("{}/{name}", FIRMWARE_DIR), 0o644)?;
         }
     }
-    tree.copy(parts.guest_kernel, layout::GUEST_KERNEL, 0o644)?;
-    tree.copy(&parts.guest_image.path, layout::GUEST_INITRAMFS, 0o644)
+    tree.copy(parts.guest_kernel, GUEST_KERNEL, 0o644)?;
+    tree.copy(&parts.guest_image.path, GUEST_INITRAMFS, 0o644)
 }
 
 async fn make_erofs(dir: &Path, tree: &Tree) -> Result<()> {

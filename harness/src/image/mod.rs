@@ -8,7 +8,8 @@ mod host;
 pub mod keys;
 pub mod tree;
 
-pub use guest::{GuestImage, build_guest};
+pub use closure::LOADER;
+pub use guest::{GuestImage, build_guest, keys_archive};
 pub use host::{
-    CYLINDER, HostForm, HostImage, HostParts, build_bare_host, build_host, layout, order_archive,
+    CYLINDER, HostForm, HostImage, HostParts, build_bare_host, build_host, kit, order_archive,
 };

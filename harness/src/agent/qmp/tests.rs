@@ -47,6 +47,19 @@ async fn a_real_qemu_answers_and_quits() {
 }
 
 #[tokio::test]
+async fn a_real_qemu_chooses_the_port_and_says_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let forward = "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:22";
+    let vigil = bare_qemu(dir.path(), &["-netdev", forward]);
+    let qmp = Qmp::connect(dir.path(), counted(false), &vigil)
+        .await
+        .unwrap();
+    let port = qmp.ssh_port(&vigil).await.unwrap();
+    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    qmp.quit(&vigil).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_qemu_that_dies_at_once_is_told_from_one_that_is_slow() {
     let dir = tempfile::tempdir().unwrap();
     let vigil = bare_qemu(dir.path(), &["-no-such-option"]);
