@@ -1,5 +1,7 @@
 //! The command line: types only, no behaviour.
 
+pub mod kernel;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +14,7 @@ Examples:
   exitlab run --set guest.machine=pc         one key changed
   exitlab conformance                        is this kernel's counting right?
   exitlab reasons --format csv               every VM exit that can be counted
+  exitlab kernel install                     a kernel that counts, for a machine of yours
 
 Exit codes:
   0    success
@@ -69,6 +72,9 @@ pub enum Command {
     Conformance(ConformanceArgs),
     /// List the VM-exit reasons that are counted.
     Reasons(ReasonsArgs),
+    /// Build a kernel, or KVM's modules, for machines that exitlab does not boot.
+    #[command(subcommand)]
+    Kernel(kernel::KernelCommand),
     /// What runs on the host; started by exitlab itself.
     #[command(hide = true)]
     Agent(AgentArgs),

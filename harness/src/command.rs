@@ -1,5 +1,7 @@
 //! What each command does with its arguments.
 
+mod kernels;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +34,7 @@ pub fn run(command: Command) -> Result<()> {
             Command::Doctor(args) => check(args),
             Command::Conformance(args) => conform(args).await,
             Command::Reasons(args) => reasons(args),
+            Command::Kernel(command) => kernels::run(command).await,
             Command::Agent(args) => act(args).await,
         }
     })

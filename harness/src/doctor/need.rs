@@ -191,7 +191,8 @@ fn kernel_build() -> Vec<Need> {
     ]
 }
 
-fn kernel(source: &KernelSource) -> Vec<Need> {
+/// What a kernel is built with.
+pub(super) fn kernel(source: &KernelSource) -> Vec<Need> {
     let mut needs = kernel_build();
     let unpack = [
         program("tar", "unpacks the kernel source", "tar"),
@@ -229,34 +230,39 @@ fn images() -> Vec<Need> {
     ]
 }
 
-fn resources(memory: u64) -> Vec<Need> {
-    let need = |find, why, cure: String| Need {
-        find,
-        why,
-        cure: Cure::Action(cure),
-    };
-    vec![
-        need(
+/// What building takes of this machine.
+pub(super) fn room() -> [Need; 2] {
+    [
+        action(
             Find::Cache,
             "keeps built kernels and images",
             "choose a cache directory that you may write to with --cache".to_owned(),
         ),
-        need(
+        action(
             Find::Disk,
             "kernel build and images",
             "free some disk space, or choose another cache directory with --cache".to_owned(),
         ),
-        need(
-            Find::Memory(memory),
-            "holds host and guest",
-            format!(
-                "use a machine with {memory} MiB of memory, or a smaller host.memory or guest.memory"
-            ),
-        ),
     ]
 }
 
-fn program(name: &'static str, why: &'static str, package: &str) -> Need {
+fn resources(memory: u64) -> Vec<Need> {
+    let cure = format!(
+        "use a machine with {memory} MiB of memory, or a smaller host.memory or guest.memory"
+    );
+    let memory = action(Find::Memory(memory), "holds host and guest", cure);
+    room().into_iter().chain([memory]).collect()
+}
+
+fn action(find: Find, why: &'static str, cure: String) -> Need {
+    Need {
+        find,
+        why,
+        cure: Cure::Action(cure),
+    }
+}
+
+pub(super) fn program(name: &'static str, why: &'static str, package: &str) -> Need {
     Need {
         find: Find::Program(name),
         why,
@@ -264,7 +270,7 @@ fn program(name: &'static str, why: &'static str, package: &str) -> Need {
     }
 }
 
-fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) -> Need {
+pub(super) fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) -> Need {
     let places = places.iter().map(ToString::to_string).collect();
     Need {
         find: Find::File(name.to_owned(), places),
@@ -274,6 +280,12 @@ fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) 
 }
 
 impl Need {
+    /// What to do if it is missing.
+    #[cfg(test)]
+    pub(super) fn cure(&self) -> &Cure {
+        &self.cure
+    }
+
     /// Looks for it.
     pub(super) fn look_up(&self, system: &System) -> Prerequisite {
         let shown = |path: std::path::PathBuf| path.display().to_string();
