@@ -273,6 +273,14 @@ mod tests {
         for command in root.get_subcommands_mut().filter(|command| shown(command)) {
             let help = command.render_help().to_string();
             text += &format!("\n=== {} ===\n{help}", command.get_name());
+            let name = command.get_name().to_owned();
+            for command in command
+                .get_subcommands_mut()
+                .filter(|command| shown(command))
+            {
+                let help = command.render_help().to_string();
+                text += &format!("\n=== {name} {} ===\n{help}", command.get_name());
+            }
         }
         insta::assert_snapshot!(text);
     }

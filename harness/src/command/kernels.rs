@@ -66,7 +66,8 @@ async fn install(args: InstallArgs) -> Result<()> {
 async fn build_modules(args: ModulesArgs) -> Result<()> {
     let release = args.release.unwrap_or_else(release);
     let headers = Headers::find(args.headers.as_deref(), &release)?;
-    let source = args.source.unwrap_or_else(|| headers.debian_source());
+    let debian = || format!("debian:linux-source-{}", headers.series());
+    let source = args.source.unwrap_or_else(debian);
     let plan = plan(None, Vec::new(), Some(source))?;
     let dir = cache_dir(&args.cache)?;
     let build = KernelBuild::Modules {

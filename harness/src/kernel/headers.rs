@@ -71,11 +71,10 @@ impl Headers {
         })
     }
 
-    /// Debian's package of the source of this series, as `kernel.source` names it.
-    pub fn debian_source(&self) -> String {
-        let mut numbers = self.version.split('.');
-        let [major, minor] = [(); 2].map(|()| numbers.next().unwrap_or_default());
-        format!("debian:linux-source-{major}.{minor}")
+    /// The series of Linux: `6.1`.
+    pub fn series(&self) -> String {
+        let numbers: Vec<&str> = self.version.split('.').take(2).collect();
+        numbers.join(".")
     }
 
     /// The value of a symbol of the configuration, `n` if it is not set.
@@ -150,6 +149,7 @@ mod tests {
             ("6.1.0-56-amd64", "6.1.192", "gcc-12")
         );
         assert_eq!(headers.package.as_deref(), Some("6.1.192-2"));
+        assert_eq!(headers.series(), "6.1");
         assert_eq!(headers.symbol("CONFIG_KVM"), "m");
         assert_eq!(headers.symbol("CONFIG_KVM_XEN"), "n");
         assert_eq!(headers.symbol("CONFIG_KVM_INTEL"), "n");

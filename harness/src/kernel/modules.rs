@@ -268,9 +268,10 @@ fn other_version(headers: &Headers, source: &str, found: &str, wanted: &str) -> 
             headers.release
         ),
         format!(
-            "bring both to one version (Debian: apt-get install --only-upgrade {source} \
-             linux-image-amd64 linux-headers-amd64, and boot that kernel), or name the source of \
-             {wanted} with --source; or {WHOLE}"
+            "bring source, headers and kernel to one version (Debian: apt-get update, then \
+             apt-get install linux-source-{} linux-headers-amd64 linux-image-amd64, and boot \
+             that kernel), or name the source of {wanted} with --source; or {WHOLE}",
+            headers.series()
         ),
     )
 }
@@ -283,7 +284,7 @@ fn require_version(headers: &Headers, tree: &Path) -> Result<()> {
     }
     Err(other_version(
         headers,
-        "linux-source",
+        "the source",
         &found,
         &headers.version,
     ))
@@ -383,7 +384,8 @@ mod tests {
         fs::write(dir.path().join("Makefile"), makefile).unwrap();
         let error = require_version(&headers(""), dir.path()).unwrap_err();
         insta::assert_snapshot!(told(&error), @r"
-        kernel: fit: linux-source is of version 6.1.176
+        kernel: fit: the source is of version 6.1.176, and the kernel 6.1.0-56-amd64 was built from 6.1.192
+        cure: bring source, headers and kernel to one version (Debian: apt-get update, then apt-get install linux-source-6.1 linux-headers-amd64 linux-image-amd64, and boot that kernel), or name the source of 6.1.192 with --source; or build a whole kernel instead: exitlab kernel install
         ");
         fs::write(dir.path().join("Makefile"), makefile.replace("176", "192")).unwrap();
         require_version(&headers(""), dir.path()).unwrap();
