@@ -145,9 +145,13 @@ fn ssh_needs_a_machine_that_is_no_option() {
         wrong(&["platform=ssh"]),
         wrong(&["host.address=-oProxyCommand=x"]),
         wrong(&["host.address='a b'"]),
-        wrong(&["host.ssh_config=no/such/file"]),
     ];
     insta::assert_snapshot!(cases.join("\n\n"));
+    let file = wrong(&["host.ssh_config=no/such/file"]);
+    assert!(
+        file.contains("no such file") && file.contains("host.ssh_config"),
+        "{file}"
+    );
 }
 
 #[test]
