@@ -132,6 +132,14 @@ fn remove_products(tree: &WorkTree) -> Result<()> {
     for path in products(tree)? {
         fs::remove_file(&path).map_err(Error::io("remove", path))?;
     }
+    // Where Debian's packaging counts builds: the count is in the image and in its version.
+    let count = tree.dir().join(".version");
+    match fs::remove_file(&count) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io("remove", count)(error));
+        }
+        _ => {}
+    }
     for name in ["debian", TREE] {
         let path = tree.dir().join(name);
         match fs::remove_dir_all(&path) {
