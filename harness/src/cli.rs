@@ -1,5 +1,7 @@
 //! The command line: types only, no behaviour.
 
+pub mod kernel;
+
 use std::path::PathBuf;
 
 mod matrix;
@@ -17,6 +19,7 @@ Examples:
   exitlab run --set guest.machine=pc         one key changed
   exitlab conformance                        is this kernel's counting right?
   exitlab reasons --format csv               every VM exit that can be counted
+  exitlab kernel install                     a kernel that counts, for a machine of yours
 
 Exit codes:
   0    success
@@ -78,6 +81,9 @@ pub enum Command {
     Conformance(ConformanceArgs),
     /// List the VM-exit reasons that are counted.
     Reasons(ReasonsArgs),
+    /// Build a kernel, or KVM's modules, for machines that exitlab does not boot.
+    #[command(subcommand)]
+    Kernel(kernel::KernelCommand),
     /// What runs on the host; started by exitlab itself.
     #[command(hide = true)]
     Agent(AgentArgs),
@@ -286,6 +292,14 @@ mod tests {
         for command in root.get_subcommands_mut().filter(|command| shown(command)) {
             let help = command.render_help().to_string();
             text += &format!("\n=== {} ===\n{help}", command.get_name());
+            let name = command.get_name().to_owned();
+            for command in command
+                .get_subcommands_mut()
+                .filter(|command| shown(command))
+            {
+                let help = command.render_help().to_string();
+                text += &format!("\n=== {name} {} ===\n{help}", command.get_name());
+            }
         }
         insta::assert_snapshot!(text);
     }

@@ -1,5 +1,6 @@
 //! What each command does with its arguments.
 
+mod kernels;
 mod matrix;
 
 use std::io::Write;
@@ -37,6 +38,7 @@ pub fn run(command: Command) -> Result<()> {
             Command::Doctor(args) => check(args),
             Command::Conformance(args) => conform(args).await,
             Command::Reasons(args) => reasons(args),
+            Command::Kernel(command) => kernels::run(command).await,
             Command::Agent(args) => act(args).await,
         }
     })

@@ -1,6 +1,7 @@
 //! Every prerequisite of a run, checked at once, with the one command that installs
 //! whatever is missing.
 
+mod kernel;
 mod local;
 mod need;
 mod nested;
@@ -12,8 +13,9 @@ use std::path::Path;
 use comfy_table::{Table, presets};
 
 use crate::config::Plan;
-use crate::config::plan::PlatformKind;
+use crate::config::plan::{KernelSource, PlatformKind};
 use crate::error::{Error, Result};
+pub use kernel::KernelBuild;
 use system::System;
 
 /// Something that a run needs.
@@ -60,6 +62,11 @@ fn check_on(system: &System, plan: &Plan) -> Report {
     let shared = shared.iter().map(|need| need.look_up(system));
     report.prerequisites.extend(shared);
     report
+}
+
+/// Checks everything that building `build` of `source` needs on this machine.
+pub fn check_kernel_build(source: &KernelSource, build: KernelBuild, cache: &Path) -> Report {
+    kernel::report(&System::this(cache), source, build)
 }
 
 /// The platforms whose own needs this machine meets.

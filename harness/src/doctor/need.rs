@@ -189,7 +189,8 @@ fn kernel_build() -> Vec<Need> {
     ]
 }
 
-fn kernel(source: &KernelSource) -> Vec<Need> {
+/// What a kernel is built with.
+pub(super) fn kernel(source: &KernelSource) -> Vec<Need> {
     let mut needs = kernel_build();
     let unpack = [
         program("tar", "unpacks the kernel source", "tar"),
@@ -227,6 +228,26 @@ fn images() -> Vec<Need> {
     ]
 }
 
+/// What building takes of this machine.
+pub(super) fn room() -> [Need; 2] {
+    room_of(Find::Disk(FIRST_BUILD_MIB, LATER_RUN_MIB))
+}
+
+fn room_of(disk: Find) -> [Need; 2] {
+    [
+        action(
+            Find::Cache,
+            "keeps built kernels and images",
+            "choose a cache directory that you may write to with --cache".to_owned(),
+        ),
+        action(
+            disk,
+            "kernel build and images",
+            "free some disk space, or choose another cache directory with --cache".to_owned(),
+        ),
+    ]
+}
+
 fn resources(plan: &Plan) -> Vec<Need> {
     let memory = match plan.platform {
         PlatformKind::Ssh => OWN_MEMORY_MIB,
@@ -238,33 +259,22 @@ fn resources(plan: &Plan) -> Vec<Need> {
         (KernelSource::Image(_), true) => Find::Disk(LATER_RUN_MIB, LATER_RUN_MIB),
         _ => Find::Disk(FIRST_BUILD_MIB, LATER_RUN_MIB),
     };
-    let need = |find, why, cure: String| Need {
+    let cure = format!(
+        "use a machine with {memory} MiB of memory, or a smaller host.memory or guest.memory"
+    );
+    let memory = action(Find::Memory(memory), "holds host and guest", cure);
+    room_of(disk).into_iter().chain([memory]).collect()
+}
+
+fn action(find: Find, why: &'static str, cure: String) -> Need {
+    Need {
         find,
         why,
         cure: Cure::Action(cure),
-    };
-    vec![
-        need(
-            Find::Cache,
-            "keeps built kernels and images",
-            "choose a cache directory that you may write to with --cache".to_owned(),
-        ),
-        need(
-            disk,
-            "kernel build and images",
-            "free some disk space, or choose another cache directory with --cache".to_owned(),
-        ),
-        need(
-            Find::Memory(memory),
-            "holds host and guest",
-            format!(
-                "use a machine with {memory} MiB of memory, or a smaller host.memory or guest.memory"
-            ),
-        ),
-    ]
+    }
 }
 
-fn program(name: &'static str, why: &'static str, package: &str) -> Need {
+pub(super) fn program(name: &'static str, why: &'static str, package: &str) -> Need {
     Need {
         find: Find::Program(name),
         why,
@@ -272,7 +282,7 @@ fn program(name: &'static str, why: &'static str, package: &str) -> Need {
     }
 }
 
-fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) -> Need {
+pub(super) fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) -> Need {
     let places = places.iter().map(ToString::to_string).collect();
     Need {
         find: Find::File(name.to_owned(), places),
@@ -282,6 +292,12 @@ fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) 
 }
 
 impl Need {
+    /// What to do if it is missing.
+    #[cfg(test)]
+    pub(super) fn cure(&self) -> &Cure {
+        &self.cure
+    }
+
     /// Looks for it.
     pub(super) fn look_up(&self, system: &System) -> Prerequisite {
         let shown = |path: std::path::PathBuf| path.display().to_string();
