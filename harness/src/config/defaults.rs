@@ -1,7 +1,7 @@
 //! Every default value of the format, and no default anywhere else.
 
 use super::plan::{
-    Accelerator, Deadlines, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan,
+    Accelerator, Deadlines, GuestPlan, GuestRecipe, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan,
     PlatformKind, SamplingPlan,
 };
 use super::speed;
@@ -31,15 +31,21 @@ pub(super) fn plan() -> Plan {
             accelerator: Accelerator::Kvm,
         },
         guest: GuestPlan {
+            image: GuestRecipe::Tiny,
+            kernel: None,
+            initrd: None,
+            disk: None,
             machine: Machine::Q35,
             memory_mib: 256,
             vcpus: 1,
             cpu: "host".to_owned(),
             // Every character on the console is an exit.
             cmdline: "quiet".to_owned(),
+            devices: Vec::new(),
+            packages: Vec::new(),
             files: Vec::new(),
             seed: "exitlab".to_owned(),
-            sshd: true,
+            ssh: true,
         },
         sampling: SamplingPlan {
             schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],

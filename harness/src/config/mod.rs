@@ -11,6 +11,7 @@ mod choice;
 mod defaults;
 mod document;
 mod duration;
+mod guest;
 mod layer;
 mod parameter;
 mod phase;

@@ -219,7 +219,7 @@ fn the_last_set_wins_and_bare_words_are_strings() {
         "guest.machine=pc",
         "guest.machine=microvm",
         "guest.cmdline=quiet nokaslr=1 x",
-        "guest.sshd = false",
+        "guest.ssh = true",
         "guest.seed=\"a=b\"",
         "host.cmdline=",
         "sampling.schedule=[\"boot\", \"@2m\"]",
@@ -227,7 +227,7 @@ fn the_last_set_wins_and_bare_words_are_strings() {
     let plan = plan("name = 'x'\nguest.machine = 'q35'", &sets);
     assert_eq!(plan.guest.machine, Machine::Microvm);
     assert_eq!(plan.guest.cmdline, "quiet nokaslr=1 x");
-    assert!(!plan.guest.sshd);
+    assert!(plan.guest.ssh);
     assert_eq!(plan.guest.seed, "a=b");
     assert_eq!(plan.host.cmdline, "");
     assert_eq!(plan.sampling.schedule, [Moment::Boot, Moment::After(120.0)]);
@@ -329,7 +329,7 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     (
         "string for boolean in --set",
         "name = 'x'",
-        &["guest.sshd=yes"],
+        &["guest.ssh=yes"],
     ),
     ("string for list", "name = 'x'\ninspect = 'ls'", &[]),
     (
@@ -438,6 +438,28 @@ const WRONG: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     ("empty seed", "name = 'x'\n[guest]\nseed = ''", &[]),
+    (
+        "a guest of two minds",
+        "name = 'x'\ninspect = ['ls']\n[guest]\nimage = 'debian'\ndisk = '../my.config'\n\
+         initrd = '../my.config'\nfiles = ['../tools/strace']\npackages = ['fio']",
+        &["guest.ssh=false"],
+    ),
+    (
+        "wrong guests",
+        "name = 'x'\n[guest]\nimage = 'alpine'\nkernel = '../bzImage'\ndisk = '../tools'\n\
+         devices = ['-device x', 'pvpanic']\npackages = ['--help', 'FIO']",
+        &[],
+    ),
+    (
+        "a moment of a guest without SSH",
+        "name = 'x'\n[sampling]\nschedule = ['boot', 'line:READY', 'end']",
+        &[],
+    ),
+    (
+        "a disk too big for the host",
+        "name = 'x'\nplatform = 'tcg-svm'\nguest.image = 'debian'\nguest.memory = '512M'",
+        &[],
+    ),
     (
         "empty schedule",
         "name = 'x'\n[sampling]\nschedule = []",
