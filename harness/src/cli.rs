@@ -86,6 +86,9 @@ pub struct ExperimentArgs {
     /// Where the host comes from; short for --set platform=NAME. `auto` chooses.
     #[arg(long, value_name = "NAME")]
     pub platform: Option<String>,
+    /// The machine of platform ssh, as ssh takes it; short for --set host.address=MACHINE.
+    #[arg(long, value_name = "MACHINE")]
+    pub host: Option<String>,
 }
 
 /// Where built kernels and images are kept.
@@ -233,11 +236,19 @@ pub enum Format {
 #[derive(Debug, Clone, Args)]
 pub struct AgentArgs {
     /// Device that the plan is read from.
-    #[arg(long, value_name = "DEVICE")]
-    pub plan: PathBuf,
+    #[arg(long, value_name = "DEVICE", requires = "events",
+        required_unless_present_any = ["below", "sweep"])]
+    pub plan: Option<PathBuf>,
     /// Device that events are written to.
     #[arg(long, value_name = "DEVICE")]
-    pub events: PathBuf,
+    pub events: Option<PathBuf>,
+    /// Read the plan from standard input, write events to standard output, and work in a
+    /// directory below this one, as long as standard input gives signs of life.
+    #[arg(long, value_name = "DIR", conflicts_with = "plan")]
+    pub below: Option<PathBuf>,
+    /// Only clear away what killed agents left below this directory.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "below"])]
+    pub sweep: Option<PathBuf>,
 }
 
 #[cfg(test)]

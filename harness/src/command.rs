@@ -112,7 +112,13 @@ async fn build_part(part: Part, plan: &Plan, cache: &Cache, ui: &mut Ui) -> Resu
             ui.stage("guest image");
             Ok(image::build_guest(cache, &plan.guest).await?.path)
         }
-        Part::HostImage => Ok(run::build(plan, cache, ui).await?.host.path),
+        Part::HostImage => {
+            let host = run::build(plan, cache, ui).await?.host;
+            host.map(|host| host.path).ok_or_else(|| Error::Config {
+                message: format!("{} boots no host: it has no image", plan.platform),
+                cure: "choose another --platform".to_owned(),
+            })
+        }
     }
 }
 
@@ -129,9 +135,16 @@ fn reasons(args: ReasonsArgs) -> Result<()> {
 }
 
 async fn act(args: AgentArgs) -> Result<()> {
-    let good = agent::run(&args.plan, &args.events)
-        .await
-        .map_err(Error::io("open", &args.events))?;
+    if let Some(place) = &args.sweep {
+        return agent::sweep(place);
+    }
+    let outcome = match (&args.plan, &args.events, &args.below) {
+        (Some(plan), Some(events), _) => agent::run(plan, events).await,
+        (_, _, Some(place)) => agent::run_on_leash(place).await,
+        // clap asks for one of them.
+        _ => Ok(false),
+    };
+    let good = outcome.map_err(Error::io("open", "the way out for events"))?;
     // What went wrong is in the events; the status is for the host's console.
     if good {
         Ok(())
@@ -145,6 +158,9 @@ fn load(args: &ExperimentArgs) -> Result<Plan> {
     let mut sets = args.sets.clone();
     if let Some(platform) = &args.platform {
         sets.push(format!("platform={platform}"));
+    }
+    if let Some(host) = &args.host {
+        sets.push(format!("host.address={host}"));
     }
     config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
 }

@@ -1,6 +1,7 @@
 //! Every prerequisite of a run, checked at once, with the one command that installs
 //! whatever is missing.
 
+mod local;
 mod need;
 mod nested;
 mod platforms;

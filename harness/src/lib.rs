@@ -28,6 +28,7 @@ pub mod provenance;
 pub mod record;
 pub mod results;
 pub mod run;
+pub mod session;
 
 pub mod conformance;
 

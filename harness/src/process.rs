@@ -12,7 +12,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{PipeWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -117,6 +117,19 @@ impl Supervised {
         })
     }
 
+    /// Starts `command` with its standard input on a pipe, whose other end is returned; its
+    /// standard output goes to `out`, its errors to `log`.
+    pub fn spawn_piped(mut command: Command, out: &Path, log: &Path) -> Result<(Self, PipeWriter)> {
+        let name = PathBuf::from(command.as_std().get_program());
+        let (reader, writer) = std::io::pipe().map_err(Error::io("create a pipe for", &name))?;
+        command.stdout(open_log(out)?).stderr(open_log(log)?);
+        let process = Self {
+            group: Group::spawn_on(command, Stdio::from(reader), Signal::KILL)?,
+            log: log.to_owned(),
+        };
+        Ok((process, writer))
+    }
+
     /// Waits until it ends. Cancel-safe; may be called again.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         self.group.wait().await
@@ -156,9 +169,13 @@ struct Group {
 }
 
 impl Group {
-    fn spawn(mut command: Command, if_we_are_killed: Signal) -> Result<Self> {
+    fn spawn(command: Command, if_we_are_killed: Signal) -> Result<Self> {
+        Self::spawn_on(command, Stdio::null(), if_we_are_killed)
+    }
+
+    fn spawn_on(mut command: Command, input: Stdio, if_we_are_killed: Signal) -> Result<Self> {
         let name = PathBuf::from(command.as_std().get_program());
-        command.stdin(Stdio::null()).process_group(0);
+        command.stdin(input).process_group(0);
         die_with_parent(&mut command, if_we_are_killed);
         let child = command.spawn().map_err(|error| spawn_error(&name, error))?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));

@@ -19,7 +19,10 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
         kernel_key: artifacts.kernel.key.clone(),
         kernel_inputs: artifacts.kernel.inputs.clone(),
         kernel_digest: artifacts.kernel.digest.clone(),
-        host_image_digest: artifacts.host.digest.clone(),
+        host_image_digest: artifacts
+            .host
+            .as_ref()
+            .map_or_else(String::new, |host| host.digest.clone()),
         guest_image_digest: artifacts.guest.digest.clone(),
         emulator: platform::emulator_version(plan.platform),
         ..Provenance::default()

@@ -2,20 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::agent::{Order, Task};
+use crate::agent::{Kit, Order, Task};
 use crate::artifact::Cache;
 use crate::config::Plan;
 use crate::doctor;
-use crate::error::{Error, FailureKind, Result};
-use crate::event::{Event, PROTOCOL, Stage};
+use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::image::{self, GuestImage, HostImage, HostParts};
 use crate::kernel::{self, HostKernel};
-use crate::platform::{self, Boot, Machine, Report};
+use crate::platform::{self, Boot};
 use crate::provenance;
 use crate::record::{HostMoment, Outcome, RunRecord, SCHEMA};
 use crate::results::Results;
+use crate::session::Session;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
+
+/// The guest's QEMU on a machine that exitlab does not boot: on its search path.
+const QEMU: &str = "qemu-system-x86_64";
 
 /// A run that came to its good end.
 #[derive(Debug)]
@@ -26,15 +30,15 @@ pub struct Run {
     pub record: RunRecord,
 }
 
-/// Everything that a host boots from.
+/// Everything that host and guest boot from.
 #[derive(Debug)]
 pub struct Artifacts {
     /// The kernel of host and guest.
     pub kernel: HostKernel,
     /// The guest's initramfs.
     pub guest: GuestImage,
-    /// The host's root file system.
-    pub host: HostImage,
+    /// The host's root file system; none for a machine that exitlab does not boot.
+    pub host: Option<HostImage>,
 }
 
 /// Runs an experiment: from kernel source to tables in `out`.
@@ -81,13 +85,17 @@ pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts>
     let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;
     ui.stage("guest image");
     let guest = image::build_guest(cache, &plan.guest).await?;
-    ui.stage("host image");
-    let parts = HostParts {
-        guest_kernel: &kernel.image,
-        guest_image: &guest,
+    let host = match platform::host_form(plan.platform) {
+        None => None,
+        Some(form) => {
+            ui.stage("host image");
+            let parts = HostParts {
+                guest_kernel: &kernel.image,
+                guest_image: &guest,
+            };
+            Some(image::build_host(cache, parts, form).await?)
+        }
     };
-    let form = platform::host_form(plan.platform);
-    let host = image::build_host(cache, parts, form).await?;
     Ok(Artifacts {
         kernel,
         guest,
@@ -95,7 +103,7 @@ pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts>
     })
 }
 
-/// Boots the host, and listens to its agent to the end.
+/// Starts the host, and listens to its agent to the end.
 async fn experiment(
     plan: &Plan,
     artifacts: &Artifacts,
@@ -104,72 +112,57 @@ async fn experiment(
     record: &mut RunRecord,
     ui: &mut Ui,
 ) -> Result<()> {
-    ui.stage("host boots");
-    let task = Task::Experiment(Box::new(Order::of(plan, image::kit())));
-    let boot = Boot {
-        kernel: &artifacts.kernel,
-        image: &artifacts.host,
-        task: &task,
+    let session = Session {
+        plan,
+        boot: artifacts.host.as_ref().map(|image| Boot {
+            kernel: &artifacts.kernel,
+            image,
+        }),
+        task: Task::Experiment(Box::new(order(plan, artifacts)?)),
+        cache,
+        results,
+        ui,
     };
-    let mut machine = platform::start(plan, boot, cache, &results.machine_dir()).await?;
-    match listen(&mut machine, results, record, ui).await {
-        Ok(()) => {
-            ui.stage("host powers off");
-            for line in machine.power_off().await? {
-                results.host_console(&line)?;
-            }
+    let mut heard = |event: &Event, results: &Results| {
+        take_in(event, record);
+        if record.samples.is_empty() {
             Ok(())
+        } else {
+            results.record(record)
         }
-        Err(error) => {
-            // The first error is the cause.
-            let _ = machine.stop().await;
-            Err(error)
-        }
-    }
+    };
+    session.hold(&mut heard).await
 }
 
-/// Takes in what the host says until its agent's last event.
-async fn listen(
-    machine: &mut Machine,
-    results: &mut Results,
-    record: &mut RunRecord,
-    ui: &mut Ui,
-) -> Result<()> {
-    loop {
-        match machine.next().await? {
-            Report::Console(line) => {
-                results.host_console(&line)?;
-                ui.host_console(&line);
-            }
-            Report::Event(event) => {
-                results.event(&event)?;
-                ui.event(&event);
-                if take_in(*event, record)? {
-                    return Ok(());
-                }
-                if record.samples.last().is_some() {
-                    results.record(record)?;
-                }
-            }
-        }
+/// The agent's part of the plan.
+fn order(plan: &Plan, artifacts: &Artifacts) -> Result<Order> {
+    if artifacts.host.is_some() {
+        return Ok(Order::of(plan, image::kit()));
     }
+    let kit = Kit {
+        qemu: QEMU.into(),
+        firmware: None,
+        kernel: artifacts.kernel.image.clone(),
+        initramfs: artifacts.guest.path.clone(),
+    };
+    let mut order = Order::of(plan, kit);
+    // Other people may be able to reach the guest's port: only this run knows its keys.
+    order.guest.seed = image::keys::fresh_seed()?;
+    Ok(order)
 }
 
-/// Enters an event into the record. True for the last event of a good run.
-fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
-    match event {
+/// Enters an event into the record.
+fn take_in(event: &Event, record: &mut RunRecord) {
+    match event.clone() {
         Event::Started {
-            protocol,
             kernel,
             cpu,
             isa,
             emulates,
             host_s,
             host_tsc,
+            ..
         } => {
-            if protocol != PROTOCOL {
-                return Err(stale(protocol));
-            }
             record.provenance.host_kernel = kernel;
             record.provenance.cpu = cpu;
             record.isa = isa;
@@ -182,46 +175,15 @@ fn take_in(event: Event, record: &mut RunRecord) -> Result<bool> {
         Event::Statuses { statuses } => record.statuses = statuses,
         Event::Sample(sample) => record.samples.push(*sample),
         Event::Inspected(inspection) => record.inspections.push(inspection),
-        Event::Failed {
-            stage,
-            kind,
-            message,
-            tail,
-        } => {
-            return Err(failure(stage, kind, message, tail));
-        }
-        Event::Finished { .. } => return Ok(true),
         Event::Stage { .. }
         | Event::Pulse { .. }
         | Event::Phase { .. }
         | Event::Judging { .. }
         | Event::Found(_)
         | Event::GuestConsole { .. }
-        | Event::QemuLog { .. } => {}
-    }
-    Ok(false)
-}
-
-pub(crate) fn failure(
-    stage: Stage,
-    kind: FailureKind,
-    message: String,
-    tail: Vec<String>,
-) -> Error {
-    Error::Experiment {
-        stage: stage.to_string(),
-        message,
-        tail,
-        cure: kind.cure().to_owned(),
-    }
-}
-
-pub(crate) fn stale(protocol: u32) -> Error {
-    Error::Experiment {
-        stage: Stage::Host.to_string(),
-        message: format!("the agent speaks protocol {protocol}, this exitlab {PROTOCOL}"),
-        tail: Vec::new(),
-        cure: "remove the cached host image and run again".to_owned(),
+        | Event::QemuLog { .. }
+        | Event::Failed { .. }
+        | Event::Finished { .. } => {}
     }
 }
 

@@ -81,6 +81,21 @@ pub enum Task {
 }
 
 impl Task {
+    /// The files that a guest is run with, by their paths on the agent's host.
+    pub fn files(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Task::Experiment(order) => vec![&mut order.kit.kernel, &mut order.kit.initramfs],
+            Task::Trial(_) => Vec::new(),
+        }
+    }
+
+    /// Has guests run by that QEMU.
+    pub fn use_qemu(&mut self, qemu: &Path) {
+        if let Task::Experiment(order) = self {
+            order.kit.qemu = qemu.to_owned();
+        }
+    }
+
     /// The task as the content of a disk of `size` bytes, padded with zeros.
     pub fn to_disk(&self, size: u64) -> serde_json::Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec(self)?;

@@ -2,8 +2,9 @@
 //! configuration asks for and what this machine has.
 //!
 //! Repeatable comes first, so that an experiment gives the same counts here and in CI.
-//! Only an experiment that asks for time (cycles) goes to the real processor where it can:
-//! the time of an emulated one says nothing about hardware.
+//! Only an experiment that asks for time (cycles) goes to the real processor where it can, on
+//! a kernel that counts if that is running: the time of an emulated one says nothing about
+//! hardware. Another machine is never chosen.
 
 use super::plan::PlatformKind;
 use super::speed::icount_shift;
@@ -21,7 +22,7 @@ pub(super) struct Asked {
 
 /// The platform, and why it.
 pub(super) fn choose(asked: &Asked, usable: &[PlatformKind]) -> (PlatformKind, String) {
-    use PlatformKind::{BochsVmx, Nested, TcgSvm};
+    use PlatformKind::{BochsVmx, Local, Nested, TcgSvm};
     let sets = |module: &str| {
         let mut words = asked.cmdline.split_whitespace();
         words.any(|word| word.starts_with(module))
@@ -31,6 +32,10 @@ pub(super) fn choose(asked: &Asked, usable: &[PlatformKind]) -> (PlatformKind, S
     let (platform, why) = match () {
         () if sets("kvm_amd.") => (TcgSvm, "a parameter of kvm_amd is set"),
         () if sets("kvm_intel.") => (BochsVmx, "a parameter of kvm_intel is set"),
+        () if asked.cycles && asked.speed == 0 && has(Local) => (
+            Local,
+            "sampling.cycles asks for time, and this machine's KVM has the census",
+        ),
         () if asked.cycles && asked.speed == 0 && has(Nested) => (
             Nested,
             "sampling.cycles asks for time, and this machine has nested KVM",
@@ -48,7 +53,10 @@ pub(super) fn choose(asked: &Asked, usable: &[PlatformKind]) -> (PlatformKind, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use PlatformKind::{BochsVmx, Nested, TcgSvm};
+    use PlatformKind::{BochsVmx, Local, Nested, TcgSvm};
+
+    /// Every platform but this machine as it is.
+    const BOOTED: [PlatformKind; 3] = [BochsVmx, TcgSvm, Nested];
 
     fn chosen(asked: &Asked, usable: &[PlatformKind]) -> PlatformKind {
         choose(asked, usable).0
@@ -69,7 +77,7 @@ mod tests {
             cycles: true,
             ..Asked::default()
         };
-        let of = |cmdline| chosen(&asked(cmdline), &PlatformKind::ALL);
+        let of = |cmdline| chosen(&asked(cmdline), &BOOTED);
         assert_eq!(of("quiet kvm_amd.npt=0"), TcgSvm);
         assert_eq!(of("kvm_intel.ept=0"), BochsVmx);
         assert_eq!(of("quiet"), Nested);
@@ -82,7 +90,8 @@ mod tests {
             cycles: true,
             ..Asked::default()
         };
-        assert_eq!(chosen(&asked(0), &PlatformKind::ALL), Nested);
+        assert_eq!(chosen(&asked(0), &PlatformKind::ALL), Local);
+        assert_eq!(chosen(&asked(0), &BOOTED), Nested);
         assert_eq!(chosen(&asked(0), &[BochsVmx, TcgSvm]), BochsVmx);
         assert_eq!(chosen(&asked(250_000_000), &PlatformKind::ALL), BochsVmx);
         assert_eq!(chosen(&asked(250_000_000), &[TcgSvm, Nested]), TcgSvm);

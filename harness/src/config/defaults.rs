@@ -7,7 +7,7 @@ use super::plan::{
 use super::speed;
 use crate::record::Channel;
 
-/// Where the host comes from.
+/// Where the host comes from until `auto` has chosen.
 const PLATFORM: PlatformKind = PlatformKind::BochsVmx;
 
 /// The plan of a configuration that gives nothing but a name, which is still empty here.
@@ -29,6 +29,8 @@ pub(super) fn plan() -> Plan {
             cmdline: String::new(),
             instructions_per_second: speed::of(PLATFORM),
             accelerator: Accelerator::Kvm,
+            address: String::new(),
+            ssh_config: None,
         },
         guest: GuestPlan {
             image: GuestRecipe::Tiny,

@@ -34,6 +34,8 @@ pub(super) const KEYS: &[&str] = &[
     "host.cmdline",
     "host.instructions_per_second",
     "host.accelerator",
+    "host.address",
+    "host.ssh_config",
     "guest.image",
     "guest.packages",
     "guest.files",
@@ -119,6 +121,8 @@ pub(super) struct Host {
     pub cmdline: Given<String>,
     pub instructions_per_second: Given<i64>,
     pub accelerator: Given<String>,
+    pub address: Given<String>,
+    pub ssh_config: Given<String>,
 }
 
 /// `[guest]`

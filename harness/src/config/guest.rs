@@ -242,7 +242,7 @@ impl<'a> Resolver<'a> {
 pub(super) fn files_mib(plan: &Plan) -> u32 {
     let in_memory = match plan.platform {
         PlatformKind::TcgSvm | PlatformKind::Nested => true,
-        PlatformKind::BochsVmx => false,
+        PlatformKind::BochsVmx | PlatformKind::Local | PlatformKind::Ssh => false,
     };
     if !in_memory {
         return 0;

@@ -41,6 +41,7 @@ impl Plan {
     pub fn platform_name(&self) -> String {
         match (self.platform, self.host.accelerator) {
             (PlatformKind::Nested, Accelerator::Tcg) => "nested, emulated by TCG".to_owned(),
+            (PlatformKind::Ssh, _) => format!("ssh, {}", self.host.address),
             (platform, _) => platform.to_string(),
         }
     }
@@ -56,15 +57,30 @@ pub enum PlatformKind {
     TcgSvm,
     /// This machine's processor through QEMU/KVM, on the real clock; nothing repeats.
     Nested,
+    /// This machine as it is: its kernel carries the census already.
+    Local,
+    /// Another machine as it is, reached by SSH.
+    Ssh,
 }
 
 impl PlatformKind {
     /// Every platform.
-    pub const ALL: [PlatformKind; 3] = [
+    pub const ALL: [PlatformKind; 5] = [
         PlatformKind::BochsVmx,
         PlatformKind::TcgSvm,
         PlatformKind::Nested,
+        PlatformKind::Local,
+        PlatformKind::Ssh,
     ];
+
+    /// Whether exitlab boots the host; else it is a machine that is used as it is, and
+    /// nothing on it is changed.
+    pub fn boots(self) -> bool {
+        match self {
+            PlatformKind::BochsVmx | PlatformKind::TcgSvm | PlatformKind::Nested => true,
+            PlatformKind::Local | PlatformKind::Ssh => false,
+        }
+    }
 }
 
 impl std::fmt::Display for PlatformKind {
@@ -73,6 +89,8 @@ impl std::fmt::Display for PlatformKind {
             PlatformKind::BochsVmx => "bochs-vmx",
             PlatformKind::TcgSvm => "tcg-svm",
             PlatformKind::Nested => "nested",
+            PlatformKind::Local => "local",
+            PlatformKind::Ssh => "ssh",
         })
     }
 }
@@ -121,6 +139,11 @@ pub struct HostPlan {
     /// What executes the host's instructions on [`PlatformKind::Nested`]; of no meaning on
     /// the others.
     pub accelerator: Accelerator,
+    /// The machine of [`PlatformKind::Ssh`] as `ssh` takes it: `user@machine`; of no meaning
+    /// on the others.
+    pub address: String,
+    /// A configuration for `ssh` in place of the user's own.
+    pub ssh_config: Option<PathBuf>,
 }
 
 /// QEMU's accelerator for a host on [`PlatformKind::Nested`].

@@ -10,7 +10,9 @@ use super::plan::{
     Accelerator, HostPlan, KernelPlan, KernelSource, Plan, PlatformKind,
 };
 use super::problem::{Problem, Wrong};
-use super::value::{choose, cmdline, existing_file, kernel_source, name, not_blank, within};
+use super::value::{
+    address, choose, cmdline, existing_file, kernel_source, name, not_blank, within,
+};
 use super::{defaults, duration, guest, schedule, size, speed};
 use super::{parameter, phase};
 use crate::record::Channel;
@@ -135,7 +137,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn platform(&mut self, plan: &mut Plan, usable: &[PlatformKind]) {
-        let mut named = Some(plan.platform);
+        let mut named = None;
         self.value(
             "platform",
             |d| &d.platform,
@@ -146,6 +148,8 @@ impl<'a> Resolver<'a> {
                     ("bochs-vmx", Some(PlatformKind::BochsVmx)),
                     ("tcg-svm", Some(PlatformKind::TcgSvm)),
                     ("nested", Some(PlatformKind::Nested)),
+                    ("local", Some(PlatformKind::Local)),
+                    ("ssh", Some(PlatformKind::Ssh)),
                 ];
                 choose(e.value, "platform", &platforms)
             },
@@ -267,6 +271,38 @@ impl<'a> Resolver<'a> {
                 choose(e.value, "accelerator", &accelerators)
             },
         );
+        self.value(
+            "host.address",
+            |d| &d.host.address,
+            &mut plan.address,
+            |e| address(e.value),
+        );
+        self.value(
+            "host.ssh_config",
+            |d| &d.host.ssh_config,
+            &mut plan.ssh_config,
+            |e| {
+                if e.value.is_empty() {
+                    Ok(None)
+                } else {
+                    existing_file(e).map(Some)
+                }
+            },
+        );
+        if platform == PlatformKind::Ssh && plan.address.is_empty() {
+            self.no_address();
+        }
+    }
+
+    fn no_address(&mut self) {
+        let wrong = Wrong::new(
+            "platform ssh needs the machine that it goes to",
+            "give it with --host user@machine, or set host.address",
+        );
+        let given = self.layers.entry("host.address", |d| &d.host.address);
+        let named = self.layers.entry("platform", |d| &d.platform);
+        self.problems
+            .extend(given.or(named).map(|entry| entry.problem(wrong)));
     }
 
     fn sampling(&mut self, plan: &mut Plan) {
@@ -407,7 +443,7 @@ impl<'a> Resolver<'a> {
     fn host_holds_guest(&mut self, plan: &Plan) {
         let own = HOST_OWN_MIB.saturating_add(guest::files_mib(plan));
         let needed = plan.guest.memory_mib.saturating_add(own);
-        if plan.host.memory_mib >= needed {
+        if plan.host.memory_mib >= needed || !plan.platform.boots() {
             return;
         }
         // The defaults fit, so one of the two was given.
@@ -436,7 +472,7 @@ const PV_EOI: &str = "kvm-pv-eoi";
 /// KVM's paravirtual one is none.
 fn acknowledge_interrupts_by_exits(plan: &mut Plan) {
     let by_tcg = match plan.platform {
-        PlatformKind::BochsVmx => false,
+        PlatformKind::BochsVmx | PlatformKind::Local | PlatformKind::Ssh => false,
         PlatformKind::TcgSvm => true,
         PlatformKind::Nested => plan.host.accelerator == Accelerator::Tcg,
     };

@@ -23,8 +23,8 @@ pub(super) const fn of(platform: PlatformKind) -> u64 {
         // The nearest to Bochs' that there is. Twice as many cost a second more at boot:
         // the kernel calibrates its timer by waiting a tenth of a second.
         PlatformKind::TcgSvm => 250_000_000,
-        // Its clock is the real one.
-        PlatformKind::Nested => 0,
+        // Their clock is the real one.
+        PlatformKind::Nested | PlatformKind::Local | PlatformKind::Ssh => 0,
     }
 }
 
@@ -39,8 +39,8 @@ pub(super) fn parse(given: i64, platform: PlatformKind) -> Result<u64, Wrong> {
             .ok()
             .filter(|speed| icount_shift(*speed).is_some())
             .ok_or_else(not_a_shift),
-        PlatformKind::Nested => Err(Wrong::new(
-            "nested runs on the real clock, at the speed of this machine",
+        PlatformKind::Nested | PlatformKind::Local | PlatformKind::Ssh => Err(Wrong::new(
+            format!("{platform} runs on the real clock, at the speed of its machine"),
             "leave it out, or give 0",
         )),
     }

@@ -38,7 +38,11 @@ fn load_in(dir: &TempDir, sets: &[&str]) -> Result<Plan> {
         Some(Path::new("experiments/x.toml")),
         &sets,
         dir.path(),
-        &PlatformKind::ALL,
+        &[
+            PlatformKind::BochsVmx,
+            PlatformKind::TcgSvm,
+            PlatformKind::Nested,
+        ],
     )
 }
 
@@ -52,6 +56,7 @@ fn a_name_is_enough() {
         plan("name = 'x'", &[]),
         Plan {
             name: "x".to_owned(),
+            platform_choice: Some("its counts repeat bit for bit".to_owned()),
             ..defaults::plan()
         }
     );
@@ -64,6 +69,7 @@ fn the_built_in_experiment_spells_out_every_default() {
         built_in,
         Plan {
             name: "boot-vs-idle".to_owned(),
+            platform_choice: Some("no platform is usable here yet".to_owned()),
             ..defaults::plan()
         }
     );
@@ -125,6 +131,23 @@ fn auto_becomes_a_platform_with_its_reason() {
     assert_eq!(cycles.platform, PlatformKind::Nested);
     assert_eq!(cycles.host.instructions_per_second, 0);
     assert_eq!(plan(&["platform=nested"]).platform_choice, None);
+}
+
+#[test]
+fn ssh_needs_a_machine_that_is_no_option() {
+    let there = plan("name = 'x'", &["platform=ssh", "host.address=me@there"]);
+    assert_eq!(there.platform_name(), "ssh, me@there");
+    let wrong = |sets: &[&str]| {
+        let error = load_in(&project("name = 'x'"), sets).expect_err("wrong");
+        format!("{error} | {}", error.cure())
+    };
+    let cases = [
+        wrong(&["platform=ssh"]),
+        wrong(&["host.address=-oProxyCommand=x"]),
+        wrong(&["host.address='a b'"]),
+        wrong(&["host.ssh_config=no/such/file"]),
+    ];
+    insta::assert_snapshot!(cases.join("\n\n"));
 }
 
 #[test]

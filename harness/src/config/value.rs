@@ -88,6 +88,19 @@ pub(super) fn device(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// A machine as `ssh` takes it. Empty is none.
+pub(super) fn address(text: &str) -> Result<String, Wrong> {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    // What begins with a dash would be an option.
+    if text.starts_with('-') || text.contains(odd) {
+        return Err(Wrong::new(
+            "not a machine for ssh",
+            "write it as for ssh: \"user@machine\", or a Host of your SSH configuration",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The name of a package of Debian.
 pub(super) fn package(name: &str) -> Result<String, Wrong> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);

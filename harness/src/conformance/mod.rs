@@ -14,12 +14,12 @@ use crate::artifact::Cache;
 use crate::config::Plan;
 use crate::doctor;
 use crate::error::{Error, Result};
-use crate::event::{Event, PROTOCOL};
+use crate::event::Event;
 use crate::image;
 use crate::kernel;
-use crate::platform::{self, Boot, Machine};
+use crate::platform::{self, Boot};
 use crate::results::Results;
-use crate::run;
+use crate::session::Session;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
 
@@ -40,107 +40,73 @@ pub async fn run(
 ) -> Result<Report> {
     Results::require_absent(out)?;
     ui.choice(plan);
+    let form = platform::host_form(plan.platform).ok_or_else(|| not_booted(plan))?;
     doctor::check(plan, cache.root()).require()?;
     ui.stage("kernel");
     let build = async {
         let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;
-        let host = image::build_bare_host(cache, platform::host_form(plan.platform)).await?;
+        let host = image::build_bare_host(cache, form).await?;
         Ok((kernel, host))
     };
     let (kernel, host) = interrupt.or(build).await?;
     let mut results = Results::create(out)?;
     let mut report = Report::new(plan, &kernel, &order);
 
-    let task = Task::Trial(order);
-    let boot = Boot {
-        kernel: &kernel,
-        image: &host,
-        task: &task,
+    let session = Session {
+        plan,
+        boot: Some(Boot {
+            kernel: &kernel,
+            image: &host,
+        }),
+        task: Task::Trial(order),
+        cache,
+        results: &mut results,
+        ui,
     };
-    let trial = trial(plan, boot, cache, &mut results, &mut report, ui);
-    let outcome = interrupt.or(trial).await;
+    let outcome = interrupt.or(judge(session, &mut report)).await;
     results.close_machine();
     outcome?;
     results.json(REPORT, &report)?;
     Ok(report)
 }
 
-async fn trial(
-    plan: &Plan,
-    boot: Boot<'_>,
-    cache: &Cache,
-    results: &mut Results,
-    report: &mut Report,
-    ui: &mut Ui,
-) -> Result<()> {
-    ui.stage("host boots");
-    let mut machine = platform::start(plan, boot, cache, &results.machine_dir()).await?;
-    let mut judging = None;
-    match listen(&mut machine, results, report, &mut judging, ui).await {
-        Ok(()) => {
-            ui.stage("host powers off");
-            for line in machine.power_off().await? {
-                results.host_console(&line)?;
-            }
-            Ok(())
-        }
-        Err(error) => {
-            // The first error is the cause.
-            let _ = machine.stop().await;
-            match (judging, error) {
-                // A host that dies of what it was asked says more than any answer.
-                (Some(rule), Error::Experiment { message, tail, .. }) => {
-                    report.died(rule, &message, &tail);
-                    Ok(())
-                }
-                (_, error) => Err(error),
-            }
-        }
+/// Rules switch parameters of KVM, and a broken kernel may die of them.
+fn not_booted(plan: &Plan) -> Error {
+    Error::Config {
+        message: format!(
+            "conformance tries a kernel hard: it boots one, and does not do that to {}",
+            plan.platform_name()
+        ),
+        cure: "choose bochs-vmx, tcg-svm or nested with --platform, and the kernel with --kernel"
+            .to_owned(),
     }
 }
 
-/// Takes in what the host says until its agent's last event. `judging` is the rule that
-/// has no finding yet.
-async fn listen(
-    machine: &mut Machine,
-    results: &mut Results,
-    report: &mut Report,
-    judging: &mut Option<Rule>,
-    ui: &mut Ui,
-) -> Result<()> {
-    loop {
-        let event = match machine.next().await? {
-            platform::Report::Console(line) => {
-                results.host_console(&line)?;
-                ui.host_console(&line);
-                continue;
-            }
-            platform::Report::Event(event) => event,
-        };
-        results.event(&event)?;
-        ui.event(&event);
-        match *event {
-            Event::Started { protocol, .. } if protocol != PROTOCOL => {
-                return Err(run::stale(protocol));
-            }
-            Event::Started { kernel, cpu, .. } => report.host(kernel, cpu),
-            Event::Judging { rule } => *judging = Some(rule),
+/// Enters what the agent finds into the report.
+async fn judge(session: Session<'_>, report: &mut Report) -> Result<()> {
+    // The rule that has no finding yet, while the host lives.
+    let mut judging = None;
+    let mut heard = |event: &Event, _: &Results| {
+        match event {
+            Event::Started { kernel, cpu, .. } => report.host(kernel.clone(), cpu.clone()),
+            Event::Judging { rule } => judging = Some(*rule),
             Event::Found(finding) => {
-                *judging = None;
-                report.findings.push(finding);
+                judging = None;
+                report.findings.push(finding.clone());
             }
-            Event::Failed {
-                stage,
-                kind,
-                message,
-                tail,
-            } => {
-                // Not the death of a host: its agent still speaks.
-                *judging = None;
-                return Err(run::failure(stage, kind, message, tail));
-            }
-            Event::Finished { .. } => return Ok(()),
+            // Not the death of a host: its agent still speaks.
+            Event::Failed { .. } => judging = None,
             _ => {}
         }
+        Ok(())
+    };
+    let outcome = session.hold(&mut heard).await;
+    match (judging, outcome) {
+        // A host that dies of what it was asked says more than any answer.
+        (Some(rule), Err(Error::Experiment { message, tail, .. })) => {
+            report.died(rule, &message, &tail);
+            Ok(())
+        }
+        (_, outcome) => outcome,
     }
 }

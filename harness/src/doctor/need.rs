@@ -4,7 +4,8 @@ use super::system::System;
 use super::{Cure, Prerequisite};
 use crate::config::Plan;
 use crate::config::plan::{KernelSource, Machine, PlatformKind};
-use crate::platform::FAKETIME;
+use crate::image::LOADER;
+use crate::platform::{FAKETIME, SSH};
 
 /// What a first kernel build and its artifacts take; later runs need little.
 const FIRST_BUILD_MIB: u64 = 6 * 1024;
@@ -12,6 +13,9 @@ const LATER_RUN_MIB: u64 = 1024;
 /// What emulator and build take beside the host's memory. Together with the default
 /// host: 2 GB, less what the kernel keeps from `MemTotal`.
 const OWN_MEMORY_MIB: u64 = 768;
+
+/// What QEMU and the agent take beside the guest's memory, where the host is this machine.
+const LOCAL_MEMORY_MIB: u64 = 192;
 
 /// One prerequisite, not looked for yet.
 pub(super) struct Need {
@@ -42,15 +46,27 @@ pub(super) fn of_platform(platform: PlatformKind) -> Vec<Need> {
         PlatformKind::BochsVmx => bochs(),
         PlatformKind::TcgSvm => qemu_host("emulates the host"),
         PlatformKind::Nested => qemu_host("runs the host"),
+        PlatformKind::Local => Vec::new(),
+        PlatformKind::Ssh => vec![program(SSH, "reaches the host", "openssh-client")],
     }
 }
 
 /// What `plan` needs on any platform.
 pub(super) fn shared(plan: &Plan) -> Vec<Need> {
-    let mut needs = qemu(plan.guest.machine);
+    // What runs there, there must be.
+    let elsewhere = plan.platform == PlatformKind::Ssh;
+    let mut needs = if elsewhere {
+        Vec::new()
+    } else {
+        qemu(plan.guest.machine)
+    };
     needs.extend(kernel(&plan.kernel.source));
     needs.extend(images());
-    needs.extend(resources(u64::from(plan.host.memory_mib)));
+    needs.extend(resources(match plan.platform {
+        platform if platform.boots() => u64::from(plan.host.memory_mib) + OWN_MEMORY_MIB,
+        PlatformKind::Ssh => OWN_MEMORY_MIB,
+        _ => u64::from(plan.guest.memory_mib) + LOCAL_MEMORY_MIB,
+    }));
     needs
 }
 
@@ -202,19 +218,23 @@ fn images() -> Vec<Need> {
         cure: Cure::Package("busybox-static".to_owned()),
     };
     vec![
-        program("ldd", "finds the libraries of copied programs", "libc-bin"),
+        file(
+            "ld-linux-x86-64.so.2",
+            &[LOADER],
+            "finds the libraries of copied programs",
+            "libc6",
+        ),
         busybox,
         program("dropbear", "SSH server of the guest", "dropbear-bin"),
     ]
 }
 
-fn resources(host_mib: u64) -> Vec<Need> {
+fn resources(memory: u64) -> Vec<Need> {
     let need = |find, why, cure: String| Need {
         find,
         why,
         cure: Cure::Action(cure),
     };
-    let memory = host_mib + OWN_MEMORY_MIB;
     vec![
         need(
             Find::Cache,
@@ -228,8 +248,10 @@ fn resources(host_mib: u64) -> Vec<Need> {
         ),
         need(
             Find::Memory(memory),
-            "holds the host's memory",
-            format!("use a machine with {memory} MiB of memory, or a smaller host.memory"),
+            "holds host and guest",
+            format!(
+                "use a machine with {memory} MiB of memory, or a smaller host.memory or guest.memory"
+            ),
         ),
     ]
 }

@@ -14,7 +14,7 @@ const WHY: &str = "runs the host on this processor";
 /// a module's parameter, and without the processor's flag there is no telling which one's.
 pub(super) fn prerequisites(system: &System) -> Vec<Prerequisite> {
     let isa = hardware::isa(&system.root);
-    let mut all = vec![processor(isa), device(system, isa)];
+    let mut all = vec![processor(isa), device(system, isa, WHY)];
     all.extend(isa.map(|isa| nesting(system, isa)));
     all
 }
@@ -29,10 +29,10 @@ fn processor(isa: Option<Isa>) -> Prerequisite {
     )
 }
 
-fn device(system: &System, isa: Option<Isa>) -> Prerequisite {
+pub(super) fn device(system: &System, isa: Option<Isa>, why: &'static str) -> Prerequisite {
     let modules = isa.map_or("kvm_intel or kvm_amd", hardware::module);
     let (what, cure) = match system.kvm {
-        Ok(()) => return row(DEVICE, String::new(), Some("opens".to_owned())),
+        Ok(()) => return row_of(why, DEVICE, String::new(), Some("opens".to_owned())),
         Err(ErrorKind::NotFound) => (
             DEVICE,
             format!("{DEVICE}: load KVM with sudo modprobe {modules}; hand it to a container"),
@@ -49,7 +49,7 @@ fn device(system: &System, isa: Option<Isa>) -> Prerequisite {
             format!("{DEVICE} is there and does not open: load KVM with sudo modprobe {modules}"),
         ),
     };
-    row(what, cure, None)
+    row_of(why, what, cure, None)
 }
 
 fn nesting(system: &System, isa: Isa) -> Prerequisite {
@@ -75,9 +75,13 @@ fn nesting(system: &System, isa: Isa) -> Prerequisite {
 }
 
 fn row(what: &str, cure: String, found: Option<String>) -> Prerequisite {
+    row_of(WHY, what, cure, found)
+}
+
+fn row_of(why: &'static str, what: &str, cure: String, found: Option<String>) -> Prerequisite {
     Prerequisite {
         what: what.to_owned(),
-        why: WHY,
+        why,
         cure: Cure::Action(cure),
         found,
     }

@@ -4,7 +4,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::system::System;
-use super::{Report, need, nested};
+use super::{Report, local, need, nested};
 use crate::config::Plan;
 use crate::config::plan::{Accelerator, PlatformKind};
 
@@ -17,6 +17,9 @@ pub(super) fn report(system: &System, platform: PlatformKind, accelerator: Accel
     let mut prerequisites: Vec<_> = needs.iter().map(|need| need.look_up(system)).collect();
     if (platform, accelerator) == (PlatformKind::Nested, Accelerator::Kvm) {
         prerequisites.extend(nested::prerequisites(system));
+    }
+    if platform == PlatformKind::Local {
+        prerequisites.extend(local::prerequisites(system));
     }
     Report {
         prerequisites,
@@ -75,5 +78,10 @@ fn is(platform: PlatformKind) -> &'static str {
             "AMD with SVM and nested paging, emulated; counts repeat bit for bit"
         }
         PlatformKind::Nested => "this machine's processor, through KVM; real time, nothing repeats",
+        PlatformKind::Local => "this machine as it is, running a kernel with the census; real time",
+        PlatformKind::Ssh => {
+            "another machine as it is, running a kernel with the census; real time (what that \
+             machine lacks is said when a run connects to it)"
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::config::load;
 
 /// What a machine has that lacks nothing for the built-in experiment.
 const COMPLETE: &[&str] = &[
+    "/usr/bin/ssh",
     "/usr/bin/apt-get",
     "/usr/bin/bochs-bin",
     "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_sdl2_gui.so",
@@ -39,7 +40,7 @@ const COMPLETE: &[&str] = &[
     "/usr/bin/xorriso",
     "/usr/lib/ISOLINUX/isolinux.bin",
     "/usr/lib/syslinux/modules/bios/ldlinux.c32",
-    "/usr/bin/ldd",
+    "/lib64/ld-linux-x86-64.so.2",
     "/usr/bin/busybox",
     "/usr/sbin/dropbear",
 ];
@@ -185,6 +186,25 @@ fn hardware(
     (dir, system)
 }
 
+/// Has the machine run a kernel with the census.
+fn with_census(dir: &TempDir) {
+    let parameters = dir.path().join("sys/module/kvm/parameters");
+    std::fs::create_dir_all(&parameters).expect("create");
+    std::fs::write(parameters.join("exit_census_cycles"), "N\n").expect("write");
+}
+
+#[test]
+fn this_machine_is_a_host_if_its_kvm_counts() {
+    let plan = built_in(&["platform=local"]);
+    let (dir, system) = hardware("svm", None, Ok(()));
+    let lacks = check_on(&system, &plan).require().expect_err("no census");
+    insta::assert_snapshot!(format!("{lacks} | {}", lacks.cure()));
+    with_census(&dir);
+    check_on(&system, &plan)
+        .require()
+        .expect("nothing is missing");
+}
+
 #[test]
 fn each_thing_that_nested_lacks_is_named_with_its_own_cure() {
     let plan = built_in(&["platform=nested"]);
@@ -226,13 +246,15 @@ fn platforms_are_told_in_100_columns() {
         );
         text
     };
-    let (_dir, system) = hardware("svm", Some(("kvm_amd", "1")), Ok(()));
+    let (dir, system) = hardware("svm", Some(("kvm_amd", "1")), Ok(()));
+    with_census(&dir);
     assert_eq!(platforms::usable(&system), PlatformKind::ALL);
     insta::assert_snapshot!("platforms_all_usable", table(&system, &["platform=auto"]));
 
     let (_dir, mut system) = machine(|path| path.contains("bochs") || path.contains("isolinux"));
     system.kvm = Err(ErrorKind::NotFound);
-    assert_eq!(platforms::usable(&system), [PlatformKind::TcgSvm]);
+    let usable = [PlatformKind::TcgSvm, PlatformKind::Ssh];
+    assert_eq!(platforms::usable(&system), usable);
     insta::assert_snapshot!(
         "platforms_some_usable",
         table(&system, &["platform=tcg-svm"])

@@ -5,16 +5,20 @@ use std::process::Command;
 
 use crate::error::{Error, Result};
 
+/// The dynamic loader, which is what `ldd` asks, too.
+pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
 /// Absolute paths of the libraries and the loader; empty for static programs and for
 /// files that are no programs.
 pub fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
-    let output = Command::new("ldd")
+    let output = Command::new(LOADER)
+        .arg("--list")
         .arg(program)
         .env("LC_ALL", "C")
         .output()
-        .map_err(Error::io("run ldd on", program))?;
+        .map_err(Error::io("find the libraries of", program))?;
     if !output.status.success() {
-        // ldd fails for scripts and static programs alike: they need nothing more.
+        // It fails for scripts and static programs alike: they need nothing more.
         return Ok(Vec::new());
     }
     parse(&String::from_utf8_lossy(&output.stdout)).map_err(|library| Error::Build {
@@ -28,7 +32,7 @@ pub fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     })
 }
 
-/// Reads what `ldd` prints; the error is the name of a library that was not found.
+/// Reads what the loader prints; the error is the name of a library that was not found.
 fn parse(text: &str) -> std::result::Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for line in text.lines().map(str::trim) {

@@ -1,19 +1,34 @@
 //! The two key pairs of a run: the guest's host key, so that it is known before the
 //! guest exists, and the key with which the agent logs in.
 //!
-//! Both are derived from the plan's seed, because on a repeatable platform every byte
-//! of an image counts: with fresh random keys two equal runs would differ, here and on
-//! another machine. They protect nothing there: such a guest has no network that
-//! leaves its emulated host (`docs/determinism.md`).
+//! Both are derived from a seed. On a host that exitlab boots it is the plan's, because on a
+//! repeatable platform every byte counts: with fresh random keys two equal runs would differ,
+//! here and on another machine. They protect nothing there: such a guest has no network that
+//! leaves its host (`docs/determinism.md`). On a machine that others use, too, it is
+//! [`fresh_seed`], which is never written down.
+
+use std::io::Read;
 
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{PrivateKey, PublicKey};
+
+use crate::error::{Error, Result};
 
 /// The key pairs of one guest.
 #[derive(Debug, Clone)]
 pub struct GuestKeys {
     host: Ed25519Keypair,
     client: Ed25519Keypair,
+}
+
+/// A seed that nobody can guess, for a guest that others may be able to reach.
+pub fn fresh_seed() -> Result<String> {
+    let mut bytes = [0; 32];
+    let source = "/dev/urandom";
+    let mut file = std::fs::File::open(source).map_err(Error::io("open", source))?;
+    file.read_exact(&mut bytes)
+        .map_err(Error::io("read", source))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
 impl GuestKeys {

@@ -8,6 +8,7 @@ mod host;
 pub mod keys;
 pub mod tree;
 
+pub use closure::LOADER;
 pub use guest::{GuestImage, build_guest, keys_archive};
 pub use host::{
     CYLINDER, HostForm, HostImage, HostParts, build_bare_host, build_host, kit, order_archive,

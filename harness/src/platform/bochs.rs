@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::Boot;
-use super::machine::{Files, Machine};
+use super::machine::{CONSOLE, EVENTS, Machine};
+use crate::agent::Task;
 use crate::artifact::{Cache, KeyBuilder};
 use crate::config::Plan;
 use crate::config::plan::HostPlan;
@@ -38,15 +39,17 @@ const COMMANDS: &str = "debugger-commands";
 const ROOT: &str = "root.img";
 const ORDER: &str = "order.img";
 const ISO: &str = "boot.iso";
-const FILES: Files = Files {
-    console: "console",
-    events: "events",
-};
 
 /// Boots the host.
-pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Result<Machine> {
+pub async fn start(
+    plan: &Plan,
+    boot: Boot<'_>,
+    task: &Task,
+    cache: &Cache,
+    dir: &Path,
+) -> Result<Machine> {
     let iso = boot_iso(cache, boot.kernel, &plan.host).await?;
-    prepare(plan, boot, &iso, dir)?;
+    prepare(plan, boot, task, &iso, dir)?;
     let mut command = Command::new("bochs-bin");
     command
         .args(["-q", "-f", BOCHSRC, "-rc", COMMANDS])
@@ -62,13 +65,7 @@ pub async fn start(plan: &Plan, boot: Boot<'_>, cache: &Cache, dir: &Path) -> Re
         ])
         .envs(frozen_clock());
     let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
-    Ok(Machine::watch(
-        "Bochs",
-        emulator,
-        dir,
-        FILES,
-        &plan.deadlines,
-    ))
+    Ok(Machine::booted("Bochs", emulator, dir, &plan.deadlines))
 }
 
 /// The emulator, its firmware, its clock and its boot medium. Their packages' versions
@@ -96,14 +93,14 @@ fn frozen_clock() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-fn prepare(plan: &Plan, boot: Boot<'_>, iso: &Path, dir: &Path) -> Result<()> {
+fn prepare(plan: &Plan, boot: Boot<'_>, task: &Task, iso: &Path, dir: &Path) -> Result<()> {
     let write = |name: &str, content: &[u8]| {
         let path = dir.join(name);
         std::fs::write(&path, content).map_err(Error::io("write", path))
     };
     write(BOCHSRC, bochsrc(&plan.host).as_bytes())?;
     write(COMMANDS, DEBUGGER_COMMANDS.as_bytes())?;
-    let order = boot.task.to_disk(CYLINDER).map_err(|e| Error::Io {
+    let order = task.to_disk(CYLINDER).map_err(|e| Error::Io {
         action: "write",
         path: dir.join(ORDER),
         source: e.into(),
@@ -153,8 +150,8 @@ error: action=ignore
 info: action=ignore
 debug: action=ignore
 ",
-        console = FILES.console,
-        events = FILES.events,
+        console = CONSOLE,
+        events = EVENTS,
     )
 }
 
@@ -220,6 +217,8 @@ mod tests {
             cmdline: "kvm_intel.ept=0".into(),
             instructions_per_second: 200_000_000,
             accelerator: crate::config::plan::Accelerator::Kvm,
+            address: String::new(),
+            ssh_config: None,
         }
     }
 

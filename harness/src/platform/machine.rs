@@ -1,14 +1,19 @@
-//! A host that an emulator boots: its process, its console and its agent's events.
+//! A host: the process that stands for it, its console and its agent's events. An emulator
+//! stands for a host that exitlab boots; the agent itself, or the SSH connection to it, for
+//! a machine that is used as it is.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::agent;
 use crate::config::plan::Deadlines;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::process::Supervised;
 
+use super::leash::Leash;
+use super::remote::Remote;
 use super::watch::Growing;
 
 /// How often the emulator's files are looked at.
@@ -26,13 +31,46 @@ const TAIL: usize = 15;
 /// What the host's kernel prints when it cannot go on.
 const PANIC: &str = "Kernel panic - not syncing";
 
-/// Names of the files that an emulator writes, in the machine's directory.
-#[derive(Debug, Clone, Copy)]
-pub struct Files {
-    /// The host's console.
-    pub console: &'static str,
-    /// The agent's events.
-    pub events: &'static str,
+/// The host's console, in the machine's directory.
+pub const CONSOLE: &str = "console";
+
+/// The agent's events, in the machine's directory.
+pub const EVENTS: &str = "events";
+
+/// What clears up after an agent that was killed, on a machine that is used as it is.
+#[derive(Debug)]
+pub enum Aftermath {
+    /// Nothing: the machine is gone.
+    None,
+    /// Agents of this machine work below that directory.
+    Here(PathBuf),
+    /// Agents of another machine.
+    There {
+        /// The machine.
+        remote: Box<Remote>,
+        /// exitlab there.
+        binary: PathBuf,
+        /// Where agents work there.
+        agents: PathBuf,
+    },
+}
+
+impl Aftermath {
+    /// Clears up. What fails does no harm: the next agent there does the same.
+    async fn clear(&self) {
+        let cleared = match self {
+            Aftermath::None => Ok(()),
+            Aftermath::Here(agents) => agent::sweep(agents),
+            Aftermath::There {
+                remote,
+                binary,
+                agents,
+            } => remote.sweep(binary, agents).await,
+        };
+        if let Err(error) = cleared {
+            tracing::warn!("{error}");
+        }
+    }
 }
 
 /// One thing that a machine has to say.
@@ -48,6 +86,8 @@ pub enum Report {
 pub struct Machine {
     name: &'static str,
     emulator: Supervised,
+    leash: Option<Leash>,
+    aftermath: Aftermath,
     console: Growing,
     events: Growing,
     waiting: VecDeque<Report>,
@@ -60,18 +100,42 @@ pub struct Machine {
 
 impl Machine {
     /// Watches over an emulator that was just started.
-    pub fn watch(
+    pub fn booted(
         name: &'static str,
         emulator: Supervised,
         dir: &Path,
-        files: Files,
         deadlines: &Deadlines,
+    ) -> Machine {
+        Machine::watch(name, emulator, dir, deadlines, None, Aftermath::None)
+    }
+
+    /// Watches over an agent on a machine that is used as it is.
+    pub fn as_it_is(
+        name: &'static str,
+        agent: Supervised,
+        dir: &Path,
+        deadlines: &Deadlines,
+        leash: Leash,
+        aftermath: Aftermath,
+    ) -> Machine {
+        Machine::watch(name, agent, dir, deadlines, Some(leash), aftermath)
+    }
+
+    fn watch(
+        name: &'static str,
+        emulator: Supervised,
+        dir: &Path,
+        deadlines: &Deadlines,
+        leash: Option<Leash>,
+        aftermath: Aftermath,
     ) -> Machine {
         Machine {
             name,
             emulator,
-            console: Growing::new(&dir.join(files.console)),
-            events: Growing::new(&dir.join(files.events)),
+            leash,
+            aftermath,
+            console: Growing::new(&dir.join(CONSOLE)),
+            events: Growing::new(&dir.join(EVENTS)),
             waiting: VecDeque::new(),
             tail: VecDeque::new(),
             boot_deadline: Duration::from_secs_f64(deadlines.host_boot_s),
@@ -84,6 +148,9 @@ impl Machine {
     /// The next thing the host says: a race of an event, the host's death and silence.
     pub async fn next(&mut self) -> Result<Report> {
         loop {
+            if let Some(leash) = &mut self.leash {
+                leash.tend();
+            }
             // Looked at before the files: what an emulator wrote before it ended is read.
             let ended = self.emulator.try_exited()?;
             self.read()?;
@@ -112,6 +179,7 @@ impl Machine {
         let _ = self.read();
         let rest = std::mem::take(&mut self.waiting);
         self.emulator.stop(GRACE).await?;
+        self.aftermath.clear().await;
         Ok(rest
             .into_iter()
             .filter_map(|report| match report {
@@ -123,7 +191,9 @@ impl Machine {
 
     /// Stops the host at once.
     pub async fn stop(self) -> Result<()> {
-        self.emulator.stop(GRACE).await.map(drop)
+        let stopped = self.emulator.stop(GRACE).await;
+        self.aftermath.clear().await;
+        stopped.map(drop)
     }
 
     fn read(&mut self) -> Result<()> {
@@ -161,6 +231,23 @@ impl Machine {
         }
     }
 
+    fn cure(&self) -> &'static str {
+        match self.aftermath {
+            Aftermath::None => {
+                "look at host-console.log and emulator.log in the results directory; for a host \
+                 that is only slow, raise deadlines.host_boot or deadlines.silence"
+            }
+            Aftermath::Here(_) => {
+                "look at host-console.log in the results directory, and whether somebody ended \
+                 the agent (or the kernel did, for want of memory)"
+            }
+            Aftermath::There { .. } => {
+                "look at host-console.log in the results directory, and whether the machine can \
+                 still be reached; the agent there clears up by itself within a minute"
+            }
+        }
+    }
+
     fn died(&self, what: &str) -> Error {
         let mut tail: Vec<String> = self.tail.iter().cloned().collect();
         if tail.is_empty() {
@@ -175,9 +262,7 @@ impl Machine {
             .to_owned(),
             message: what.to_owned(),
             tail,
-            cure: "look at host-console.log and emulator.log in the results directory; for a \
-                   host that is only slow, raise deadlines.host_boot or deadlines.silence"
-                .to_owned(),
+            cure: self.cure().to_owned(),
         }
     }
 }

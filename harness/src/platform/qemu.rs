@@ -15,7 +15,8 @@ use tokio::process::Command;
 
 use super::Boot;
 use super::hardware;
-use super::machine::{Files, Machine};
+use super::machine::{CONSOLE, EVENTS, Machine};
+use crate::agent::Task;
 use crate::config::Plan;
 use crate::config::plan::{Accelerator, HostPlan, PlatformKind};
 use crate::config::speed::icount_shift;
@@ -37,10 +38,6 @@ const EPOCH: &str = "2023-11-14T22:13:20";
 /// none of its arguments depends on where it lies.
 const KERNEL: &str = "kernel";
 const INITRAMFS: &str = "initramfs";
-const FILES: Files = Files {
-    console: "console",
-    events: "events",
-};
 
 /// What executes the host's instructions.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +66,9 @@ impl Engine {
 }
 
 /// Boots the host.
-pub fn start(plan: &Plan, boot: Boot<'_>, dir: &Path) -> Result<Machine> {
+pub fn start(plan: &Plan, boot: Boot<'_>, task: &Task, dir: &Path) -> Result<Machine> {
     let engine = Engine::of(plan)?;
-    prepare(boot, dir)?;
+    prepare(boot, task, dir)?;
     let mut command = Command::new(QEMU);
     command
         .args(arguments(&plan.host, engine))
@@ -81,22 +78,16 @@ pub fn start(plan: &Plan, boot: Boot<'_>, dir: &Path) -> Result<Machine> {
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .env("LC_ALL", "C");
     let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
-    Ok(Machine::watch(
-        "QEMU",
-        emulator,
-        dir,
-        FILES,
-        &plan.deadlines,
-    ))
+    Ok(Machine::booted("QEMU", emulator, dir, &plan.deadlines))
 }
 
-fn prepare(boot: Boot<'_>, dir: &Path) -> Result<()> {
+fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
     let kernel = dir.join(KERNEL);
     // A ready image of the user's own has no uncompressed twin, and boots more slowly.
     let image = boot.kernel.vmlinux.as_ref().unwrap_or(&boot.kernel.image);
     symlink(image, &kernel).map_err(Error::io("link", kernel))?;
     let path = dir.join(INITRAMFS);
-    let order = serde_json::to_vec(boot.task).map_err(|e| Error::Io {
+    let order = serde_json::to_vec(task).map_err(|e| Error::Io {
         action: "write",
         path: path.clone(),
         source: e.into(),
@@ -122,7 +113,7 @@ fn arguments(host: &HostPlan, engine: Engine) -> Vec<String> {
     push(&["-rtc", &format!("base={EPOCH},clock=vm"), "-seed", "1"]);
     push(&["-kernel", KERNEL, "-initrd", INITRAMFS]);
     push(&["-append", &kernel_command_line(host, engine)]);
-    for name in [FILES.console, FILES.events] {
+    for name in [CONSOLE, EVENTS] {
         push(&["-chardev", &format!("file,id={name},path={name}")]);
         push(&["-serial", &format!("chardev:{name}")]);
     }
@@ -177,6 +168,8 @@ mod tests {
             cmdline: "kvm_amd.npt=0".into(),
             instructions_per_second: 500_000_000,
             accelerator: Accelerator::Kvm,
+            address: String::new(),
+            ssh_config: None,
         };
         let mut lines = String::new();
         for argument in arguments(&host, engine) {
