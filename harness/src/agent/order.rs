@@ -10,6 +10,7 @@ use crate::config::Plan;
 use crate::config::plan::{Deadlines, GuestPlan, KvmParameter, Phase, SamplingPlan};
 use crate::error::FailureKind;
 use crate::event::Stage;
+use crate::image::GuestFiles;
 use crate::record::Channel;
 
 use super::failure::Failure;
@@ -25,10 +26,8 @@ pub struct Kit {
     pub qemu: PathBuf,
     /// QEMU's firmware (`-L`); none where QEMU finds its own.
     pub firmware: Option<PathBuf>,
-    /// The guest's kernel.
-    pub kernel: PathBuf,
-    /// The guest's initramfs, without its keys.
-    pub initramfs: PathBuf,
+    /// The guest's files.
+    pub guest: GuestFiles,
 }
 
 /// What the agent is to do.
@@ -84,7 +83,7 @@ impl Task {
     /// The files that a guest is run with, by their paths on the agent's host.
     pub fn files(&mut self) -> Vec<&mut PathBuf> {
         match self {
-            Task::Experiment(order) => vec![&mut order.kit.kernel, &mut order.kit.initramfs],
+            Task::Experiment(order) => order.kit.guest.paths_mut(),
             Task::Trial(_) => Vec::new(),
         }
     }

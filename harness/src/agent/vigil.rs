@@ -103,6 +103,14 @@ impl Vigil {
         }
     }
 
+    /// The failure of a QEMU that is gone, or about to be, before `what`.
+    pub async fn gone(&self, what: &str) -> Failure {
+        match self.ended().await {
+            Ok(()) => self.died(what, &self.ended.borrow().clone().unwrap_or_default()),
+            Err(late) => late,
+        }
+    }
+
     async fn wait_for<T>(
         &self,
         what: &str,

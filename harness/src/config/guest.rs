@@ -21,7 +21,7 @@ const VCPUS: RangeInclusive<i64> = 1..=16;
 
 /// What the files of [`GuestRecipe::Debian`] take in a host's memory, MiB. With packages of
 /// the user's own it may be more.
-const DEBIAN_MIB: u32 = 160;
+const DEBIAN_MIB: u32 = 128;
 
 /// A host that boots from an archive holds each file twice while it unpacks.
 const COPIES: u64 = 2;
