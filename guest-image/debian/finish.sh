@@ -11,7 +11,7 @@ LinkLocalAddressing=no
 IPv6AcceptRA=no
 END
 cat >"$1/etc/ssh/sshd_config.d/exitlab.conf" <<'END'
-HostKey /etc/ssh/exitlab_host_key
+HostKey /etc/ssh/ssh_host_ed25519_key
 PasswordAuthentication no
 UseDNS no
 END

@@ -139,14 +139,15 @@ fn format(format: DiskFormat) -> &'static str {
     }
 }
 
-/// The guest kernel's command line. A kernel of the user's own that lets nobody in may be
-/// no Linux: it gets the user's words alone.
+/// The guest kernel's command line.
 fn kernel_command_line(guest: &GuestPlan) -> String {
-    let debian = guest.uses_recipe() && guest.image == GuestRecipe::Debian;
-    let words = match (debian, guest.kernel.is_some() && !guest.ssh) {
-        (_, true) => "",
-        (true, false) => "console=ttyS0 panic=-1 root=/dev/vda ro",
-        (false, false) => "console=ttyS0 panic=-1",
+    let words = match (guest.uses_recipe(), guest.image) {
+        (true, GuestRecipe::Debian) => "console=ttyS0 panic=-1 root=/dev/vda ro",
+        // `guest-image/init`: a server would have neither a network nor keys.
+        (true, GuestRecipe::Tiny) if !guest.ssh => "console=ttyS0 panic=-1 sshd=no",
+        // It may be no Linux: it gets the user's words alone.
+        (false, _) if guest.kernel.is_some() && !guest.ssh => "",
+        _ => "console=ttyS0 panic=-1",
     };
     format!("{words} {}", guest.cmdline).trim().to_owned()
 }

@@ -265,7 +265,7 @@ impl Census<'_> {
             let phase = match moment {
                 Moment::Boot => "boot",
                 Moment::After(_) => "idle",
-                // Of a guest without SSH only (`watched`).
+                // A guest without SSH has those (`watched`).
                 Moment::Line(_) | Moment::End => "run",
             };
             let title = Title {

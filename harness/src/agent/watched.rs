@@ -37,10 +37,12 @@ pub async fn run(
     for (number, moment) in (1..).zip(&census.order.sampling.schedule) {
         watched.wait_for(moment).await?;
         let boot = *moment == Moment::Boot;
+        let label = moment.label();
+        // A phase is called by the moment that ended it.
         let title = Title {
             number,
-            label: &moment.label(),
-            phase: if boot { "boot" } else { "run" },
+            label: &label,
+            phase: &label,
         };
         let sample = census.sample(title, None, &watched.vigil).await?;
         watched.last_s = sample.clocks.host_s;
@@ -106,7 +108,10 @@ impl Watched<'_> {
                 }
             }
         };
-        match working.wait(&format!("line that contains '{text}'"), found).await? {
+        match working
+            .wait(&format!("line that contains '{text}'"), found)
+            .await?
+        {
             Found::Yes => Ok(()),
             Found::Not(Some(end)) => {
                 require_end(end, working)?;
@@ -145,6 +150,11 @@ fn require_end(end: Halt, vigil: &Vigil) -> Result<(), Failure> {
 }
 
 fn too_early(before: &str, vigil: &Vigil) -> Failure {
-    let why = format!("the guest ended before {before}");
+    let verb = if vigil.panicked() {
+        "panicked"
+    } else {
+        "ended"
+    };
+    let why = format!("the guest {verb} before {before}");
     vigil.failure(FailureKind::GuestDied, why)
 }

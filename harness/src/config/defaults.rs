@@ -1,8 +1,8 @@
 //! Every default value of the format, and no default anywhere else.
 
 use super::plan::{
-    Accelerator, Deadlines, GuestPlan, GuestRecipe, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan,
-    PlatformKind, SamplingPlan,
+    Accelerator, Deadlines, GuestPlan, GuestRecipe, HostPlan, KernelPlan, KernelSource, Machine,
+    Moment, Plan, PlatformKind, SamplingPlan,
 };
 use super::speed;
 use crate::record::Channel;

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use super::document::{Document, Given};
 use super::layer::Entry;
-use super::plan::{
-    DiskFormat, DiskPlan, GuestPlan, GuestRecipe, Machine, Plan, PlatformKind,
-};
+use super::plan::{DiskFormat, DiskPlan, GuestPlan, GuestRecipe, Machine, Plan, PlatformKind};
 use super::problem::Wrong;
 use super::resolve::Resolver;
 use super::value::{
@@ -21,7 +19,7 @@ const VCPUS: RangeInclusive<i64> = 1..=16;
 
 /// What the files of [`GuestRecipe::Debian`] take in a host's memory, MiB. With packages of
 /// the user's own it may be more.
-const DEBIAN_MIB: u32 = 128;
+const DEBIAN_MIB: u32 = 144;
 
 /// A host that boots from an archive holds each file twice while it unpacks.
 const COPIES: u64 = 2;
@@ -52,10 +50,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn what_boots(&mut self, plan: &mut GuestPlan) {
-        let recipes = [
-            ("tiny", GuestRecipe::Tiny),
-            ("debian", GuestRecipe::Debian),
-        ];
+        let recipes = [("tiny", GuestRecipe::Tiny), ("debian", GuestRecipe::Debian)];
         self.value(
             "guest.image",
             |d| &d.guest.image,
@@ -203,10 +198,7 @@ impl<'a> Resolver<'a> {
             !plan.inspect.is_empty(),
             "inspect",
             |d| &d.inspect,
-            [
-                "commands are run over SSH, and guest.ssh is false",
-                cure,
-            ],
+            ["commands are run over SSH, and guest.ssh is false", cure],
         );
         self.refuse(
             !plan.phases.is_empty(),

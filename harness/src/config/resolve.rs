@@ -7,7 +7,7 @@ use super::choice::{self, Asked};
 use super::document::{Document, Given, List};
 use super::layer::{Entry, Layers};
 use super::plan::{
-    Accelerator, HostPlan, KernelPlan, KernelSource, Plan, PlatformKind,
+    Accelerator, GuestRecipe, HostPlan, KernelPlan, KernelSource, Plan, PlatformKind,
 };
 use super::problem::{Problem, Wrong};
 use super::value::{
@@ -37,6 +37,7 @@ pub(super) fn resolve(layers: &Layers, usable: &[PlatformKind]) -> Result<Plan, 
     resolver.host(&mut plan.host, plan.platform);
     resolver.guest(&mut plan.guest);
     acknowledge_interrupts_by_exits(&mut plan);
+    resolver.hurry_large_guests(&mut plan);
     resolver.sampling(&mut plan);
     resolver.phases(&mut plan);
     resolver.deadlines(&mut plan);
@@ -291,6 +292,21 @@ impl<'a> Resolver<'a> {
         );
         if platform == PlatformKind::Ssh && plan.address.is_empty() {
             self.no_address();
+        }
+    }
+
+    /// On `tcg-svm`, an interrupt that is delivered twice ([`acknowledge_interrupts_by_exits`])
+    /// is harmless to the tiny guest. A distribution's kernel acknowledges some interrupts
+    /// with a lock held, and then waits for itself. What delivers them twice is the host's
+    /// timers: fewer of them come between two instructions of a faster host.
+    fn hurry_large_guests(&mut self, plan: &mut Plan) {
+        let speed = |d: &'a Document| &d.host.instructions_per_second;
+        let given = self.layers.entry("host.instructions_per_second", speed);
+        let left_to_us = given.is_none_or(|entry| *entry.value == 0);
+        let guest = &plan.guest;
+        let tiny = guest.uses_recipe() && guest.image == GuestRecipe::Tiny;
+        if plan.platform == PlatformKind::TcgSvm && left_to_us && !tiny {
+            plan.host.instructions_per_second = speed::FASTEST_TCG;
         }
     }
 

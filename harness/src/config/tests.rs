@@ -121,6 +121,18 @@ fn a_guest_on_tcg_svm_acknowledges_interrupts_by_exits() {
 }
 
 #[test]
+fn a_large_guest_on_tcg_svm_gets_a_fast_host() {
+    let speed = |sets: &[&str]| {
+        let sets = [&["platform=tcg-svm"], sets].concat();
+        plan("name = 'x'", &sets).host.instructions_per_second
+    };
+    assert_eq!(speed(&[]), 250_000_000);
+    assert_eq!(speed(&["guest.image=debian"]), 1_000_000_000);
+    let given = "host.instructions_per_second=250_000_000";
+    assert_eq!(speed(&["guest.image=debian", given]), 250_000_000);
+}
+
+#[test]
 fn auto_becomes_a_platform_with_its_reason() {
     let plan = |sets: &[&str]| plan("name = 'x'", sets);
     let auto = plan(&["platform=auto"]);

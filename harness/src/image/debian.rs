@@ -47,6 +47,11 @@ const EPOCH: &str = "1700000000";
 const KERNEL: &str = "kernel";
 const INITRAMFS: &str = "initramfs";
 const ROOT: &str = "root.squashfs";
+/// Packs what `mmdebstrap` installed. LZ4, because the guest unpacks what it reads on an
+/// emulated processor. The archive does not say whose the root directory is.
+const PACK: &str = "exec mksquashfs - root.squashfs -tar -comp lz4 -reproducible -noappend \
+                    -root-mode 755 -root-uid 0 -root-gid 0 -no-progress -quiet <root.tar";
+
 const STAGE: &str = "guest image: Debian";
 
 /// What a Debian guest boots from.
@@ -69,9 +74,10 @@ pub async fn build(cache: &Cache, packages: &[String], note: &dyn Fn(&str)) -> R
         .text("mmdebstrap", version("mmdebstrap", "--version"))
         .text("mksquashfs", version("mksquashfs", "-version"))
         .bytes("arguments", arguments.join("\n").as_bytes())
+        .text("pack", PACK)
         .build();
     let build = async |dir: &Path| {
-        note("installing Debian, about two minutes");
+        note("installing Debian, about a minute");
         install(dir, &arguments).await?;
         note("packing Debian");
         pack(dir).await
@@ -103,7 +109,8 @@ fn arguments(packages: &[String]) -> Vec<String> {
     arguments.push(format!("--customize-hook={FINISH}"));
     // By name, so that the staging directory is not part of the key.
     arguments.push("--customize-hook=copy-out /boot .".to_owned());
-    arguments.push("--customize-hook=rm -rf \"$1\"/boot/* \"$1\"/vmlinuz* \"$1\"/initrd*".to_owned());
+    arguments
+        .push("--customize-hook=rm -rf \"$1\"/boot/* \"$1\"/vmlinuz* \"$1\"/initrd*".to_owned());
     arguments.extend([SUITE, "root.tar"].map(str::to_owned));
     arguments
 }
@@ -142,13 +149,8 @@ fn only(dir: &Path, prefix: &str) -> Result<PathBuf> {
 
 async fn pack(dir: &Path) -> Result<()> {
     let mut command = Command::new("sh");
-    // LZ4, because the guest unpacks what it reads on an emulated processor.
-    let line = format!(
-        "exec mksquashfs - {ROOT} -tar -comp lz4 -Xhc -reproducible -noappend -no-progress \
-         -quiet <root.tar"
-    );
     command
-        .args(["-c", &line])
+        .args(["-c", PACK])
         .current_dir(dir)
         .env("LC_ALL", "C")
         .env("SOURCE_DATE_EPOCH", EPOCH);

@@ -146,7 +146,7 @@ pub fn secrets(plan: &GuestPlan, keys: &GuestKeys, sampler: Option<&Path>) -> Re
     tree.file(&at("root/.ssh/authorized_keys"), authorized, 0o600);
     if debian {
         let key = keys.server_openssh().map_err(bad_key)?;
-        tree.file(&at("etc/ssh/exitlab_host_key"), key, 0o600);
+        tree.file(&at("etc/ssh/ssh_host_ed25519_key"), key, 0o600);
     } else {
         tree.file(&at("etc/dropbear/host_key"), keys.server_dropbear(), 0o600);
     }

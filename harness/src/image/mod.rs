@@ -14,6 +14,4 @@ pub mod tree;
 pub use closure::LOADER;
 pub use files::GuestFiles;
 pub use guest::{GuestImage, build_guest, secrets};
-pub use host::{
-    CYLINDER, HostForm, HostImage, build_bare_host, build_host, kit, order_archive,
-};
+pub use host::{CYLINDER, HostForm, HostImage, build_bare_host, build_host, kit, order_archive};
