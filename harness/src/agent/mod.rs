@@ -130,6 +130,9 @@ async fn carry_out(
         Task::Experiment(order) => order,
         Task::Trial(order) => return trial::run(order, events).await,
     };
+    let _pulse = order
+        .pulse_s
+        .map(|seconds| events.quick_pulse(Duration::from_secs_f64(seconds)));
     let counted = Counted::here(order.sampling.cycles)?;
     if !order.kvm.is_empty() {
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;

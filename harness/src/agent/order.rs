@@ -47,7 +47,17 @@ pub struct Order {
     pub kvm: Vec<KvmParameter>,
     /// How long each wait may take.
     pub deadlines: Deadlines,
+    /// Seconds of the host's clock after which the conductor must hear from the agent; none
+    /// where the usual ones do.
+    pub pulse_s: Option<f64>,
 }
+
+/// From this speed on, instructions per second, an emulated host takes so long for one of
+/// its seconds that the agent must speak more often.
+const FAST: u64 = 500_000_000;
+
+/// So many instructions of a fast host between two words of its agent.
+const PULSE_INSTRUCTIONS: f64 = 2.0e9;
 
 impl Order {
     /// The agent's part of a plan.
@@ -60,6 +70,7 @@ impl Order {
             phases: plan.phases.clone(),
             kvm: plan.kvm.clone(),
             deadlines: plan.deadlines.clone(),
+            pulse_s: pulse_s(plan.host.instructions_per_second),
         }
     }
 
@@ -67,6 +78,10 @@ impl Order {
     pub fn reads(&self, channel: Channel) -> bool {
         self.sampling.channels.contains(&channel)
     }
+}
+
+fn pulse_s(instructions_per_second: u64) -> Option<f64> {
+    (instructions_per_second > FAST).then(|| PULSE_INSTRUCTIONS / instructions_per_second as f64)
 }
 
 /// Everything that an agent can be told to do.
