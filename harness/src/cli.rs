@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::matrix::Shard;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -109,6 +110,16 @@ pub struct RunArgs {
     /// The results directory [default: results/<UTC time>-<name>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// How many cells of a matrix run at the same time [default: as many as there are cores and
+    /// memory for, and one where time is real].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Run one part of a matrix: the I-th of N.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Finish what is missing in the results directory of a matrix.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "sets", "platform", "host", "out", "shard"])]
+    pub resume: Option<PathBuf>,
     /// How progress is shown, on standard error.
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,

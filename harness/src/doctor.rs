@@ -68,6 +68,12 @@ pub fn usable() -> Vec<PlatformKind> {
     platforms::usable(&System::this(Path::new("")))
 }
 
+/// Memory that programs can still have, MiB; 0 if this machine does not say.
+pub fn memory_mib() -> u64 {
+    let system = System::this(Path::new(""));
+    system.meminfo_mib("MemAvailable:").unwrap_or(0)
+}
+
 /// Every platform for people: usable or not, what is missing, how to get it.
 pub fn platforms(plan: &Plan) -> String {
     platforms::render(&System::this(Path::new("")), plan)

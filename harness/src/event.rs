@@ -41,7 +41,7 @@ pub enum Stage {
 impl std::fmt::Display for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Stage::Host => "host boots",
+            Stage::Host => "agent starts",
             Stage::Qemu => "qemu starts",
             Stage::Qmp => "qmp connects",
             Stage::Guest => "guest boots",

@@ -12,7 +12,7 @@ use crate::image::{self, GuestImage, HostImage};
 use crate::kernel::{self, HostKernel};
 use crate::platform::{self, Boot};
 use crate::provenance;
-use crate::record::{HostMoment, Outcome, RunRecord, SCHEMA};
+use crate::record::{CellName, HostMoment, Outcome, RunRecord, SCHEMA};
 use crate::results::Results;
 use crate::session::Session;
 use crate::signals::Interrupt;
@@ -41,9 +41,11 @@ pub struct Artifacts {
     pub host: Option<HostImage>,
 }
 
-/// Runs an experiment: from kernel source to tables in `out`.
+/// Runs an experiment: from kernel source to tables in `out`. `cell` says which one of a
+/// matrix it is.
 pub async fn run(
     plan: &Plan,
+    cell: Option<CellName>,
     out: &Path,
     cache: &Cache,
     ui: &mut Ui,
@@ -54,7 +56,7 @@ pub async fn run(
     doctor::check(plan, cache.root()).require()?;
     let artifacts = interrupt.or(build(plan, cache, ui)).await?;
     let mut results = Results::create(out)?;
-    let mut record = new_record(plan, &artifacts)?;
+    let mut record = new_record(plan, cell, &artifacts)?;
     results.record(&record)?;
 
     let experiment = experiment(plan, &artifacts, cache, &mut results, &mut record, ui);
@@ -184,7 +186,7 @@ fn take_in(event: &Event, record: &mut RunRecord) {
     }
 }
 
-fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
+fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Result<RunRecord> {
     let provenance = provenance::collect(plan, artifacts)?;
     Ok(RunRecord {
         schema: SCHEMA,
@@ -198,6 +200,7 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
         agent_started: None,
         discovery: None,
         kvm_parameters: Vec::new(),
+        cell,
         plan: serde_json::to_value(plan).unwrap_or_default(),
         provenance,
         statuses: Vec::new(),

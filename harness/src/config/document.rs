@@ -23,6 +23,7 @@ pub(super) type Parameters = BTreeMap<String, Spanned<toml::Value>>;
 pub(super) const KEYS: &[&str] = &[
     "name",
     "platform",
+    "repeat",
     "inspect",
     "phase",
     "kernel.source",
@@ -81,6 +82,7 @@ pub(super) const SECTIONS: &[&str] = &[
 pub(super) struct Document {
     pub name: Given<String>,
     pub platform: Given<String>,
+    pub repeat: Given<i64>,
     pub inspect: Given<List>,
     pub phase: Given<Vec<Spanned<Phase>>>,
     pub kernel: Kernel,

@@ -10,6 +10,8 @@ use crate::platform::{FAKETIME, SSH};
 /// What a first kernel build and its artifacts take; later runs need little.
 const FIRST_BUILD_MIB: u64 = 6 * 1024;
 const LATER_RUN_MIB: u64 = 1024;
+/// What a guest's image takes, where neither kernel nor host is built.
+const GUEST_IMAGE_MIB: u64 = 64;
 /// What emulator and build take beside the host's memory. Together with the default
 /// host: 2 GB, less what the kernel keeps from `MemTotal`.
 const OWN_MEMORY_MIB: u64 = 768;
@@ -36,8 +38,8 @@ enum Find {
     UserProgram(&'static str),
     /// The cache directory can be written to.
     Cache,
-    /// Room in the cache's file system.
-    Disk,
+    /// So many MiB of room in the cache's file system: for the first build, and later.
+    Disk(u64, u64),
     /// So many MiB of memory.
     Memory(u64),
 }
@@ -65,11 +67,7 @@ pub(super) fn shared(plan: &Plan) -> Vec<Need> {
     needs.extend(kernel(&plan.kernel.source));
     needs.extend(images());
     needs.extend(guest(&plan.guest));
-    needs.extend(resources(match plan.platform {
-        platform if platform.boots() => u64::from(plan.host.memory_mib) + OWN_MEMORY_MIB,
-        PlatformKind::Ssh => OWN_MEMORY_MIB,
-        _ => u64::from(plan.guest.memory_mib) + LOCAL_MEMORY_MIB,
-    }));
+    needs.extend(resources(plan));
     needs
 }
 
@@ -259,7 +257,17 @@ fn guest(plan: &GuestPlan) -> Vec<Need> {
     needs
 }
 
-fn resources(memory: u64) -> Vec<Need> {
+fn resources(plan: &Plan) -> Vec<Need> {
+    let memory = match plan.platform {
+        PlatformKind::Ssh => OWN_MEMORY_MIB,
+        PlatformKind::Local => u64::from(plan.guest.memory_mib) + LOCAL_MEMORY_MIB,
+        _ => u64::from(plan.host.memory_mib) + OWN_MEMORY_MIB,
+    };
+    let disk = match (&plan.kernel.source, plan.platform.boots()) {
+        (KernelSource::Image(_), false) => Find::Disk(GUEST_IMAGE_MIB, GUEST_IMAGE_MIB),
+        (KernelSource::Image(_), true) => Find::Disk(LATER_RUN_MIB, LATER_RUN_MIB),
+        _ => Find::Disk(FIRST_BUILD_MIB, LATER_RUN_MIB),
+    };
     let need = |find, why, cure: String| Need {
         find,
         why,
@@ -272,7 +280,7 @@ fn resources(memory: u64) -> Vec<Need> {
             "choose a cache directory that you may write to with --cache".to_owned(),
         ),
         need(
-            Find::Disk,
+            disk,
             "kernel build and images",
             "free some disk space, or choose another cache directory with --cache".to_owned(),
         ),
@@ -327,12 +335,8 @@ impl Need {
                 let found = system.cache_writable.then(|| shown(system.cache.clone()));
                 ("writable cache".to_owned(), found)
             }
-            Find::Disk => {
-                let least = if system.cache_filled {
-                    LATER_RUN_MIB
-                } else {
-                    FIRST_BUILD_MIB
-                };
+            Find::Disk(first, later) => {
+                let least = *if system.cache_filled { later } else { first };
                 (
                     format!("{least} MiB of disk"),
                     enough(system.free_mib, least),

@@ -12,6 +12,7 @@ mod tiny;
 pub mod tree;
 
 pub use closure::LOADER;
+pub use cpio::archive;
 pub use files::GuestFiles;
 pub use guest::{GuestImage, build_guest, secrets};
 pub use host::{CYLINDER, HostForm, HostImage, build_bare_host, build_host, kit, order_archive};

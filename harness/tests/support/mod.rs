@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+pub mod machine;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -107,10 +109,15 @@ pub struct Running {
 impl Running {
     /// Starts `exitlab run` with JSON progress, logged below `place`.
     pub fn start(place: &Place, args: &[&str]) -> Running {
+        let mut command = exitlab();
+        command.arg("run").args(args);
+        Running::start_as(place, command)
+    }
+
+    /// The same for a command that is a run already.
+    pub fn start_as(place: &Place, mut command: Command) -> Running {
         let progress = place.path("progress.jsonl");
-        let child = exitlab()
-            .arg("run")
-            .args(args)
+        let child = command
             .args(["--progress", "json"])
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&progress).unwrap())

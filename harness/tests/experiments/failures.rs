@@ -1,0 +1,159 @@
+//! Everything that goes wrong on the way, and what is left behind then: nothing.
+
+use super::*;
+
+#[test]
+fn a_guest_that_panics_at_boot_is_recognised() {
+    let place = Place::new();
+    let sets = [
+        "guest.cmdline=quiet rdinit=/nonexistent",
+        "guest.machine=microvm",
+    ];
+    let outcome = experiment(&place, "out", &sets);
+    outcome.assert_failed(
+        5,
+        &["guest boots", "the guest panicked", "Kernel panic", "cure:"],
+    );
+}
+
+#[test]
+fn a_guest_whose_ssh_server_never_starts_meets_the_deadline() {
+    let place = Place::new();
+    let sets = [
+        "guest.cmdline=quiet sshd=no",
+        "deadlines.guest_ssh=\"6s\"",
+        "guest.machine=microvm",
+    ];
+    let outcome = experiment(&place, "out", &sets);
+    let console = "told to start no SSH server";
+    outcome.assert_failed(
+        5,
+        &[
+            "no SSH login within 6 s",
+            console,
+            "deadlines.guest_ssh",
+            "cure:",
+        ],
+    );
+}
+
+#[test]
+fn a_host_that_panics_is_recognised() {
+    let place = Place::new();
+    let outcome = experiment(&place, "out", &["host.cmdline=init=/nonexistent"]);
+    outcome.assert_failed(
+        5,
+        &[
+            "host boots",
+            "the host's kernel panicked",
+            "Kernel panic",
+            "cure:",
+        ],
+    );
+}
+
+#[test]
+fn a_host_that_dies_mid_run_is_recognised_and_samples_are_kept() {
+    let place = Place::new();
+    let out = place.path("out");
+    let mut args = vec!["--out", out.to_str().unwrap()];
+    args.extend(QUICK);
+    // A long pause after the first sample leaves time to kill the host.
+    args.extend(["--set", "sampling.schedule=[\"boot\", \"+10000s\"]"]);
+    args.extend(["--set", "deadlines.silence=\"2m\""]);
+    let mut running = Running::start(&place, &args);
+    running.wait_for("\"event\":\"sample\"");
+    kill(emulator_below(&out), "-KILL");
+    assert_eq!(running.code(), Some(5));
+    let stderr = running.stderr();
+    assert!(stderr.contains("Bochs ended"), "{stderr}");
+    place.assert_deserted();
+    assert_eq!(record(&out)["samples"].as_array().unwrap().len(), 1);
+    assert!(counts(&out)[&10].2[0] > 0, "the table of what was sampled");
+}
+
+/// Interrupts a run when its progress shows `moment`; then the next run must work.
+fn interrupted_at(moment: &str, more: &[&str]) {
+    let place = Place::new();
+    let out = place.path("out");
+    let mut args = vec!["--out", out.to_str().unwrap()];
+    args.extend(QUICK);
+    args.extend(more);
+    let mut running = Running::start(&place, &args);
+    running.wait_for(moment);
+    running.signal("-INT");
+    assert_eq!(running.code(), Some(130), "{}", running.stderr());
+    place.assert_deserted();
+    if out.exists() {
+        assert_eq!(record(&out)["outcome"]["state"], "interrupted");
+    }
+}
+
+#[test]
+fn a_killed_exitlab_takes_its_emulator_along() {
+    let place = Place::new();
+    let out = place.path("out");
+    let mut args = vec!["--out", out.to_str().unwrap()];
+    args.extend(QUICK);
+    let mut running = Running::start(&place, &args);
+    running.wait_for("host boots");
+    let emulator = emulator_below(&out);
+    running.signal("-KILL");
+    assert_eq!(running.code(), None, "ended by a signal");
+    let gone = || !Path::new(&format!("/proc/{emulator}/cwd/bochsrc")).exists();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !gone() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "Bochs outlives exitlab"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn an_interrupt_while_the_host_boots_ends_it() {
+    interrupted_at("host boots", &[]);
+}
+
+#[test]
+fn an_interrupt_while_the_guest_boots_ends_it() {
+    interrupted_at("guest boots", &[]);
+}
+
+#[test]
+fn an_interrupt_while_sampling_ends_it() {
+    interrupted_at(
+        "\"event\":\"sample\"",
+        &["--set", "sampling.schedule=[\"boot\", \"+9999s\"]"],
+    );
+}
+
+#[test]
+fn an_interrupt_while_the_kernel_is_built_ends_the_compiler() {
+    let cache = tempfile::tempdir().unwrap();
+    interrupted_at("\"compile\"", &["--cache", cache.path().to_str().unwrap()]);
+    let left = support::processes_below(cache.path());
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[test]
+fn a_full_disk_is_named_and_nothing_is_left_running() {
+    let place = Place::new();
+    // A file system of our own in a mount namespace of our own: full, and gone afterwards.
+    let full = place.path("full");
+    std::fs::create_dir(&full).unwrap();
+    let script = "mount -t tmpfs -o size=580k tmpfs \"$1\" && shift && exec \"$@\"";
+    let exitlab = env!("CARGO_BIN_EXE_exitlab");
+    let outcome: Outcome = std::process::Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .arg(&full)
+        .args([exitlab, "run", "--progress", "plain", "--out"])
+        .arg(full.join("out"))
+        .args(QUICK)
+        .output()
+        .unwrap()
+        .into();
+    outcome.assert_failed(5, &["No space left on device", "--out", "cure:"]);
+    place.assert_deserted();
+}

@@ -1,0 +1,121 @@
+//! Kernels that trace, that are ready, that carry no census.
+
+use super::*;
+
+/// The kernel's own tracepoint counts what the census counts: every exit of every reason,
+/// from the very first one on.
+fn assert_trace(dir: &Path, samples: usize) {
+    let record = record(dir);
+    let taken = record["samples"].as_array().unwrap();
+    assert_eq!(taken.len(), samples);
+    for sample in taken {
+        let (trace, stats) = (&sample["trace"], &sample["trace"]["stats"]);
+        let numbers = |reading: &Value| -> Vec<u64> {
+            let counts = reading["counts"].as_array().unwrap().iter();
+            counts.map(|count| count.as_u64().unwrap()).collect()
+        };
+        let (events, counts) = (numbers(trace), numbers(stats));
+        assert_eq!(events, counts, "sample {}", sample["number"]);
+        assert_eq!(trace["other"], stats["other"]);
+        let sum = events.iter().sum::<u64>() + trace["other"].as_u64().unwrap();
+        assert_eq!(sum, stats["exits"], "KVM's own count");
+        assert!(sum > 1000, "a guest that boots exits often: {sum}");
+    }
+    let table = read(dir, "table.md");
+    assert!(
+        table.contains("✓ The kernel's tracepoint counted the same"),
+        "{table}"
+    );
+    assert!(!table.contains('✗'), "a check failed:\n{table}");
+}
+
+const TRACE: &str = "sampling.channels=[\"cpuid\", \"stats\", \"trace\"]";
+
+fn the_tracepoint_counts_the_same(processor: &Processor) {
+    let place = Place::new();
+    let platform = format!("platform={}", processor.platform);
+    let outcome = experiment(&place, "out", &[TRACE, &platform, "guest.vcpus=2"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_trace(&place.path("out"), 3);
+}
+
+#[test]
+fn the_tracepoint_counts_the_same_on_bochs_vmx() {
+    the_tracepoint_counts_the_same(&INTEL);
+}
+
+#[test]
+fn the_tracepoint_counts_the_same_on_tcg_svm() {
+    the_tracepoint_counts_the_same(&AMD);
+}
+
+/// A kernel that is in the cache, as an image of the user's own.
+pub fn ready_image(sets: &[&str]) -> String {
+    let mut command = exitlab();
+    command.args(["build", "kernel"]);
+    for set in sets {
+        command.args(["--set", set]);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    let path = String::from_utf8(output.stdout).unwrap();
+    format!("kernel.source=image:{}", path.trim())
+}
+
+#[test]
+fn a_ready_image_is_booted_as_it_is() {
+    let place = Place::new();
+    let image = ready_image(&[]);
+    let outcome = experiment(&place, "out", &[&image, "guest.machine=microvm"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let provenance = &record(&place.path("out"))["provenance"];
+    let path = image.strip_prefix("kernel.source=image:").unwrap();
+    let digest = blake3::hash(&std::fs::read(path).unwrap());
+    assert_eq!(provenance["kernel_digest"], digest.to_hex().as_str());
+    assert_eq!(provenance["kernel_inputs"][0][0], "image");
+    let table = read(&place.path("out"), "table.md");
+    assert!(!table.contains('✗'), "a check failed:\n{table}");
+}
+
+#[test]
+fn a_host_that_cannot_trace_is_recognised() {
+    let place = Place::new();
+    let image = ready_image(&[]);
+    let outcome = experiment(&place, "out", &[&image, TRACE, "guest.machine=microvm"]);
+    outcome.assert_failed(5, &["kvm_exit", "CONFIG_FTRACE", "trace.config", "cure:"]);
+}
+
+#[test]
+fn without_channels_commands_run_on_a_kernel_without_the_census() {
+    let place = Place::new();
+    let sets = [
+        "kernel.census=false",
+        "guest.machine=microvm",
+        "sampling.channels=[]",
+        "inspect=[\"exit-sampler spin cpuid 100\", \"exit-sampler spin hypercall 100\"]",
+    ];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let record = record(&place.path("out"));
+    assert_eq!(record["samples"].as_array().unwrap().len(), 0);
+    for (at, instruction) in ["cpuid", "hypercall"].iter().enumerate() {
+        let inspection = &record["inspections"][at];
+        let stdout = inspection["stdout"].as_str().unwrap();
+        let start = format!("spin {instruction} per_block 16 blocks 100 min ");
+        assert!(stdout.starts_with(&start), "{inspection}");
+        assert_eq!(inspection.get("before"), None);
+    }
+}
+
+#[test]
+fn a_kernel_without_the_census_is_recognised() {
+    let place = Place::new();
+    let sets = ["kernel.census=false", "guest.machine=microvm"];
+    let outcome = experiment(&place, "out", &sets);
+    outcome.assert_failed(5, &["carries no exit census", "kernel.census", "cure:"]);
+    assert!(
+        !place.path("out/counts.csv").exists(),
+        "no table of nonsense"
+    );
+    assert_eq!(record(&place.path("out"))["outcome"]["state"], "failed");
+}

@@ -1,0 +1,233 @@
+//! Experiments on machines that exitlab does not boot: on this one, and by SSH on another.
+//! Both are one emulated machine, which runs a kernel with the census.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::machine::RealMachine;
+use support::{Outcome, Place, Running, exitlab};
+
+/// The experiment that runs everywhere. Its kernel lies beside it. The machine is emulated by
+/// QEMU, and its guests must acknowledge interrupts by exits (docs/determinism.md).
+const EVERYWHERE: &str = "\
+name = \"everywhere\"
+[kernel]
+source = \"image:bzImage\"
+[guest]
+machine = \"microvm\"
+cpu = \"host,-kvm-pv-eoi\"
+[sampling]
+schedule = [\"boot\", \"+1s\"]
+";
+
+/// The kernel with the census, as `scripts/test` has built it.
+fn kernel() -> PathBuf {
+    let outcome = support::run(&["build", "kernel"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    PathBuf::from(outcome.stdout.trim())
+}
+
+/// The experiment below `place`, and a machine that has the same two files in `/exp`.
+fn machine(place: &Place) -> (PathBuf, RealMachine) {
+    let image = std::fs::read(kernel()).unwrap();
+    let file = place.write("exp/everywhere.toml", EVERYWHERE);
+    std::fs::write(place.path("exp/bzImage"), &image).unwrap();
+    let files = [
+        ("everywhere.toml", EVERYWHERE.as_bytes().to_vec()),
+        ("bzImage", image),
+    ];
+    let vmlinux = kernel().with_file_name("vmlinux");
+    (
+        file,
+        RealMachine::boot(&place.path("machine"), &vmlinux, &files),
+    )
+}
+
+fn record(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    std::fs::read_to_string(dir.join(name)).unwrap()
+}
+
+/// A complete run of the experiment: its samples, and a table without a broken check.
+fn assert_right(platform: &str, table: &str, run: &str) {
+    let run = record(run);
+    assert_eq!(run["platform"], platform);
+    assert_eq!(run["outcome"]["state"], "complete");
+    let samples = run["samples"].as_array().unwrap();
+    let labels: Vec<&str> = samples
+        .iter()
+        .map(|s| s["label"].as_str().unwrap())
+        .collect();
+    assert_eq!(labels, ["boot", "+1s"], "{platform}");
+    assert!(
+        table.contains('✓') && !table.contains('✗'),
+        "{platform}: {table}"
+    );
+}
+
+#[test]
+fn one_experiment_runs_unchanged_on_every_platform() {
+    let place = Place::new();
+    let (file, machine) = machine(&place);
+    let file = file.to_str().unwrap();
+    for platform in ["bochs-vmx", "tcg-svm"] {
+        let out = place.path(platform);
+        let outcome: Outcome = exitlab()
+            .args(["run", file, "--platform", platform, "--out"])
+            .arg(&out)
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert_right(platform, &outcome.stdout, &read(&out, "run.json"));
+    }
+
+    let table =
+        machine.told("cd /exp && exitlab run everywhere.toml --platform local --out /tmp/o");
+    assert_right("local", &table, &machine.told("cat /tmp/o/run.json"));
+    machine.assert_deserted();
+
+    let out = place.path("ssh");
+    let there = |out: &Path| -> Outcome {
+        let mut command = machine.run_there("machine", &[file, "--progress", "json", "--out"]);
+        command.arg(out).output().unwrap().into()
+    };
+    let outcome = there(&out);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("copying"), "{}", outcome.stderr);
+    let run = read(&out, "run.json");
+    assert_right("ssh, machine", &outcome.stdout, &run);
+    // Its secret is the run's alone.
+    assert_eq!(record(&run)["plan"]["guest"]["seed"], "exitlab");
+    machine.assert_deserted();
+
+    // What is there by now is not copied again, and two runs are in nobody's way.
+    let second = machine.run_there("machine", &[file, "--progress", "json", "--out"]);
+    let second = std::thread::spawn({
+        let (mut second, out) = (second, place.path("second"));
+        move || second.arg(out).output().unwrap()
+    });
+    let third = there(&place.path("third"));
+    let second = Outcome::from(second.join().unwrap());
+    for (name, outcome) in [("second", second), ("third", third)] {
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains("copying"), "{}", outcome.stderr);
+        let run = read(&place.path(name), "run.json");
+        assert_right("ssh, machine", &outcome.stdout, &run);
+    }
+    machine.assert_deserted();
+    drop(machine);
+    place.assert_deserted();
+}
+
+/// A run on the machine, which pauses for half a minute after its first sample.
+fn long_run(machine: &RealMachine, place: &Place, file: &Path, out: &str) -> Running {
+    let out = place.path(out);
+    let args = [file.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let mut command = machine.run_there("machine", &args);
+    command.args(["--set", "sampling.schedule=[\"boot\", \"+30s\"]"]);
+    let mut running = Running::start_as(place, command);
+    running.wait_for("\"label\":\"boot\"");
+    running
+}
+
+/// What a run that ended badly after its first sample has kept: the sample, and a table.
+fn assert_first_sample_kept(out: &Path, state: &str) {
+    let run = record(&read(out, "run.json"));
+    assert_eq!(run["outcome"]["state"], state);
+    assert_eq!(run["samples"].as_array().unwrap().len(), 1);
+    assert!(read(out, "counts.csv").lines().count() > 10);
+}
+
+#[test]
+fn a_broken_remote_is_told_and_nothing_is_left_there() {
+    let place = Place::new();
+    let (file, machine) = machine(&place);
+    let refused = |host: &str, code: i32, words: &[&str]| {
+        let out = place.path("refused");
+        let args = [file.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let outcome: Outcome = machine.run_there(host, &args).output().unwrap().into();
+        outcome.assert_failed(code, words);
+        let run = record(&read(&out, "run.json"));
+        assert_eq!(run["outcome"]["state"], "failed");
+        std::fs::remove_dir_all(&out).unwrap();
+    };
+    refused(
+        "stranger",
+        5,
+        &[
+            "IDENTIFICATION HAS CHANGED",
+            "find out why before you trust it",
+        ],
+    );
+    refused(
+        "unknown",
+        5,
+        &["Host key verification failed", "log in once by hand"],
+    );
+    refused(
+        "small",
+        3,
+        &[
+            "KiB of disk in /home/small/.cache/exitlab",
+            "free some space there",
+        ],
+    );
+    refused(
+        "full",
+        5,
+        &[
+            "did not receive",
+            "No space left on device",
+            "free some space",
+        ],
+    );
+    assert_eq!(machine.told("ls -A /home/full/.cache/exitlab/parts"), "");
+    machine.told("mv /dev/kvm /dev/hidden");
+    refused(
+        "machine",
+        3,
+        &["/dev/kvm: runs the guest on the processor, on machine"],
+    );
+    machine.told("mv /dev/hidden /dev/kvm");
+    machine.assert_deserted();
+
+    let mut killed = long_run(&machine, &place, &file, "agent-killed");
+    for agent in machine.processes("agent --below") {
+        machine.told(&format!("kill -9 {agent}"));
+    }
+    assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
+    assert!(
+        killed.stderr().contains("the agent ended"),
+        "{}",
+        killed.stderr()
+    );
+    assert_first_sample_kept(&place.path("agent-killed"), "failed");
+    machine.assert_deserted();
+
+    let mut interrupted = long_run(&machine, &place, &file, "interrupted");
+    interrupted.signal("-INT");
+    assert_eq!(interrupted.code(), Some(130), "{}", interrupted.stderr());
+    assert_first_sample_kept(&place.path("interrupted"), "interrupted");
+    machine.assert_deserted();
+
+    let mut gone = long_run(&machine, &place, &file, "conductor-killed");
+    gone.signal("-KILL");
+    gone.code();
+    machine.assert_deserted();
+
+    let mut dead = long_run(&machine, &place, &file, "machine-dead");
+    machine.die();
+    assert_eq!(dead.code(), Some(5), "{}", dead.stderr());
+    let words = "whether the machine can still be reached";
+    assert!(dead.stderr().contains(words), "{}", dead.stderr());
+    assert_first_sample_kept(&place.path("machine-dead"), "failed");
+    place.assert_deserted();
+}
