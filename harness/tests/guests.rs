@@ -207,6 +207,7 @@ fn debian_boots_to_ssh_and_repeats() {
     let place = Place::new();
     let sets = [
         "guest.image=debian",
+        "deadlines.silence=\"10m\"",
         "sampling.schedule=[\"boot\", \"+5s\"]",
         "inspect=[\"cat /etc/os-release; systemctl is-system-running --wait; \
          systemctl is-active ssh\"]",
@@ -279,8 +280,8 @@ fn a_disk_with_cloud_init_lets_us_in() {
             "guest.cmdline=quiet root=/dev/vda ro",
             "guest.memory=512M",
             "host.memory=2G",
-            "deadlines.guest_ssh=\"5m\"",
-            "deadlines.silence=\"5m\"",
+            "deadlines.guest_ssh=\"10m\"",
+            "deadlines.silence=\"10m\"",
             "sampling.schedule=[\"boot\", \"+2s\"]",
             "inspect=[\"cloud-init query ds\", \"hostname\"]",
         ],

@@ -670,7 +670,12 @@ fn lists_of_values_make_a_matrix() {
     assert_eq!(last.plan.kvm[0].value, "0");
 
     // A `--set` takes an axis away, and another adds one.
-    let sets = ["kvm_intel.ept=true", "repeat=1", "guest.vcpus=[1, 2]", "guest.machine=pc"];
+    let sets = [
+        "kvm_intel.ept=true",
+        "repeat=1",
+        "guest.vcpus=[1, 2]",
+        "guest.machine=pc",
+    ];
     let matrix = of(&sets).expect("a good matrix");
     assert_eq!(ids(&matrix), "guest.vcpus=1,r1 guest.vcpus=2,r1");
     assert_eq!(matrix.cells[1].plan.guest.machine, Machine::Pc);
