@@ -149,7 +149,11 @@ async fn build_part(part: Part, plan: &Plan, cache: &Cache, ui: &mut Ui) -> Resu
         }
         Part::GuestImage => {
             ui.stage("guest image");
-            Ok(image::build_guest(cache, &plan.guest).await?.path)
+            let note = |text: &str| ui.note(text);
+            let guest = image::build_guest(cache, &plan.guest, &note).await?;
+            // Of a guest that is nothing but a kernel, the kernel.
+            let main = guest.main().or(plan.guest.kernel.as_deref());
+            Ok(main.unwrap_or(cache.root()).to_owned())
         }
         Part::HostImage => {
             let host = run::build(plan, cache, ui).await?.host;

@@ -13,6 +13,7 @@ pub(super) const LISTS: &[&str] = &[
     "kernel.patches",
     "kernel.fragments",
     "guest.files",
+    "guest.packages",
     "guest.devices",
     "sampling.schedule",
     "sampling.channels",

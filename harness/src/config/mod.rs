@@ -12,6 +12,7 @@ mod choice;
 mod defaults;
 mod document;
 mod duration;
+mod guest;
 mod layer;
 pub mod matrix;
 mod parameter;

@@ -121,6 +121,18 @@ fn a_guest_on_tcg_svm_acknowledges_interrupts_by_exits() {
 }
 
 #[test]
+fn a_large_guest_on_tcg_svm_gets_a_fast_host() {
+    let speed = |sets: &[&str]| {
+        let sets = [&["platform=tcg-svm"], sets].concat();
+        plan("name = 'x'", &sets).host.instructions_per_second
+    };
+    assert_eq!(speed(&[]), 250_000_000);
+    assert_eq!(speed(&["guest.image=debian"]), 1_000_000_000);
+    let given = "host.instructions_per_second=250_000_000";
+    assert_eq!(speed(&["guest.image=debian", given]), 250_000_000);
+}
+
+#[test]
 fn auto_becomes_a_platform_with_its_reason() {
     let plan = |sets: &[&str]| plan("name = 'x'", sets);
     let auto = plan(&["platform=auto"]);
@@ -246,7 +258,7 @@ fn the_last_set_wins_and_bare_words_are_strings() {
         "guest.machine=pc",
         "guest.machine=microvm",
         "guest.cmdline=quiet nokaslr=1 x",
-        "guest.sshd = false",
+        "guest.ssh = true",
         "guest.seed=\"a=b\"",
         "host.cmdline=",
         "sampling.schedule=[\"boot\", \"@2m\"]",
@@ -254,7 +266,7 @@ fn the_last_set_wins_and_bare_words_are_strings() {
     let plan = plan("name = 'x'\nguest.machine = 'q35'", &sets);
     assert_eq!(plan.guest.machine, Machine::Microvm);
     assert_eq!(plan.guest.cmdline, "quiet nokaslr=1 x");
-    assert!(!plan.guest.sshd);
+    assert!(plan.guest.ssh);
     assert_eq!(plan.guest.seed, "a=b");
     assert_eq!(plan.host.cmdline, "");
     assert_eq!(plan.sampling.schedule, [Moment::Boot, Moment::After(120.0)]);
@@ -356,7 +368,7 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     (
         "string for boolean in --set",
         "name = 'x'",
-        &["guest.sshd=yes"],
+        &["guest.ssh=yes"],
     ),
     ("string for list", "name = 'x'\ninspect = 'ls'", &[]),
     (
@@ -460,6 +472,28 @@ const WRONG: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     ("empty seed", "name = 'x'\n[guest]\nseed = ''", &[]),
+    (
+        "a guest of two minds",
+        "name = 'x'\ninspect = ['ls']\n[guest]\nimage = 'debian'\ndisk = '../my.config'\n\
+         initrd = '../my.config'\nfiles = ['../tools/strace']\npackages = ['fio']",
+        &["guest.ssh=false"],
+    ),
+    (
+        "wrong guests",
+        "name = 'x'\n[guest]\nimage = 'alpine'\nkernel = '../bzImage'\ndisk = '../tools'\n\
+         devices = ['-device x', 'pvpanic']\npackages = ['--help', 'FIO']",
+        &[],
+    ),
+    (
+        "a moment of a guest without SSH",
+        "name = 'x'\n[sampling]\nschedule = ['boot', 'line:READY', 'end']",
+        &[],
+    ),
+    (
+        "a disk too big for the host",
+        "name = 'x'\nplatform = 'tcg-svm'\nguest.image = 'debian'\nguest.memory = '512M'",
+        &[],
+    ),
     (
         "empty schedule",
         "name = 'x'\n[sampling]\nschedule = []",

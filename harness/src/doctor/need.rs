@@ -3,7 +3,7 @@
 use super::system::System;
 use super::{Cure, Prerequisite};
 use crate::config::Plan;
-use crate::config::plan::{KernelSource, Machine, PlatformKind};
+use crate::config::plan::{GuestPlan, GuestRecipe, KernelSource, Machine, PlatformKind};
 use crate::image::LOADER;
 use crate::platform::{FAKETIME, SSH};
 
@@ -34,6 +34,8 @@ enum Find {
     StaticProgram(&'static str),
     /// A file at one of these places. A component may be `*`.
     File(String, Vec<String>),
+    /// A program that an ordinary user needs, root does not.
+    UserProgram(&'static str),
     /// The cache directory can be written to.
     Cache,
     /// So many MiB of room in the cache's file system: for the first build, and later.
@@ -64,6 +66,7 @@ pub(super) fn shared(plan: &Plan) -> Vec<Need> {
     };
     needs.extend(kernel(&plan.kernel.source));
     needs.extend(images());
+    needs.extend(guest(&plan.guest));
     needs.extend(resources(plan));
     needs
 }
@@ -224,7 +227,6 @@ fn images() -> Vec<Need> {
             "libc6",
         ),
         busybox,
-        program("dropbear", "SSH server of the guest", "dropbear-bin"),
     ]
 }
 
@@ -246,6 +248,34 @@ fn room_of(disk: Find) -> [Need; 2] {
             "free some disk space, or choose another cache directory with --cache".to_owned(),
         ),
     ]
+}
+
+/// What the guest's image is made with, and what boots a kernel of the user's own.
+fn guest(plan: &GuestPlan) -> Vec<Need> {
+    let mut needs = Vec::new();
+    if plan.kernel.is_some() {
+        let why = "boots a multiboot kernel";
+        needs.push(firmware("multiboot_dma.bin", why, "qemu-system-data"));
+    }
+    if !plan.uses_recipe() {
+        return needs;
+    }
+    match plan.image {
+        GuestRecipe::Tiny => {
+            let why = "SSH server of the guest";
+            needs.push(program("dropbear", why, "dropbear-bin"));
+        }
+        GuestRecipe::Debian => needs.extend([
+            program("mmdebstrap", "installs the guest's Debian", "mmdebstrap"),
+            Need {
+                find: Find::UserProgram("newuidmap"),
+                why: "installs it without root",
+                cure: Cure::Package("uidmap".to_owned()),
+            },
+            program("mksquashfs", "packs the guest's Debian", "squashfs-tools"),
+        ]),
+    }
+    needs
 }
 
 fn resources(plan: &Plan) -> Vec<Need> {
@@ -310,6 +340,11 @@ impl Need {
             Find::StaticProgram(name) => {
                 let found = system.program(name).filter(|path| system.is_static(path));
                 (format!("{name}, static"), found.map(shown))
+            }
+            Find::UserProgram(name) => {
+                let found = system.program(name).map(shown);
+                let root = system.superuser.then(|| "root needs none".to_owned());
+                ((*name).to_owned(), found.or(root))
             }
             Find::File(name, places) => (name.clone(), system.file(places).map(shown)),
             Find::Cache => {
