@@ -1,8 +1,12 @@
 //! The command line: types only, no behaviour.
 
+mod compare;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -10,6 +14,8 @@ Examples:
   exitlab run                                boot against idle, the built-in experiment
   exitlab run configs/microvm.toml           an experiment of your own
   exitlab run --set guest.machine=pc         one key changed
+  exitlab compare results/a results/b        did this change alter the exits?
+  exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab conformance                        is this kernel's counting right?
   exitlab reasons --format csv               every VM exit that can be counted
 
@@ -20,6 +26,7 @@ Exit codes:
   3    a prerequisite is missing
   4    a build failed
   5    the experiment failed
+  6    undecided: a gate can say neither yes nor no
   130  interrupted";
 
 const RUN_EXAMPLES: &str = "\
@@ -65,6 +72,15 @@ pub enum Command {
     Build(BuildArgs),
     /// Check everything that a run needs, and say how to install what is missing.
     Doctor(DoctorArgs),
+    /// Compare two sides: which exits did a change alter?
+    Compare(CompareArgs),
+    /// Judge runs by rules: passed, a regression, or undecided.
+    Gate(GateArgs),
+    /// Keep counts as text in a repository, to judge later runs by.
+    Baseline(BaselineArgs),
+    /// How often verdicts on noise are wrong; for scripts/benchmark-verdicts.
+    #[command(hide = true)]
+    Verdicts(VerdictsArgs),
     /// Judge a kernel's exit census, rule by rule.
     Conformance(ConformanceArgs),
     /// List the VM-exit reasons that are counted.

@@ -1,5 +1,7 @@
 //! What each command does with its arguments.
 
+mod regression;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +33,10 @@ pub fn run(command: Command) -> Result<()> {
             Command::Build(args) => build(args).await,
             Command::Doctor(args) => check(args),
             Command::Conformance(args) => conform(args).await,
+            Command::Compare(args) => regression::compare(args),
+            Command::Gate(args) => regression::gate(args),
+            Command::Baseline(args) => regression::baseline(args),
+            Command::Verdicts(args) => regression::verdicts(args),
             Command::Reasons(args) => reasons(args),
             Command::Agent(args) => act(args).await,
         }

@@ -161,7 +161,7 @@ impl Log {
 }
 
 /// Writes a file so that a reader sees the old one or the new one, never a part.
-fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".writing-")

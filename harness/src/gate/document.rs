@@ -1,0 +1,416 @@
+//! The TOML mirror of a file of rules, and everything that may be wrong with it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules, Scope};
+use crate::compare::{Percent, Settings};
+use crate::config::{Problem, Text, Wrong};
+use crate::reasons::{Class, Isa, ReasonTable};
+
+const MANUAL: &str = "docs/regression.md";
+
+/// Every key of the format; a test holds it against the document.
+pub(super) const KEYS: &[&str] = &[
+    "baseline",
+    "level",
+    "least_exits",
+    "rule",
+    "rule.name",
+    "rule.platform",
+    "rule.phase",
+    "rule.reason",
+    "rule.class",
+    "rule.exact",
+    "rule.max_increase",
+    "rule.max_exits",
+    "rule.least_exits",
+    "allow",
+    "allow.platform",
+    "allow.phase",
+    "allow.reason",
+    "allow.class",
+    "allow.because",
+    "allow.until",
+];
+
+const PLATFORMS: [(&str, Option<Isa>); 5] = [
+    ("bochs-vmx", Some(Isa::Vmx)),
+    ("tcg-svm", Some(Isa::Svm)),
+    ("nested", None),
+    ("local", None),
+    ("ssh", None),
+];
+
+type Given<T> = Option<Spanned<T>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+#[derive(Default)]
+struct Document {
+    baseline: Given<String>,
+    level: Given<String>,
+    least_exits: Given<i64>,
+    rule: Vec<Spanned<RuleDocument>>,
+    allow: Vec<Spanned<AllowDocument>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+struct RuleDocument {
+    name: Given<String>,
+    platform: Given<String>,
+    phase: Given<String>,
+    reason: Given<toml::Value>,
+    class: Given<String>,
+    exact: Given<bool>,
+    max_increase: Given<String>,
+    max_exits: Given<i64>,
+    least_exits: Given<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+struct AllowDocument {
+    platform: Given<String>,
+    phase: Given<String>,
+    reason: Given<toml::Value>,
+    class: Given<String>,
+    because: Given<String>,
+    until: Given<toml::Value>,
+}
+
+/// Reads a whole file; `dir` is what its paths are relative to.
+pub(super) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
+    let document: Document = text.parse(KEYS, MANUAL).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let mut settings = Settings::default();
+    if let Some(given) = &document.level {
+        match given.get_ref().parse::<Percent>() {
+            Ok(level) if level.fraction() > 0.0 && level.fraction() <= 0.5 => {
+                settings.level = level.fraction();
+            }
+            _ => {
+                let wrong = Wrong::new("not a level", "give a percentage, at most \"50%\"");
+                problems.push(text.problem("level", given, wrong));
+            }
+        }
+    }
+    match whole(text, "least_exits", &document.least_exits) {
+        Ok(least) => settings.least_exits = least.unwrap_or(settings.least_exits),
+        Err(problem) => problems.push(problem),
+    }
+    if document.rule.is_empty() {
+        let cure = format!("add a [[rule]]; {MANUAL} has examples");
+        problems.push(text.whole(Wrong::new("there is no rule in it", cure)));
+    }
+    let mut rules = Vec::new();
+    for given in &document.rule {
+        keep(rule(text, given), &mut rules, &mut problems);
+    }
+    let mut allows = Vec::new();
+    for given in &document.allow {
+        keep(allow(text, given), &mut allows, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Rules {
+        name: text.name.clone(),
+        baseline: document.baseline.map(|file| dir.join(file.into_inner())),
+        settings,
+        rules,
+        allows,
+    })
+}
+
+fn keep<T>(read: Result<T, Problem>, good: &mut Vec<T>, problems: &mut Vec<Problem>) {
+    match read {
+        Ok(value) => good.push(value),
+        Err(problem) => problems.push(problem),
+    }
+}
+
+fn rule(text: &Text, given: &Spanned<RuleDocument>) -> Result<Rule, Problem> {
+    let rule = given.get_ref();
+    let scope = Parts {
+        section: "rule",
+        platform: &rule.platform,
+        phase: &rule.phase,
+        reason: &rule.reason,
+        class: &rule.class,
+    };
+    let scope = scope.read(text)?;
+    let limit = limit(text, given)?;
+    let least_exits = whole(text, "rule.least_exits", &rule.least_exits)?;
+    let title = match &rule.name {
+        Some(name) => name.get_ref().clone(),
+        None => format!("{} {}", limit.words(), scope.words()),
+    };
+    Ok(Rule {
+        place: text.place(given.span().start),
+        title,
+        scope,
+        limit,
+        least_exits,
+    })
+}
+
+/// Exactly one of three keys.
+fn limit(text: &Text, given: &Spanned<RuleDocument>) -> Result<Limit, Problem> {
+    let rule = given.get_ref();
+    let max_exits = whole(text, "rule.max_exits", &rule.max_exits)?;
+    let choose = "give one of exact = true, max_increase = \"2%\" and max_exits = 1000";
+    match (&rule.exact, &rule.max_increase, max_exits) {
+        (Some(exact), None, None) if *exact.get_ref() => Ok(Limit::Exact),
+        (Some(exact), None, None) => {
+            let wrong = Wrong::new("asks for nothing", choose);
+            Err(text.problem("rule.exact", exact, wrong))
+        }
+        (None, Some(increase), None) => {
+            increase
+                .get_ref()
+                .parse()
+                .map(Limit::MaxIncrease)
+                .map_err(|cure: String| {
+                    let wrong = Wrong::new("not a percentage", cure);
+                    text.problem("rule.max_increase", increase, wrong)
+                })
+        }
+        (None, None, Some(exits)) => Ok(Limit::MaxExits(exits)),
+        (None, None, None) => {
+            Err(text.section("rule", given, Wrong::new("asks for nothing", choose)))
+        }
+        _ => Err(text.section(
+            "rule",
+            given,
+            Wrong::new("asks for more than one thing", choose),
+        )),
+    }
+}
+
+fn allow(text: &Text, given: &Spanned<AllowDocument>) -> Result<Allow, Problem> {
+    let allow = given.get_ref();
+    let scope = Parts {
+        section: "allow",
+        platform: &allow.platform,
+        phase: &allow.phase,
+        reason: &allow.reason,
+        class: &allow.class,
+    };
+    let scope = scope.read(text)?;
+    let missing = |key: &str, cure: &str| {
+        text.section(
+            "allow",
+            given,
+            Wrong::new(format!("{key} is missing"), cure),
+        )
+    };
+    let because = allow
+        .because
+        .as_ref()
+        .filter(|text| !text.get_ref().trim().is_empty());
+    let because = because.ok_or_else(|| missing("because", "say why this may change"))?;
+    let until = allow.until.as_ref();
+    let until = until.ok_or_else(|| missing("until", "give a date: until = 2027-03-31"))?;
+    Ok(Allow {
+        place: text.place(given.span().start),
+        scope,
+        because: because.get_ref().clone(),
+        until: date(until).ok_or_else(|| {
+            let wrong = Wrong::new("not a date", "write it without quotes: until = 2027-03-31");
+            text.problem("allow.until", until, wrong)
+        })?,
+    })
+}
+
+fn date(given: &Spanned<toml::Value>) -> Option<jiff::civil::Date> {
+    match given.get_ref() {
+        toml::Value::Datetime(moment) if moment.time.is_none() => moment.to_string().parse().ok(),
+        _ => None,
+    }
+}
+
+fn whole(text: &Text, key: &str, given: &Given<i64>) -> Result<Option<u64>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    u64::try_from(*given.get_ref())
+        .map(Some)
+        .map_err(|_| text.problem(key, given, Wrong::new("out of range", "give 0 or more")))
+}
+
+/// The keys by which rules and allowances say what they are about.
+struct Parts<'a> {
+    section: &'static str,
+    platform: &'a Given<String>,
+    phase: &'a Given<String>,
+    reason: &'a Given<toml::Value>,
+    class: &'a Given<String>,
+}
+
+impl Parts<'_> {
+    fn read(&self, text: &Text) -> Result<Scope, Problem> {
+        let platform = self.platform(text)?;
+        let isa = platform.and_then(|(_, isa)| isa);
+        let phase = match self.phase {
+            None => PhaseChoice::Each,
+            Some(phase) if phase.get_ref() == "idle" => PhaseChoice::Idle,
+            Some(phase) => PhaseChoice::Named(phase.get_ref().clone()),
+        };
+        let reasons = match (self.reason, self.class) {
+            (None, None) => ReasonChoice::Each,
+            (Some(reason), None) => self.reason(text, reason, platform.is_some(), isa)?,
+            (None, Some(class)) => self.class(text, class)?,
+            (Some(_), Some(class)) => {
+                let wrong = Wrong::new("both reason and class are given", "give one of the two");
+                return Err(text.problem(&self.key("class"), class, wrong));
+            }
+        };
+        Ok(Scope {
+            platform: platform.map(|(name, _)| name.to_owned()),
+            phase,
+            reasons,
+        })
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.section)
+    }
+
+    fn platform(&self, text: &Text) -> Result<Option<(&'static str, Option<Isa>)>, Problem> {
+        let Some(given) = self.platform else {
+            return Ok(None);
+        };
+        let found = PLATFORMS.iter().find(|(name, _)| name == given.get_ref());
+        found.map(|found| Some(*found)).ok_or_else(|| {
+            let names: Vec<&str> = PLATFORMS.iter().map(|(name, _)| *name).collect();
+            let wrong = Wrong::new(
+                "unknown platform",
+                format!("choose from {}", names.join(", ")),
+            );
+            text.problem(&self.key("platform"), given, wrong)
+        })
+    }
+
+    fn class(&self, text: &Text, given: &Spanned<String>) -> Result<ReasonChoice, Problem> {
+        let found = Class::ALL.iter().find(|(word, _)| word == given.get_ref());
+        found
+            .map(|(_, class)| ReasonChoice::Class(*class))
+            .ok_or_else(|| {
+                let words: Vec<&str> = Class::ALL.iter().map(|(word, _)| *word).collect();
+                let wrong =
+                    Wrong::new("unknown class", format!("choose from {}", words.join(", ")));
+                text.problem(&self.key("class"), given, wrong)
+            })
+    }
+
+    /// `10`, `"0x072"`, `"CPUID"`, `"I/O instruction"`, `"total"`.
+    fn reason(
+        &self,
+        text: &Text,
+        given: &Spanned<toml::Value>,
+        has_platform: bool,
+        isa: Option<Isa>,
+    ) -> Result<ReasonChoice, Problem> {
+        let problem = |what: String, cure: String| {
+            text.problem(&self.key("reason"), given, Wrong::new(what, cure))
+        };
+        let tables: Vec<&ReasonTable> = match isa {
+            Some(isa) => vec![ReasonTable::of(isa)],
+            None => vec![ReasonTable::vmx(), ReasonTable::svm()],
+        };
+        let word = match given.get_ref() {
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::String(word) => word.trim().to_owned(),
+            _ => {
+                let cure = "give a number (30) or a name (\"IO_INSTRUCTION\")".to_owned();
+                return Err(problem("not a reason".to_owned(), cure));
+            }
+        };
+        if word == "total" {
+            return Ok(ReasonChoice::Total);
+        }
+        let digits = word.strip_prefix("0x");
+        let number = digits.map_or_else(|| word.parse().ok(), |d| u32::from_str_radix(d, 16).ok());
+        if let Some(number) = number {
+            if !has_platform {
+                return Err(problem(
+                    meanings(number),
+                    "give platform, too, or the reason's name".to_owned(),
+                ));
+            }
+            if tables.iter().any(|table| table.get(number).is_some()) {
+                return Ok(ReasonChoice::Number(number));
+            }
+        }
+        let found = tables
+            .iter()
+            .flat_map(|table| table.defined())
+            .find(|reason| {
+                reason.mnemonic.eq_ignore_ascii_case(&word)
+                    || reason.name.eq_ignore_ascii_case(&word)
+            });
+        match found {
+            Some(reason) => Ok(ReasonChoice::Named(reason.mnemonic.clone())),
+            None => Err(problem(
+                "unknown reason".to_owned(),
+                similar(&word, &tables),
+            )),
+        }
+    }
+}
+
+/// What a number means on each instruction set.
+fn meanings(number: u32) -> String {
+    let say = |isa: Isa| format!("`{}` on {}", ReasonTable::of(isa).name(number), isa.name());
+    format!(
+        "a number alone: it is {} and {}",
+        say(Isa::Vmx),
+        say(Isa::Svm)
+    )
+}
+
+fn similar(word: &str, tables: &[&ReasonTable]) -> String {
+    let upper = word.to_uppercase();
+    let names = tables.iter().flat_map(|table| table.defined());
+    let mut close: Vec<&str> = names
+        .map(|reason| reason.mnemonic.as_str())
+        .filter(|name| {
+            let long = upper.len() >= 3;
+            long && (name.contains(&upper) || upper.contains(name)) && name.len() >= 3
+        })
+        .collect();
+    close.sort_unstable();
+    close.dedup();
+    close.truncate(3);
+    match close.is_empty() {
+        true => "`exitlab reasons --format csv` lists names under `mnemonic`".to_owned(),
+        false => format!(
+            "did you mean {}? `exitlab reasons` lists all",
+            close.join(" or ")
+        ),
+    }
+}
+
+impl Limit {
+    fn words(self) -> String {
+        match self {
+            Limit::Exact => "exactly the same".to_owned(),
+            Limit::MaxIncrease(percent) => format!("at most {percent} more"),
+            Limit::MaxExits(exits) => format!("at most {exits}"),
+        }
+    }
+}
+
+impl Scope {
+    fn words(&self) -> String {
+        match &self.reasons {
+            ReasonChoice::Each => "exits of each reason".to_owned(),
+            ReasonChoice::Total => "exits in total".to_owned(),
+            ReasonChoice::Number(number) => format!("exits of reason {number}"),
+            ReasonChoice::Named(name) => format!("exits of {name}"),
+            ReasonChoice::Class(class) => format!("exits of class {class}"),
+        }
+    }
+}
