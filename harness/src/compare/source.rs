@@ -318,7 +318,7 @@ fn collection(dir: &Path) -> Result<Vec<Run>> {
     let none = || Error::Config {
         message: format!("no results at {}", dir.display()),
         cure: "give a results directory (run.json or matrix.json), a directory of such, or a \
-               baseline file"
+               baseline file, which `exitlab baseline save` makes"
             .to_owned(),
     };
     let entries = std::fs::read_dir(dir).map_err(|_| none())?;
