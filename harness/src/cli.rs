@@ -1,12 +1,17 @@
 //! The command line: types only, no behaviour.
 
 mod compare;
+pub mod kernel;
 
 use std::path::PathBuf;
 
+mod matrix;
+
+use crate::matrix::Shard;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
+pub use matrix::{MergeArgs, PlanArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +23,7 @@ Examples:
   exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab conformance                        is this kernel's counting right?
   exitlab reasons --format csv               every VM exit that can be counted
+  exitlab kernel install                     a kernel that counts, for a machine of yours
 
 Exit codes:
   0    success
@@ -68,6 +74,10 @@ pub struct Cli {
 pub enum Command {
     /// Run an experiment and write its tables.
     Run(RunArgs),
+    /// Write the plan of a matrix for an engine that runs its parts.
+    Plan(PlanArgs),
+    /// Put the parts of a matrix together.
+    Merge(MergeArgs),
     /// Build one part of an experiment, without running it.
     Build(BuildArgs),
     /// Check everything that a run needs, and say how to install what is missing.
@@ -85,6 +95,9 @@ pub enum Command {
     Conformance(ConformanceArgs),
     /// List the VM-exit reasons that are counted.
     Reasons(ReasonsArgs),
+    /// Build a kernel, or KVM's modules, for machines that exitlab does not boot.
+    #[command(subcommand)]
+    Kernel(kernel::KernelCommand),
     /// What runs on the host; started by exitlab itself.
     #[command(hide = true)]
     Agent(AgentArgs),
@@ -125,6 +138,16 @@ pub struct RunArgs {
     /// The results directory [default: results/<UTC time>-<name>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// How many cells of a matrix run at the same time [default: as many as there are cores and
+    /// memory for, and one where time is real].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Run one part of a matrix: the I-th of N.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Finish what is missing in the results directory of a matrix.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "sets", "platform", "host", "out", "shard"])]
+    pub resume: Option<PathBuf>,
     /// How progress is shown, on standard error.
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
@@ -283,6 +306,14 @@ mod tests {
         for command in root.get_subcommands_mut().filter(|command| shown(command)) {
             let help = command.render_help().to_string();
             text += &format!("\n=== {} ===\n{help}", command.get_name());
+            let name = command.get_name().to_owned();
+            for command in command
+                .get_subcommands_mut()
+                .filter(|command| shown(command))
+            {
+                let help = command.render_help().to_string();
+                text += &format!("\n=== {name} {} ===\n{help}", command.get_name());
+            }
         }
         insta::assert_snapshot!(text);
     }

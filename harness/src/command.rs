@@ -1,5 +1,7 @@
 //! What each command does with its arguments.
 
+mod kernels;
+mod matrix;
 mod regression;
 
 use std::io::Write;
@@ -12,8 +14,9 @@ use crate::cli::{
     AgentArgs, BuildArgs, CacheArgs, Command, ConformanceArgs, DoctorArgs, ExperimentArgs, Part,
     ReasonsArgs, ReportFormat, RunArgs,
 };
-use crate::config::{self, Plan};
+use crate::config::{self, Matrix, Plan};
 use crate::error::{Error, Result};
+use crate::matrix::{self as cells, Work};
 use crate::record::RunRecord;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
@@ -30,6 +33,8 @@ pub fn run(command: Command) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::Run(args) => run_experiment(args).await,
+            Command::Plan(args) => matrix::plan(&args),
+            Command::Merge(args) => matrix::merge(&args),
             Command::Build(args) => build(args).await,
             Command::Doctor(args) => check(args),
             Command::Conformance(args) => conform(args).await,
@@ -38,18 +43,34 @@ pub fn run(command: Command) -> Result<()> {
             Command::Baseline(args) => regression::baseline(args),
             Command::Verdicts(args) => regression::verdicts(args),
             Command::Reasons(args) => reasons(args),
+            Command::Kernel(command) => kernels::run(command).await,
             Command::Agent(args) => act(args).await,
         }
     })
 }
 
 async fn run_experiment(args: RunArgs) -> Result<()> {
-    let plan = load(&args.experiment)?;
+    if let Some(dir) = &args.resume {
+        return run_cells(&args, Work::resume(dir)?).await;
+    }
+    let matrix = load_matrix(&args.experiment)?;
+    let [cell] = matrix.cells.as_slice() else {
+        let name = matrix.cells.first().map_or("", |cell| &cell.plan.name);
+        let out = args.out.clone().unwrap_or_else(|| default_out(name));
+        return run_cells(&args, Work::begin(&matrix, args.shard, &out)?).await;
+    };
+    if args.shard.is_some() {
+        return Err(Error::Config {
+            message: "--shard wants a matrix, and this is one experiment".to_owned(),
+            cure: "leave --shard out, or set repeat or a list of values".to_owned(),
+        });
+    }
+    let plan = &cell.plan;
     let out = args.out.unwrap_or_else(|| default_out(&plan.name));
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut interrupt = listen()?;
     let mut ui = Ui::new(args.progress, args.console);
-    let outcome = run::run(&plan, &out, &cache, &mut ui, &mut interrupt).await;
+    let outcome = run::run(plan, None, &out, &cache, &mut ui, &mut interrupt).await;
     ui.end(outcome.is_ok());
     let done = outcome?;
     let dir = shown(&done.dir);
@@ -57,6 +78,23 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
         "{}\nresults: {}\n",
         terminal(&done.record),
         dir.display()
+    ))
+}
+
+async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
+    let cache = Cache::open(cache_dir(&args.cache)?)?;
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(args.progress, args.console);
+    let jobs = args.jobs.map(usize::from);
+    let outcome = cells::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
+    ui.end(outcome.is_ok());
+    let ran = outcome?;
+    print(&format!(
+        "{}\n\n{} cells done, {} of them before.\nresults: {}\n",
+        cells::summary::table(work.index(), &ran.dir),
+        ran.done,
+        ran.before,
+        shown(&ran.dir).display()
     ))
 }
 
@@ -116,7 +154,11 @@ async fn build_part(part: Part, plan: &Plan, cache: &Cache, ui: &mut Ui) -> Resu
         }
         Part::GuestImage => {
             ui.stage("guest image");
-            Ok(image::build_guest(cache, &plan.guest).await?.path)
+            let note = |text: &str| ui.note(text);
+            let guest = image::build_guest(cache, &plan.guest, &note).await?;
+            // Of a guest that is nothing but a kernel, the kernel.
+            let main = guest.main().or(plan.guest.kernel.as_deref());
+            Ok(main.unwrap_or(cache.root()).to_owned())
         }
         Part::HostImage => {
             let host = run::build(plan, cache, ui).await?.host;
@@ -160,6 +202,17 @@ async fn act(args: AgentArgs) -> Result<()> {
 }
 
 fn load(args: &ExperimentArgs) -> Result<Plan> {
+    let (here, sets) = texts(args)?;
+    config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
+}
+
+fn load_matrix(args: &ExperimentArgs) -> Result<Matrix> {
+    let (here, sets) = texts(args)?;
+    config::load_matrix(args.config.as_deref(), &sets, &here, &doctor::usable())
+}
+
+/// What is relative to where, and every `--set`, short or long.
+fn texts(args: &ExperimentArgs) -> Result<(PathBuf, Vec<String>)> {
     let here = std::env::current_dir().map_err(Error::io("find", "the current directory"))?;
     let mut sets = args.sets.clone();
     if let Some(platform) = &args.platform {
@@ -168,7 +221,7 @@ fn load(args: &ExperimentArgs) -> Result<Plan> {
     if let Some(host) = &args.host {
         sets.push(format!("host.address={host}"));
     }
-    config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
+    Ok((here, sets))
 }
 
 fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {

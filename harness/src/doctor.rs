@@ -1,6 +1,7 @@
 //! Every prerequisite of a run, checked at once, with the one command that installs
 //! whatever is missing.
 
+mod kernel;
 mod local;
 mod need;
 mod nested;
@@ -12,8 +13,9 @@ use std::path::Path;
 use comfy_table::{Table, presets};
 
 use crate::config::Plan;
-use crate::config::plan::PlatformKind;
+use crate::config::plan::{KernelSource, PlatformKind};
 use crate::error::{Error, Result};
+pub use kernel::KernelBuild;
 use system::System;
 
 /// Something that a run needs.
@@ -62,10 +64,21 @@ fn check_on(system: &System, plan: &Plan) -> Report {
     report
 }
 
+/// Checks everything that building `build` of `source` needs on this machine.
+pub fn check_kernel_build(source: &KernelSource, build: KernelBuild, cache: &Path) -> Report {
+    kernel::report(&System::this(cache), source, build)
+}
+
 /// The platforms whose own needs this machine meets.
 pub fn usable() -> Vec<PlatformKind> {
     // No platform of its own needs the cache.
     platforms::usable(&System::this(Path::new("")))
+}
+
+/// Memory that programs can still have, MiB; 0 if this machine does not say.
+pub fn memory_mib() -> u64 {
+    let system = System::this(Path::new(""));
+    system.meminfo_mib("MemAvailable:").unwrap_or(0)
 }
 
 /// Every platform for people: usable or not, what is missing, how to get it.

@@ -24,6 +24,7 @@ pub mod agent;
 pub mod platform;
 
 pub mod event;
+pub mod matrix;
 pub mod provenance;
 pub mod record;
 pub mod results;

@@ -2,6 +2,8 @@
 //! `run.json` keeps it. Raw material only; every figure derived from it comes from
 //! [`crate::analysis`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::reasons::{Isa, ReasonTable};
@@ -272,6 +274,15 @@ pub enum Outcome {
     Interrupted,
 }
 
+/// Which cell of a matrix a run was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellName {
+    /// What it has of each axis, by key.
+    pub values: BTreeMap<String, String>,
+    /// Which of the repeats, from 1.
+    pub repeat: u32,
+}
+
 /// One run, as `run.json` keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -306,6 +317,9 @@ pub struct RunRecord {
     /// The parameters of KVM that the plan sets, as the host has them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub kvm_parameters: Vec<ParameterReading>,
+    /// Which cell of a matrix it was; absent for a run by itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cell: Option<CellName>,
     /// The plan as resolved.
     pub plan: serde_json::Value,
     /// Where everything came from.

@@ -8,11 +8,11 @@ use crate::config::Plan;
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::image::{self, GuestImage, HostImage, HostParts};
+use crate::image::{self, GuestImage, HostImage};
 use crate::kernel::{self, HostKernel};
 use crate::platform::{self, Boot};
 use crate::provenance;
-use crate::record::{HostMoment, Outcome, RunRecord, SCHEMA};
+use crate::record::{CellName, HostMoment, Outcome, RunRecord, SCHEMA};
 use crate::results::Results;
 use crate::session::Session;
 use crate::signals::Interrupt;
@@ -35,15 +35,17 @@ pub struct Run {
 pub struct Artifacts {
     /// The kernel of host and guest.
     pub kernel: HostKernel,
-    /// The guest's initramfs.
+    /// What the guest boots from.
     pub guest: GuestImage,
     /// The host's root file system; none for a machine that exitlab does not boot.
     pub host: Option<HostImage>,
 }
 
-/// Runs an experiment: from kernel source to tables in `out`.
+/// Runs an experiment: from kernel source to tables in `out`. `cell` says which one of a
+/// matrix it is.
 pub async fn run(
     plan: &Plan,
+    cell: Option<CellName>,
     out: &Path,
     cache: &Cache,
     ui: &mut Ui,
@@ -54,7 +56,7 @@ pub async fn run(
     doctor::check(plan, cache.root()).require()?;
     let artifacts = interrupt.or(build(plan, cache, ui)).await?;
     let mut results = Results::create(out)?;
-    let mut record = new_record(plan, &artifacts)?;
+    let mut record = new_record(plan, cell, &artifacts)?;
     results.record(&record)?;
 
     let experiment = experiment(plan, &artifacts, cache, &mut results, &mut record, ui);
@@ -84,16 +86,13 @@ pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts>
     ui.stage("kernel");
     let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;
     ui.stage("guest image");
-    let guest = image::build_guest(cache, &plan.guest).await?;
+    let guest = image::build_guest(cache, &plan.guest, &|progress| ui.note(progress)).await?;
     let host = match platform::host_form(plan.platform) {
         None => None,
         Some(form) => {
             ui.stage("host image");
-            let parts = HostParts {
-                guest_kernel: &kernel.image,
-                guest_image: &guest,
-            };
-            Some(image::build_host(cache, parts, form).await?)
+            let files = guest.files(&kernel.image);
+            Some(image::build_host(cache, &files, form).await?)
         }
     };
     Ok(Artifacts {
@@ -136,14 +135,14 @@ async fn experiment(
 
 /// The agent's part of the plan.
 fn order(plan: &Plan, artifacts: &Artifacts) -> Result<Order> {
+    let guest = artifacts.guest.files(&artifacts.kernel.image);
     if artifacts.host.is_some() {
-        return Ok(Order::of(plan, image::kit()));
+        return Ok(Order::of(plan, image::kit(&guest)));
     }
     let kit = Kit {
         qemu: QEMU.into(),
         firmware: None,
-        kernel: artifacts.kernel.image.clone(),
-        initramfs: artifacts.guest.path.clone(),
+        guest,
     };
     let mut order = Order::of(plan, kit);
     // Other people may be able to reach the guest's port: only this run knows its keys.
@@ -187,7 +186,7 @@ fn take_in(event: &Event, record: &mut RunRecord) {
     }
 }
 
-fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
+fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Result<RunRecord> {
     let provenance = provenance::collect(plan, artifacts)?;
     Ok(RunRecord {
         schema: SCHEMA,
@@ -201,6 +200,7 @@ fn new_record(plan: &Plan, artifacts: &Artifacts) -> Result<RunRecord> {
         agent_started: None,
         discovery: None,
         kvm_parameters: Vec::new(),
+        cell,
         plan: serde_json::to_value(plan).unwrap_or_default(),
         provenance,
         statuses: Vec::new(),

@@ -1,6 +1,7 @@
 //! Programs of this machine that builds call: one short run, one error that says which
 //! stage it was, what the program printed and where its log lies.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tokio::process::Command;
@@ -27,6 +28,33 @@ pub async fn run(stage: &str, command: Command, log: &Path) -> Result<()> {
     })
 }
 
+/// Versions of Debian packages, in the order of `names`. One call for all: each reads the
+/// whole list of what is installed.
+pub fn package_versions(names: &[&str]) -> String {
+    let output = std::process::Command::new("dpkg-query")
+        .args(["-W", "-f", "${Package} ${Version}\n"])
+        .args(names)
+        .env("LC_ALL", "C")
+        .stdin(std::process::Stdio::null())
+        .output();
+    // What is not installed is missing from the list, and the status says so.
+    let text = output.map_or_else(
+        |_| String::new(),
+        |o| String::from_utf8_lossy(&o.stdout).into(),
+    );
+    in_order(names, &text)
+}
+
+/// The lines of `text`, each a name and a version, in the order of `names`.
+fn in_order(names: &[&str], text: &str) -> String {
+    let known: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once(' ')).collect();
+    let version = |name: &&str| {
+        let version = known.get(name).filter(|version| !version.is_empty());
+        format!("{name} {}", version.unwrap_or(&"(version unknown)"))
+    };
+    names.iter().map(version).collect::<Vec<_>>().join(", ")
+}
+
 /// The first line that a program prints about its version, on either stream.
 pub fn version(program: &str, args: &[&str]) -> Option<String> {
     let output = std::process::Command::new(program)
@@ -43,4 +71,21 @@ pub fn version(program: &str, args: &[&str]) -> Option<String> {
         .map(str::trim)
         .find(|line| line.chars().any(char::is_alphanumeric))?;
     Some(line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_keep_the_order_of_the_names() {
+        // dpkg-query sorts, and lists a removed package without a version.
+        let text = "qemu 1:7.2+dfsg\nremoved \nseabios 1.16.2-1\n";
+        let names = ["seabios", "removed", "unknown", "qemu"];
+        assert_eq!(
+            in_order(&names, text),
+            "seabios 1.16.2-1, removed (version unknown), unknown (version unknown), \
+             qemu 1:7.2+dfsg"
+        );
+    }
 }

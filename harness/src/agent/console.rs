@@ -1,14 +1,11 @@
-//! Lines that the guest's console and QEMU print: sent on as events, and the last few
+//! Lines that the guest's console and QEMU print: handed on one by one, and the last few
 //! kept for error messages.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinHandle;
-
-use crate::event::Event;
 
 /// How many lines a [`Tail`] keeps.
 const KEPT: usize = 20;
@@ -31,7 +28,8 @@ impl Tail {
             .collect()
     }
 
-    fn push(&self, line: String) {
+    /// Adds a line; the oldest goes when there are too many.
+    pub fn push(&self, line: String) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == KEPT {
             lines.pop_front();
@@ -40,21 +38,17 @@ impl Tail {
     }
 }
 
-/// Follows a stream until it ends, sending every line as an event.
+/// Follows a stream until it ends, and hands on every line.
 pub fn follow(
     stream: impl AsyncRead + Send + Unpin + 'static,
-    tail: Tail,
-    events: Sender<Event>,
-    event: fn(String) -> Event,
+    mut hand_on: impl FnMut(String) + Send + 'static,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut reader = BufReader::new(stream);
         let mut bytes = Vec::new();
         while matches!(reader.read_until(b'\n', &mut bytes).await, Ok(n) if n > 0) {
-            let line = clean(&bytes);
+            hand_on(clean(&bytes));
             bytes.clear();
-            tail.push(line.clone());
-            let _ = events.send(event(line));
         }
     })
 }
@@ -73,13 +67,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn lines_are_sent_and_the_last_ones_kept() {
+    async fn lines_are_handed_on_and_the_last_ones_kept() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let text: String = (0..30).map(|n| format!("line {n}\u{1b}\r\n")).collect();
         let tail = Tail::default();
         let stream = std::io::Cursor::new(text.into_bytes());
-        follow(stream, tail.clone(), sender, |line| Event::GuestConsole {
-            line,
+        let kept = tail.clone();
+        follow(stream, move |line| {
+            kept.push(line.clone());
+            sender.send(line).unwrap();
         })
         .await
         .unwrap();

@@ -82,6 +82,18 @@ impl Events {
         })
     }
 
+    /// Says so more often, as long as the value lives: every `period` of the host's clock.
+    pub fn quick_pulse(&self, period: Duration) -> QuickPulse {
+        let sender = self.sender();
+        QuickPulse(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(period).await;
+                let host_s = host_seconds();
+                let _ = sender.send(Event::Pulse { host_s });
+            }
+        }))
+    }
+
     /// Says that a stage begins.
     pub fn stage(&self, stage: Stage) {
         self.emit(Event::Stage {
@@ -94,5 +106,14 @@ impl Events {
     pub async fn close(self) {
         drop(self.sender);
         let _ = tokio::task::spawn_blocking(move || self.writer.join()).await;
+    }
+}
+
+/// Pulses that come more often.
+pub struct QuickPulse(tokio::task::JoinHandle<()>);
+
+impl Drop for QuickPulse {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

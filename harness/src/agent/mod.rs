@@ -17,9 +17,11 @@ mod qemu;
 mod qmp;
 mod quarters;
 mod sampler;
+mod seed;
 mod trace;
 mod trial;
 mod vigil;
+mod watched;
 mod workload;
 
 use std::future::Future;
@@ -128,6 +130,9 @@ async fn carry_out(
         Task::Experiment(order) => order,
         Task::Trial(order) => return trial::run(order, events).await,
     };
+    let _pulse = order
+        .pulse_s
+        .map(|seconds| events.quick_pulse(Duration::from_secs_f64(seconds)));
     let counted = Counted::here(order.sampling.cycles)?;
     if !order.kvm.is_empty() {
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;
@@ -146,7 +151,7 @@ async fn carry_out(
     events.stage(Stage::Qemu);
     let mut qemu = Qemu::start(&order, dir, events)?;
     let trace = armed.map(|armed| armed.of(qemu.process(), counted.reasons));
-    let outcome = with_qemu(&order, counted, dir, trace.as_ref(), &qemu.vigil(), events).await;
+    let outcome = with_qemu(&order, counted, dir, trace.as_ref(), &mut qemu, events).await;
     // A QEMU that is not asked to quit, because something failed, is killed here.
     qemu.stop().await;
     // The first failure is the cause.
@@ -158,11 +163,13 @@ async fn with_qemu(
     counted: Counted,
     dir: &Path,
     trace: Option<&Trace>,
-    vigil: &Vigil,
+    qemu: &mut Qemu,
     events: &Events,
 ) -> Result<(), Failure> {
     events.stage(Stage::Qmp);
-    let vigil = vigil.in_stage(Stage::Qmp, order.deadlines.exchange_s);
+    let vigil = qemu
+        .vigil()
+        .in_stage(Stage::Qmp, order.deadlines.exchange_s);
     let qmp = Qmp::connect(dir, counted, &vigil).await?;
     events.emit(Event::Qemu {
         version: qmp.version(&vigil).await?,
@@ -176,10 +183,27 @@ async fn with_qemu(
         qmp: &qmp,
         trace,
     };
+    match qemu.lines().filter(|_| !order.guest.ssh) {
+        Some(lines) => watched::run(&census, lines, &vigil, events).await?,
+        None => with_guest(&census, counted, &vigil, events).await?,
+    }
 
+    events.stage(Stage::Shutdown);
+    let vigil = vigil.in_stage(Stage::Shutdown, order.deadlines.exchange_s);
+    qmp.quit(&vigil).await
+}
+
+/// A guest that lets us in.
+async fn with_guest(
+    census: &Census<'_>,
+    counted: Counted,
+    vigil: &Vigil,
+    events: &Events,
+) -> Result<(), Failure> {
+    let order = census.order;
     events.stage(Stage::Guest);
     let guest = vigil.in_stage(Stage::Guest, order.deadlines.guest_ssh_s);
-    let port = qmp.ssh_port(&guest).await?;
+    let port = census.qmp.ssh_port(&guest).await?;
     let door = Door::of(order, port).map_err(|why| guest.failure(FailureKind::Protocol, why))?;
     let login = Login::wait(door, &guest).await?;
 
@@ -207,10 +231,7 @@ async fn with_qemu(
             census.inspect(command, &login, &vigil).await?,
         ));
     }
-
-    events.stage(Stage::Shutdown);
-    let vigil = vigil.in_stage(Stage::Shutdown, order.deadlines.exchange_s);
-    qmp.quit(&vigil).await
+    Ok(())
 }
 
 /// What the channels are read from.
@@ -247,6 +268,8 @@ impl Census<'_> {
             let phase = match moment {
                 Moment::Boot => "boot",
                 Moment::After(_) => "idle",
+                // A guest without SSH has those (`watched`).
+                Moment::Line(_) | Moment::End => "run",
             };
             let title = Title {
                 number,
@@ -331,12 +354,18 @@ impl Census<'_> {
     /// Reads tracepoint and statistics while the guest stands still, so that both have
     /// counted the same exits.
     async fn standstill(&self, trace: &Trace, vigil: &Vigil) -> Result<TraceReading, Failure> {
-        self.qmp.pause(vigil).await?;
+        // A guest that has not started, or has ended, stands still already.
+        let running = self.qmp.running(vigil).await?;
+        if running {
+            self.qmp.pause(vigil).await?;
+        }
         let stats = self.qmp.stats(vigil).await?;
         let tally = trace
             .read()
             .map_err(|why| vigil.failure(FailureKind::Host, why))?;
-        self.qmp.resume(vigil).await?;
+        if running {
+            self.qmp.resume(vigil).await?;
+        }
         Ok(TraceReading {
             counts: tally.counts,
             other: tally.other,

@@ -10,6 +10,7 @@ use crate::config::Plan;
 use crate::config::plan::{Deadlines, GuestPlan, KvmParameter, Phase, SamplingPlan};
 use crate::error::FailureKind;
 use crate::event::Stage;
+use crate::image::GuestFiles;
 use crate::record::Channel;
 
 use super::failure::Failure;
@@ -25,10 +26,8 @@ pub struct Kit {
     pub qemu: PathBuf,
     /// QEMU's firmware (`-L`); none where QEMU finds its own.
     pub firmware: Option<PathBuf>,
-    /// The guest's kernel.
-    pub kernel: PathBuf,
-    /// The guest's initramfs, without its keys.
-    pub initramfs: PathBuf,
+    /// The guest's files.
+    pub guest: GuestFiles,
 }
 
 /// What the agent is to do.
@@ -48,7 +47,17 @@ pub struct Order {
     pub kvm: Vec<KvmParameter>,
     /// How long each wait may take.
     pub deadlines: Deadlines,
+    /// Seconds of the host's clock after which the conductor must hear from the agent; none
+    /// where the usual ones do.
+    pub pulse_s: Option<f64>,
 }
+
+/// From this speed on, instructions per second, an emulated host takes so long for one of
+/// its seconds that the agent must speak more often.
+const FAST: u64 = 500_000_000;
+
+/// So many instructions of a fast host between two words of its agent.
+const PULSE_INSTRUCTIONS: f64 = 2.0e9;
 
 impl Order {
     /// The agent's part of a plan.
@@ -61,6 +70,7 @@ impl Order {
             phases: plan.phases.clone(),
             kvm: plan.kvm.clone(),
             deadlines: plan.deadlines.clone(),
+            pulse_s: pulse_s(plan.host.instructions_per_second),
         }
     }
 
@@ -68,6 +78,10 @@ impl Order {
     pub fn reads(&self, channel: Channel) -> bool {
         self.sampling.channels.contains(&channel)
     }
+}
+
+fn pulse_s(instructions_per_second: u64) -> Option<f64> {
+    (instructions_per_second > FAST).then(|| PULSE_INSTRUCTIONS / instructions_per_second as f64)
 }
 
 /// Everything that an agent can be told to do.
@@ -84,7 +98,7 @@ impl Task {
     /// The files that a guest is run with, by their paths on the agent's host.
     pub fn files(&mut self) -> Vec<&mut PathBuf> {
         match self {
-            Task::Experiment(order) => vec![&mut order.kit.kernel, &mut order.kit.initramfs],
+            Task::Experiment(order) => order.kit.guest.paths_mut(),
             Task::Trial(_) => Vec::new(),
         }
     }

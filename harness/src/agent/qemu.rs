@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::process::Command;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::FailureKind;
 use crate::event::{Event, Stage};
 use crate::image::keys::GuestKeys;
-use crate::image::keys_archive;
+use crate::image::secrets;
 use crate::process::die_with_parent;
 
 use super::argv::{Places, qemu_args};
@@ -21,6 +21,7 @@ use super::console::{Tail, follow};
 use super::events::Events;
 use super::failure::Failure;
 use super::order::Order;
+use super::seed;
 use super::vigil::Vigil;
 
 /// How long QEMU may take to end by itself after the experiment, before it is killed.
@@ -35,6 +36,7 @@ pub struct Qemu {
     ended: watch::Receiver<Option<String>>,
     guest: Tail,
     log: Tail,
+    lines: Option<mpsc::UnboundedReceiver<String>>,
 }
 
 /// Where the QMP socket lies in the private directory.
@@ -46,16 +48,22 @@ impl Qemu {
     /// Starts QEMU.
     pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
         require_kvm()?;
-        let kit = &order.kit;
+        let files = &order.kit.guest;
+        let initramfs = with_secrets(order, dir)?;
+        let seed = seed::lay_out(order, dir)?;
         let places = Places {
-            firmware: kit.firmware.as_deref(),
-            kernel: &kit.kernel,
-            initramfs: &with_keys(order, dir)?,
-            qmp: &qmp_socket(dir),
+            firmware: order.kit.firmware.as_deref(),
+            kernel: files.kernel.as_deref(),
+            initramfs: initramfs.as_deref(),
+            disk: files.disk.as_deref(),
+            seed: seed.as_deref(),
+            qmp: Some(&qmp_socket(dir)),
         };
-        let mut command = Command::new(&kit.qemu);
+        let mut command = Command::new(&order.kit.qemu);
         command
             .args(qemu_args(&order.guest, "kvm", places))
+            // What a guest writes to its disk goes, and goes with us.
+            .env("TMPDIR", std::path::absolute(dir).unwrap_or_default())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -63,21 +71,35 @@ impl Qemu {
         // The backstop for an agent that is killed itself.
         die_with_parent(&mut command, Signal::KILL);
         let mut child = command.spawn().map_err(|e| {
-            let message = format!("failed to start {}: {e}", kit.qemu.display());
+            let message = format!("failed to start {}: {e}", order.kit.qemu.display());
             Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
         })?;
 
         // Known as long as the child is not reaped, and that is the reaper's work.
         let process = child.id().unwrap_or_default();
         let (guest, log) = (Tail::default(), Tail::default());
+        let (printed, lines) = mpsc::unbounded_channel();
+        // With SSH nobody asks for them.
+        let printed = (!order.guest.ssh).then_some(printed);
         let mut followers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
-            let line = |line| Event::GuestConsole { line };
-            followers.push(follow(stdout, guest.clone(), events.sender(), line));
+            let guest = guest.clone();
+            let events = events.sender();
+            followers.push(follow(stdout, move |line| {
+                guest.push(line.clone());
+                if let Some(printed) = &printed {
+                    let _ = printed.send(line.clone());
+                }
+                let _ = events.send(Event::GuestConsole { line });
+            }));
         }
         if let Some(stderr) = child.stderr.take() {
-            let line = |line| Event::QemuLog { line };
-            followers.push(follow(stderr, log.clone(), events.sender(), line));
+            let log = log.clone();
+            let events = events.sender();
+            followers.push(follow(stderr, move |line| {
+                log.push(line.clone());
+                let _ = events.send(Event::QemuLog { line });
+            }));
         }
         let (kill, killed) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
@@ -100,12 +122,19 @@ impl Qemu {
             ended,
             guest,
             log,
+            lines: Some(lines),
         })
     }
 
     /// Its number among the host's processes.
     pub fn process(&self) -> u32 {
         self.process
+    }
+
+    /// The lines of the guest's console from the first on, for whoever asks first. A guest
+    /// with SSH has none here.
+    pub fn lines(&mut self) -> Option<mpsc::UnboundedReceiver<String>> {
+        self.lines.take()
     }
 
     /// A vigil over this QEMU.
@@ -130,22 +159,31 @@ impl Qemu {
     }
 }
 
-/// The guest's initramfs with its keys, in the agent's private directory.
-fn with_keys(order: &Order, dir: &Path) -> Result<PathBuf, Failure> {
+/// The guest's initramfs, if it has one; with its keys, if it has SSH, in the agent's
+/// private directory.
+fn with_secrets(order: &Order, dir: &Path) -> Result<Option<PathBuf>, Failure> {
+    let files = &order.kit.guest;
+    let Some(initramfs) = files.initramfs.as_ref().filter(|_| order.guest.ssh) else {
+        return Ok(files.initramfs.clone());
+    };
     let failure = |why: String| {
         let message = format!("failed to give the guest its keys: {why}");
         Failure::new(Stage::Qemu, FailureKind::Host, message)
     };
     let keys = GuestKeys::derive(&order.guest.seed);
-    let archive = keys_archive(&keys).map_err(|e| failure(e.to_string()))?;
+    let archive = secrets(&order.guest, &keys, files.sampler.as_deref());
+    let archive = archive.map_err(|e| failure(e.to_string()))?;
     let path = dir.join("initramfs");
     let append = || {
-        std::fs::copy(&order.kit.initramfs, &path)?;
+        std::fs::copy(initramfs, &path)?;
         let mut file = std::fs::OpenOptions::new().append(true).open(&path)?;
+        // An archive begins where the next four bytes do; what is before may be compressed.
+        let length = file.metadata()?.len();
+        file.set_len(length.next_multiple_of(4))?;
         file.write_all(&archive)
     };
     append().map_err(|e| failure(e.to_string()))?;
-    Ok(path)
+    Ok(Some(path))
 }
 
 fn require_kvm() -> Result<(), Failure> {

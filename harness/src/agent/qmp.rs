@@ -7,6 +7,7 @@ use qapi::qmp;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::watch;
 
 use crate::error::FailureKind;
 use crate::record::StatsReading;
@@ -37,8 +38,19 @@ type Service = QapiService<QmpStreamTokio<tokio::net::unix::OwnedWriteHalf>>;
 pub struct Qmp {
     service: Service,
     counted: Counted,
+    /// How often QEMU has said that the guest stopped or shut down.
+    halts: watch::Receiver<u64>,
     /// The filter, and `qapi`'s reader of answers and events.
     tasks: [tokio::task::JoinHandle<()>; 2],
+}
+
+/// How a guest came to a standstill that we did not ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Halt {
+    /// It shut itself down or reset itself.
+    Shutdown,
+    /// Something else, as QEMU calls it: `internal_error`, `guest_panicked`.
+    Other(String),
 }
 
 impl Drop for Qmp {
@@ -62,7 +74,8 @@ impl Qmp {
                 };
                 let (read, write) = stream.into_split();
                 let (known, pipe) = tokio::io::duplex(64 * 1024);
-                let reader = tokio::spawn(pass_known(read, pipe));
+                let (tell, halts) = watch::channel(0);
+                let reader = tokio::spawn(pass_known(read, pipe, tell));
                 let stream = QmpStreamTokio::open_split(known, write)
                     .await
                     .map_err(|e| format!("failed to open the QMP session: {e}"))?;
@@ -74,6 +87,7 @@ impl Qmp {
                 Ok(Qmp {
                     service,
                     counted,
+                    halts,
                     tasks: [reader, session],
                 })
             })
@@ -133,13 +147,34 @@ impl Qmp {
     /// the guest, and from then on there are no exits.
     pub async fn pause(&self, vigil: &Vigil) -> Result<(), Failure> {
         self.execute(qmp::stop {}, "stop", vigil).await?;
-        let status = self.execute(qmp::query_status {}, "query-status", vigil);
-        let status = status.await?;
-        if status.running {
-            let why = format!("the guest is {:?} after stop", status.status);
+        if self.running(vigil).await? {
+            let why = "the guest is running after stop";
             return Err(vigil.failure(FailureKind::Protocol, why));
         }
         Ok(())
+    }
+
+    /// Whether the guest is running (`query-status`).
+    pub async fn running(&self, vigil: &Vigil) -> Result<bool, Failure> {
+        let status = self.execute(qmp::query_status {}, "query-status", vigil);
+        Ok(status.await?.running)
+    }
+
+    /// Waits until the guest, which runs and which nobody pauses meanwhile, stands still.
+    pub async fn halted(&self) -> Result<Halt, String> {
+        let mut halts = self.halts.clone();
+        loop {
+            halts.mark_unchanged();
+            let status = self.service.execute(qmp::query_status {}).await;
+            let status = status.map_err(|e| format!("QEMU refused query-status: {e}"))?;
+            match status.status {
+                _ if status.running => {}
+                qmp::RunState::shutdown => return Ok(Halt::Shutdown),
+                state => return Ok(Halt::Other(format!("{state:?}"))),
+            }
+            let closed = |_| "QEMU closed the QMP session".to_owned();
+            halts.changed().await.map_err(closed)?;
+        }
     }
 
     /// Lets the vCPUs go on (`cont`).
@@ -195,7 +230,8 @@ const POLL: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Copies QEMU's lines, but for events that `qapi`'s schema does not know: one such
 /// event would end its session.
-async fn pass_known(read: OwnedReadHalf, mut pipe: DuplexStream) {
+/// `halts` goes up for each event of a guest that stopped or shut down.
+async fn pass_known(read: OwnedReadHalf, mut pipe: DuplexStream, halts: watch::Sender<u64>) {
     let mut reader = BufReader::new(read);
     let mut line = Vec::new();
     loop {
@@ -210,6 +246,9 @@ async fn pass_known(read: OwnedReadHalf, mut pipe: DuplexStream) {
                 if pipe.write_all(&line).await.is_err() {
                     return;
                 }
+                if is_halt(&line) {
+                    halts.send_modify(|count| *count += 1);
+                }
             }
             Ok(_) => tracing::debug!(event = %String::from_utf8_lossy(&line), "unknown QMP event"),
         }
@@ -220,6 +259,13 @@ fn is_known(line: &[u8]) -> bool {
     let is_event = serde_json::from_slice::<serde_json::Value>(line)
         .is_ok_and(|value| value.get("event").is_some());
     !is_event || serde_json::from_slice::<qmp::Event>(line).is_ok()
+}
+
+fn is_halt(line: &[u8]) -> bool {
+    matches!(
+        serde_json::from_slice(line),
+        Ok(qmp::Event::SHUTDOWN { .. } | qmp::Event::STOP { .. })
+    )
 }
 
 /// Sums the statistics of all vCPUs.

@@ -103,6 +103,14 @@ impl Vigil {
         }
     }
 
+    /// The failure of a QEMU that is gone, or about to be, before `what`.
+    pub async fn gone(&self, what: &str) -> Failure {
+        match self.ended().await {
+            Ok(()) => self.died(what, &self.ended.borrow().clone().unwrap_or_default()),
+            Err(late) => late,
+        }
+    }
+
     async fn wait_for<T>(
         &self,
         what: &str,
@@ -137,12 +145,14 @@ impl Vigil {
         )
     }
 
+    /// Whether the guest's Linux said that it panicked.
+    pub fn panicked(&self) -> bool {
+        let mut lines = self.guest.lines().into_iter();
+        lines.any(|line| line.contains("Kernel panic"))
+    }
+
     fn died(&self, what: &str, how: &str) -> Failure {
-        let panicked = self
-            .guest
-            .lines()
-            .iter()
-            .any(|line| line.contains("Kernel panic"));
+        let panicked = self.panicked();
         let (kind, message) = if panicked {
             (
                 FailureKind::GuestDied,

@@ -55,6 +55,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
             reasons: reasons.defined().len() as u32,
         }),
         kvm_parameters: Vec::new(),
+        cell: None,
         plan: serde_json::json!({"guest": {"vcpus": 1}}),
         provenance: Provenance {
             exitlab: "0.1.0".to_owned(),

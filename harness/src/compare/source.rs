@@ -19,24 +19,15 @@ pub type Filter = BTreeMap<String, String>;
 #[derive(Debug, Deserialize)]
 struct Matrix {
     schema: u32,
+    /// Which part of the cells was run there.
+    #[serde(default)]
+    shard: Option<serde::de::IgnoredAny>,
     cells: Vec<MatrixCell>,
 }
 
 #[derive(Debug, Deserialize)]
 struct MatrixCell {
     id: String,
-    values: Filter,
-}
-
-/// What `run.json` says of the matrix that the run is a cell of.
-#[derive(Debug, Default, Deserialize)]
-struct InMatrix {
-    #[serde(default)]
-    cell: Option<Values>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Values {
     values: Filter,
 }
 
@@ -266,11 +257,13 @@ fn run(dir: &Path) -> Result<Run> {
             cure: "run it again, or leave it out".to_owned(),
         });
     }
-    let cell: InMatrix = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
     Ok(Run {
         source: dir.display().to_string(),
+        values: record
+            .cell
+            .as_ref()
+            .map_or_else(Filter::new, |cell| cell.values.clone()),
         record,
-        values: cell.cell.unwrap_or_default().values,
     })
 }
 
@@ -302,7 +295,10 @@ fn matrix(dir: &Path) -> Result<Vec<Run>> {
                 matrix.cells.len(),
                 missing.join(", ")
             ),
-            cure: format!("finish the run: exitlab run --resume {}", dir.display()),
+            cure: match matrix.shard {
+                Some(_) => "merge all parts first: exitlab merge".to_owned(),
+                None => format!("finish the run: exitlab run --resume {}", dir.display()),
+            },
         });
     }
     let read = |cell: &MatrixCell| {

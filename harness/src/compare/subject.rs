@@ -64,7 +64,8 @@ pub struct Cell {
 /// The exits of one interval between two samples, or from power-on to the first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PhaseCounts {
-    /// `boot`, `idle 1`, `idle 2`, …, or the name of a workload.
+    /// `boot`, `idle 1`, `idle 2`, …, or the name of a workload; of a guest without SSH
+    /// also `run 1`, `run 2`, …, up to a line of its console or its end.
     pub name: String,
     /// By reason number; a reason that is not there had no exits.
     pub reasons: BTreeMap<u32, Series>,
@@ -123,14 +124,16 @@ impl Cell {
     ) -> Result<Cell, String> {
         let reasons = record.reasons();
         let mut phases = Vec::new();
-        let (mut idle, mut before) = (0, None);
+        let (mut taken, mut before) = (BTreeMap::<&str, u32>::new(), None);
         for sample in &record.samples {
+            // A workload's sample is labelled with its name; the schedule's are many.
             let name = match sample.phase.as_str() {
-                "idle" => {
-                    idle += 1;
-                    format!("idle {idle}")
+                phase if phase == "boot" || phase == sample.label => phase.to_owned(),
+                phase => {
+                    let number = taken.entry(phase).or_default();
+                    *number += 1;
+                    format!("{phase} {number}")
                 }
-                phase => phase.to_owned(),
             };
             let now = Counters::of(sample, channel)
                 .ok_or_else(|| format!("sample {} has no channel {channel}", sample.number))?;
@@ -349,6 +352,13 @@ mod tests {
         assert_eq!(channel, Channel::Stats);
         let cell = Cell::of_record(&record, BTreeMap::new(), channel, "a").unwrap();
         assert_eq!(cell.phase_names(), ["boot", "idle 1", "idle 2"]);
+        let mut mixed = record.clone();
+        for (at, phase, label) in [(1, "run", "line:x"), (2, "run", "run")] {
+            mixed.samples[at].phase = phase.to_owned();
+            mixed.samples[at].label = label.to_owned();
+        }
+        let mixed = Cell::of_record(&mixed, BTreeMap::new(), channel, "a").unwrap();
+        assert_eq!(mixed.phase_names(), ["boot", "run 1", "run"]);
         let idle = &cell.phases[1];
         assert_eq!(idle.exits(0x400, 1), [8672 - 8655]);
         assert_eq!(idle.reasons[&0x400].cycles_per_exit(), Some(12_000.0));

@@ -1,8 +1,8 @@
 //! Every default value of the format, and no default anywhere else.
 
 use super::plan::{
-    Accelerator, Deadlines, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Moment, Plan,
-    PlatformKind, SamplingPlan,
+    Accelerator, Deadlines, GuestPlan, GuestRecipe, HostPlan, KernelPlan, KernelSource, Machine,
+    Moment, Plan, PlatformKind, SamplingPlan,
 };
 use super::speed;
 use crate::record::Channel;
@@ -33,15 +33,21 @@ pub(super) fn plan() -> Plan {
             ssh_config: None,
         },
         guest: GuestPlan {
+            image: GuestRecipe::Tiny,
+            kernel: None,
+            initrd: None,
+            disk: None,
             machine: Machine::Q35,
             memory_mib: 256,
             vcpus: 1,
             cpu: "host".to_owned(),
             // Every character on the console is an exit.
             cmdline: "quiet".to_owned(),
+            devices: Vec::new(),
+            packages: Vec::new(),
             files: Vec::new(),
             seed: "exitlab".to_owned(),
-            sshd: true,
+            ssh: true,
         },
         sampling: SamplingPlan {
             schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],

@@ -23,6 +23,7 @@ pub(super) type Parameters = BTreeMap<String, Spanned<toml::Value>>;
 pub(super) const KEYS: &[&str] = &[
     "name",
     "platform",
+    "repeat",
     "inspect",
     "phase",
     "kernel.source",
@@ -36,14 +37,20 @@ pub(super) const KEYS: &[&str] = &[
     "host.accelerator",
     "host.address",
     "host.ssh_config",
+    "guest.image",
+    "guest.packages",
+    "guest.files",
+    "guest.kernel",
+    "guest.initrd",
+    "guest.disk",
+    "guest.ssh",
     "guest.machine",
     "guest.memory",
     "guest.vcpus",
     "guest.cpu",
     "guest.cmdline",
-    "guest.files",
+    "guest.devices",
     "guest.seed",
-    "guest.sshd",
     "sampling.schedule",
     "sampling.channels",
     "sampling.cycles",
@@ -75,6 +82,7 @@ pub(super) const SECTIONS: &[&str] = &[
 pub(super) struct Document {
     pub name: Given<String>,
     pub platform: Given<String>,
+    pub repeat: Given<i64>,
     pub inspect: Given<List>,
     pub phase: Given<Vec<Spanned<Phase>>>,
     pub kernel: Kernel,
@@ -123,14 +131,20 @@ pub(super) struct Host {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section")]
 pub(super) struct Guest {
+    pub image: Given<String>,
+    pub packages: Given<List>,
+    pub files: Given<List>,
+    pub kernel: Given<String>,
+    pub initrd: Given<String>,
+    pub disk: Given<String>,
+    pub ssh: Given<bool>,
     pub machine: Given<String>,
     pub memory: Given<String>,
     pub vcpus: Given<i64>,
     pub cpu: Given<String>,
     pub cmdline: Given<String>,
-    pub files: Given<List>,
+    pub devices: Given<List>,
     pub seed: Given<String>,
-    pub sshd: Given<bool>,
 }
 
 /// `[sampling]`

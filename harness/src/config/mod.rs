@@ -7,11 +7,14 @@
 
 pub mod plan;
 
+mod axis;
 mod choice;
 mod defaults;
 mod document;
 mod duration;
+mod guest;
 mod layer;
+pub mod matrix;
 mod parameter;
 mod phase;
 mod problem;
@@ -27,12 +30,13 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use matrix::{Cell, Dimension, Matrix};
 pub use plan::Plan;
 pub(crate) use problem::{Problem, Wrong, error as problems};
 pub(crate) use text::Text;
 
 use crate::error::{Error, Result};
-use layer::{Layer, Layers};
+use matrix::Texts;
 use plan::PlatformKind;
 
 /// The experiment that runs if no other is named.
@@ -40,7 +44,7 @@ const BUILT_IN: &str = include_str!("../../../configs/boot-vs-idle.toml");
 /// How messages call it.
 const BUILT_IN_NAME: &str = "built-in boot-vs-idle.toml";
 
-/// Loads an experiment: the file at `path`, or the built-in one, with every
+/// Loads one experiment: the file at `path`, or the built-in one, with every
 /// `--set key=value` laid over it.
 ///
 /// Relative paths in the file are relative to the file, those in a `--set` (and `path`
@@ -49,23 +53,69 @@ const BUILT_IN_NAME: &str = "built-in boot-vs-idle.toml";
 ///
 /// # Errors
 ///
-/// [`Error::Config`] with everything that is wrong.
+/// [`Error::Config`] with everything that is wrong, or for a matrix of several.
 pub fn load(
     path: Option<&Path>,
     sets: &[String],
     current_dir: &Path,
     usable: &[PlatformKind],
 ) -> Result<Plan> {
-    let file = match path {
-        None => Layer::file(BUILT_IN_NAME, BUILT_IN.to_owned(), current_dir.to_owned()),
+    let mut matrix = load_matrix(path, sets, current_dir, usable)?;
+    match matrix.cells.pop() {
+        Some(cell) if matrix.cells.is_empty() => Ok(cell.plan),
+        _ => Err(Error::Config {
+            message: format!(
+                "this configuration is a matrix of {} experiments, and one is wanted here",
+                matrix.cells.len() + 1
+            ),
+            cure: one_of(&matrix),
+        }),
+    }
+}
+
+/// Loads every experiment of a configuration: one, or a matrix.
+///
+/// # Errors
+///
+/// [`Error::Config`] with everything that is wrong.
+pub fn load_matrix(
+    path: Option<&Path>,
+    sets: &[String],
+    current_dir: &Path,
+    usable: &[PlatformKind],
+) -> Result<Matrix> {
+    let texts = match path {
+        None => {
+            let text = BUILT_IN.to_owned();
+            Texts::new(
+                BUILT_IN_NAME,
+                text,
+                current_dir.to_owned(),
+                sets,
+                current_dir,
+            )
+        }
         Some(path) => {
             let absolute = current_dir.join(path);
             let text = read(path, &absolute)?;
             let base = absolute.parent().map_or_else(PathBuf::new, Path::to_owned);
-            Layer::file(&path.display().to_string(), text, base)
+            Texts::new(&path.display().to_string(), text, base, sets, current_dir)
         }
     };
-    resolve(file, sets, current_dir, usable)
+    texts.expand(usable)
+}
+
+/// How to ask for one experiment of a matrix.
+fn one_of(matrix: &Matrix) -> String {
+    let set = |axis: &Dimension| {
+        let value = axis.values.first().map_or("", String::as_str);
+        format!("--set '{}={value}'", axis.key)
+    };
+    let mut sets: Vec<String> = matrix.axes.iter().map(set).collect();
+    if matrix.repeat > 1 {
+        sets.push("--set repeat=1".to_owned());
+    }
+    format!("choose one: {}", sets.join(" "))
 }
 
 fn read(path: &Path, absolute: &Path) -> Result<String> {
@@ -73,27 +123,4 @@ fn read(path: &Path, absolute: &Path) -> Result<String> {
         message: format!("failed to read {}: {error}", path.display()),
         cure: "check the path; without one, exitlab runs its built-in experiment".to_owned(),
     })
-}
-
-/// Everything that cannot be parsed is reported at once, then everything that is wrong.
-fn resolve(
-    file: Result<Layer, problem::Problem>,
-    sets: &[String],
-    current_dir: &Path,
-    usable: &[PlatformKind],
-) -> Result<Plan> {
-    let sets = sets
-        .iter()
-        .map(|set| Layer::set(set, current_dir.to_owned()));
-    let (mut layers, mut problems) = (Vec::new(), Vec::new());
-    for layer in std::iter::once(file).chain(sets) {
-        match layer {
-            Ok(layer) => layers.push(layer),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problem::error(problems));
-    }
-    resolve::resolve(&Layers(layers), usable).map_err(problem::error)
 }

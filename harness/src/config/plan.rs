@@ -169,9 +169,46 @@ pub enum Machine {
     Microvm,
 }
 
+/// What the guest boots where the plan names no file of the user's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestRecipe {
+    /// Our kernel, and an initramfs of busybox and dropbear.
+    Tiny,
+    /// Debian 12 with its own kernel, systemd and OpenSSH.
+    Debian,
+}
+
+/// A disk image of the user's own. It is never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskPlan {
+    /// The image.
+    pub path: PathBuf,
+    /// Its format, as it says itself.
+    pub format: DiskFormat,
+}
+
+/// Formats of disk images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskFormat {
+    /// The bytes of the disk.
+    Raw,
+    /// QEMU's own.
+    Qcow2,
+}
+
 /// The guest (L2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestPlan {
+    /// What is built for it.
+    pub image: GuestRecipe,
+    /// A kernel of the user's own: a bzImage, a vmlinux, a multiboot image.
+    pub kernel: Option<PathBuf>,
+    /// An initramfs of the user's own.
+    pub initrd: Option<PathBuf>,
+    /// A disk of the user's own.
+    pub disk: Option<DiskPlan>,
     /// Machine type.
     pub machine: Machine,
     /// Memory, MiB.
@@ -182,12 +219,32 @@ pub struct GuestPlan {
     pub cpu: String,
     /// More words for the guest kernel's command line.
     pub cmdline: String,
+    /// More devices, each as QEMU's `-device` takes it.
+    pub devices: Vec<String>,
+    /// Packages that [`GuestRecipe::Debian`] has beside its own.
+    pub packages: Vec<String>,
     /// Programs of L0 copied into the guest's image with the libraries they need.
     pub files: Vec<PathBuf>,
     /// What the guest's key pairs are derived from: equal seeds give equal images.
     pub seed: String,
-    /// Whether the guest starts its SSH server; `false` only to see what happens without.
-    pub sshd: bool,
+    /// Whether the guest has an SSH server that lets the agent in. Without, it is only
+    /// watched: its samples are taken by time, by lines of its console, and at its end.
+    pub ssh: bool,
+}
+
+impl GuestPlan {
+    /// Whether it boots from what the recipe has for it, and nothing of the user's own but
+    /// perhaps another kernel.
+    pub fn uses_recipe(&self) -> bool {
+        // A kernel that need not let anybody in has no use for an initramfs of ours.
+        let bare = self.kernel.is_some() && !self.ssh;
+        self.initrd.is_none() && self.disk.is_none() && !bare
+    }
+
+    /// Whether a boot loader on its disk starts it, and no kernel is named.
+    pub fn boots_itself(&self) -> bool {
+        self.disk.is_some() && self.kernel.is_none()
+    }
 }
 
 /// When and how counters are read.
@@ -202,21 +259,28 @@ pub struct SamplingPlan {
 }
 
 /// A moment of the schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
-    /// As soon as SSH login works.
+    /// As soon as SSH login works. For a guest without SSH: before its first instruction.
     Boot,
-    /// So many seconds of guest time after the moment before.
+    /// So many seconds after the moment before: of the guest's time where it can be asked,
+    /// else of the host's.
     After(f64),
+    /// When the console of a guest without SSH has printed a line that contains this.
+    Line(String),
+    /// When a guest without SSH has ended, and its counters have not.
+    End,
 }
 
 impl Moment {
-    /// As written in a configuration: `boot`, `+5s`.
+    /// As written in a configuration: `boot`, `+5s`, `line:READY`, `end`.
     pub fn label(&self) -> String {
         match self {
             Moment::Boot => "boot".to_owned(),
             Moment::After(seconds) => format!("+{seconds}s"),
+            Moment::Line(text) => format!("line:{text}"),
+            Moment::End => "end".to_owned(),
         }
     }
 }
@@ -260,6 +324,7 @@ pub struct Deadlines {
     pub guest_ssh_s: f64,
     /// One QMP command or one exchange over SSH, seconds of the host's clock.
     pub exchange_s: f64,
-    /// One run of a phase's command, seconds of the host's clock.
+    /// One run of a phase's command, or the wait for a line or the end of a guest without
+    /// SSH, seconds of the host's clock.
     pub phase_s: f64,
 }

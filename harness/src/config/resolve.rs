@@ -7,14 +7,13 @@ use super::choice::{self, Asked};
 use super::document::{Document, Given, List};
 use super::layer::{Entry, Layers};
 use super::plan::{
-    Accelerator, GuestPlan, HostPlan, KernelPlan, KernelSource, Machine, Plan, PlatformKind,
+    Accelerator, GuestRecipe, HostPlan, KernelPlan, KernelSource, Plan, PlatformKind,
 };
 use super::problem::{Problem, Wrong};
 use super::value::{
-    address, choose, cmdline, cpu, existing_file, guest_memory, kernel_source, name, not_blank,
-    within,
+    address, choose, cmdline, existing_file, kernel_source, name, not_blank, within,
 };
-use super::{defaults, duration, schedule, size, speed};
+use super::{defaults, duration, guest, schedule, size, speed};
 use super::{parameter, phase};
 use crate::record::Channel;
 
@@ -22,8 +21,6 @@ use crate::record::Channel;
 const HOST_OWN_MIB: u32 = 400;
 /// Processors that an emulated host can have; more make it slower, not faster.
 const CPUS: RangeInclusive<i64> = 1..=8;
-/// The emulated host has few processors: more vCPUs than this only wait for each other.
-const VCPUS: RangeInclusive<i64> = 1..=16;
 
 /// What makes KVM count cycles, on the host's command line.
 const COUNT_CYCLES: &str = "kvm.exit_census_cycles=1";
@@ -40,10 +37,12 @@ pub(super) fn resolve(layers: &Layers, usable: &[PlatformKind]) -> Result<Plan, 
     resolver.host(&mut plan.host, plan.platform);
     resolver.guest(&mut plan.guest);
     acknowledge_interrupts_by_exits(&mut plan);
+    resolver.hurry_large_guests(&mut plan);
     resolver.sampling(&mut plan);
     resolver.phases(&mut plan);
     resolver.deadlines(&mut plan);
     resolver.emulated_for_nested_only(&plan);
+    resolver.guest_fits(&plan);
     resolver.host_holds_guest(&plan);
     resolver.parameters(&mut plan);
     count_cycles(&mut plan);
@@ -62,14 +61,14 @@ fn count_cycles(plan: &mut Plan) {
     }
 }
 
-struct Resolver<'a> {
-    layers: &'a Layers,
-    problems: Vec<Problem>,
+pub(super) struct Resolver<'a> {
+    pub layers: &'a Layers,
+    pub problems: Vec<Problem>,
 }
 
 impl<'a> Resolver<'a> {
     /// Puts the value of `key` into `into`, if it is given and right.
-    fn value<T: 'a, U>(
+    pub(super) fn value<T: 'a, U>(
         &mut self,
         key: &'static str,
         get: impl Fn(&'a Document) -> &'a Given<T>,
@@ -86,7 +85,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Puts a list into `into`, if it is given; each entry is checked by itself.
-    fn list<U>(
+    pub(super) fn list<U>(
         &mut self,
         key: &'static str,
         get: impl Fn(&'a Document) -> &'a Given<List>,
@@ -296,6 +295,21 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// On `tcg-svm`, an interrupt that is delivered twice ([`acknowledge_interrupts_by_exits`])
+    /// is harmless to the tiny guest. A distribution's kernel acknowledges some interrupts
+    /// with a lock held, and then waits for itself. What delivers them twice is the host's
+    /// timers: fewer of them come between two instructions of a faster host.
+    fn hurry_large_guests(&mut self, plan: &mut Plan) {
+        let speed = |d: &'a Document| &d.host.instructions_per_second;
+        let given = self.layers.entry("host.instructions_per_second", speed);
+        let left_to_us = given.is_none_or(|entry| *entry.value == 0);
+        let guest = &plan.guest;
+        let tiny = guest.uses_recipe() && guest.image == GuestRecipe::Tiny;
+        if plan.platform == PlatformKind::TcgSvm && left_to_us && !tiny {
+            plan.host.instructions_per_second = speed::FASTEST_TCG;
+        }
+    }
+
     fn no_address(&mut self) {
         let wrong = Wrong::new(
             "platform ssh needs the machine that it goes to",
@@ -307,72 +321,16 @@ impl<'a> Resolver<'a> {
             .extend(given.or(named).map(|entry| entry.problem(wrong)));
     }
 
-    fn guest(&mut self, plan: &mut GuestPlan) {
-        self.value(
-            "guest.machine",
-            |d| &d.guest.machine,
-            &mut plan.machine,
-            |e| {
-                let machines = [
-                    ("q35", Machine::Q35),
-                    ("pc", Machine::Pc),
-                    ("microvm", Machine::Microvm),
-                ];
-                choose(e.value, "machine", &machines)
-            },
-        );
-        self.value(
-            "guest.memory",
-            |d| &d.guest.memory,
-            &mut plan.memory_mib,
-            |e| guest_memory(e.value),
-        );
-        self.value(
-            "guest.vcpus",
-            |d| &d.guest.vcpus,
-            &mut plan.vcpus,
-            |e| Ok(within(*e.value, VCPUS)? as u32),
-        );
-        self.value(
-            "guest.cpu",
-            |d| &d.guest.cpu,
-            &mut plan.cpu,
-            |e| cpu(e.value),
-        );
-        self.value(
-            "guest.cmdline",
-            |d| &d.guest.cmdline,
-            &mut plan.cmdline,
-            |e| cmdline(e.value),
-        );
-        self.list(
-            "guest.files",
-            |d| &d.guest.files,
-            &mut plan.files,
-            existing_file,
-        );
-        self.value(
-            "guest.seed",
-            |d| &d.guest.seed,
-            &mut plan.seed,
-            |e| not_blank(e.value),
-        );
-        self.value(
-            "guest.sshd",
-            |d| &d.guest.sshd,
-            &mut plan.sshd,
-            |e| Ok(*e.value),
-        );
-    }
-
     fn sampling(&mut self, plan: &mut Plan) {
         let Plan {
             sampling: plan,
             kernel,
             inspect,
+            guest,
             ..
         } = plan;
-        let mut clock = schedule::Clock::default();
+        let ssh = guest.ssh;
+        let mut clock = schedule::Clock::of(ssh);
         self.list(
             "sampling.schedule",
             |d| &d.sampling.schedule,
@@ -499,7 +457,8 @@ impl<'a> Resolver<'a> {
     }
 
     fn host_holds_guest(&mut self, plan: &Plan) {
-        let needed = plan.guest.memory_mib.saturating_add(HOST_OWN_MIB);
+        let own = HOST_OWN_MIB.saturating_add(guest::files_mib(plan));
+        let needed = plan.guest.memory_mib.saturating_add(own);
         if plan.host.memory_mib >= needed || !plan.platform.boots() {
             return;
         }
@@ -508,7 +467,7 @@ impl<'a> Resolver<'a> {
         let guest = self.layers.entry("guest.memory", |d| &d.guest.memory);
         let wrong = Wrong::new(
             format!(
-                "a host of {}M is too small for a guest of {}M and the {HOST_OWN_MIB}M that the host needs itself",
+                "a host of {}M is too small for a guest of {}M and the {own}M that the host needs itself",
                 plan.host.memory_mib, plan.guest.memory_mib
             ),
             format!("set host.memory to \"{needed}M\" or more, or make guest.memory smaller"),

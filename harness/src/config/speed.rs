@@ -16,6 +16,9 @@ const LARGEST_SHIFT: u32 = 9;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
+/// The most instructions per second that `tcg-svm` can be given.
+pub(super) const FASTEST_TCG: u64 = NANOSECONDS;
+
 /// The speed of a platform for which none is given.
 pub(super) const fn of(platform: PlatformKind) -> u64 {
     match platform {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::plan::{Accelerator, KernelSource, Machine, Moment, PlatformKind};
 use super::{defaults, document, load};
-use crate::config::Plan;
+use crate::config::{Matrix, Plan, Texts};
 use crate::error::{Error, Result};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -118,6 +118,18 @@ fn a_guest_on_tcg_svm_acknowledges_interrupts_by_exits() {
     assert_eq!(cpu(&["platform=tcg-svm"]), "host,-kvm-pv-eoi");
     let own = ["platform=tcg-svm", "guest.cpu=host,+kvm-pv-eoi"];
     assert_eq!(cpu(&own), "host,+kvm-pv-eoi");
+}
+
+#[test]
+fn a_large_guest_on_tcg_svm_gets_a_fast_host() {
+    let speed = |sets: &[&str]| {
+        let sets = [&["platform=tcg-svm"], sets].concat();
+        plan("name = 'x'", &sets).host.instructions_per_second
+    };
+    assert_eq!(speed(&[]), 250_000_000);
+    assert_eq!(speed(&["guest.image=debian"]), 1_000_000_000);
+    let given = "host.instructions_per_second=250_000_000";
+    assert_eq!(speed(&["guest.image=debian", given]), 250_000_000);
 }
 
 #[test]
@@ -246,7 +258,7 @@ fn the_last_set_wins_and_bare_words_are_strings() {
         "guest.machine=pc",
         "guest.machine=microvm",
         "guest.cmdline=quiet nokaslr=1 x",
-        "guest.sshd = false",
+        "guest.ssh = true",
         "guest.seed=\"a=b\"",
         "host.cmdline=",
         "sampling.schedule=[\"boot\", \"@2m\"]",
@@ -254,7 +266,7 @@ fn the_last_set_wins_and_bare_words_are_strings() {
     let plan = plan("name = 'x'\nguest.machine = 'q35'", &sets);
     assert_eq!(plan.guest.machine, Machine::Microvm);
     assert_eq!(plan.guest.cmdline, "quiet nokaslr=1 x");
-    assert!(!plan.guest.sshd);
+    assert!(plan.guest.ssh);
     assert_eq!(plan.guest.seed, "a=b");
     assert_eq!(plan.host.cmdline, "");
     assert_eq!(plan.sampling.schedule, [Moment::Boot, Moment::After(120.0)]);
@@ -356,7 +368,7 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     (
         "string for boolean in --set",
         "name = 'x'",
-        &["guest.sshd=yes"],
+        &["guest.ssh=yes"],
     ),
     ("string for list", "name = 'x'\ninspect = 'ls'", &[]),
     (
@@ -365,11 +377,6 @@ const WRONG: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     ("float for integer", "name = 'x'\n[guest]\nvcpus = 1.5", &[]),
-    (
-        "list for string",
-        "name = 'x'\n[guest]\nmachine = ['q35']",
-        &[],
-    ),
     ("value for section", "name = 'x'\nguest = 5", &[]),
     ("integer for string in --set", "name = 'x'", &["name=5"]),
     ("--set without value", "name = 'x'", &["guest.machine"]),
@@ -465,6 +472,28 @@ const WRONG: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     ("empty seed", "name = 'x'\n[guest]\nseed = ''", &[]),
+    (
+        "a guest of two minds",
+        "name = 'x'\ninspect = ['ls']\n[guest]\nimage = 'debian'\ndisk = '../my.config'\n\
+         initrd = '../my.config'\nfiles = ['../tools/strace']\npackages = ['fio']",
+        &["guest.ssh=false"],
+    ),
+    (
+        "wrong guests",
+        "name = 'x'\n[guest]\nimage = 'alpine'\nkernel = '../bzImage'\ndisk = '../tools'\n\
+         devices = ['-device x', 'pvpanic']\npackages = ['--help', 'FIO']",
+        &[],
+    ),
+    (
+        "a moment of a guest without SSH",
+        "name = 'x'\n[sampling]\nschedule = ['boot', 'line:READY', 'end']",
+        &[],
+    ),
+    (
+        "a disk too big for the host",
+        "name = 'x'\nplatform = 'tcg-svm'\nguest.image = 'debian'\nguest.memory = '512M'",
+        &[],
+    ),
     (
         "empty schedule",
         "name = 'x'\n[sampling]\nschedule = []",
@@ -613,12 +642,55 @@ proptest! {
     }
 }
 
-fn resolve_text(text: String, sets: &[String]) -> Result<Plan> {
+fn resolve_text(text: String, sets: &[String]) -> Result<Matrix> {
     let root = PathBuf::from("/");
-    super::resolve(
-        super::Layer::file("x.toml", text, root.clone()),
-        sets,
-        &root,
-        &[],
-    )
+    Texts::new("x.toml", text, root.clone(), sets, &root).expand(&[])
+}
+
+#[test]
+fn lists_of_values_make_a_matrix() {
+    let text = "name = 'x'\nrepeat = 2\n[guest]\nmachine = ['q35', 'microvm']\n\
+                [kvm_intel]\nept = [true,\n false]\n";
+    let of = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        resolve_text(text.to_owned(), &sets)
+    };
+    let ids = |matrix: &Matrix| {
+        let ids: Vec<&str> = matrix.cells.iter().map(|cell| cell.id.as_str()).collect();
+        ids.join(" ")
+    };
+    let matrix = of(&[]).expect("a good matrix");
+    assert_eq!((matrix.cells.len(), matrix.repeat), (8, 2));
+    let [first, .., last] = matrix.cells.as_slice() else {
+        panic!("no cells")
+    };
+    assert_eq!(first.id, "guest.machine=q35,kvm_intel.ept=true,r1");
+    assert_eq!(first.plan.guest.machine, Machine::Q35);
+    assert_eq!(last.values["kvm_intel.ept"], "false");
+    assert_eq!(last.plan.kvm[0].value, "0");
+
+    // A `--set` takes an axis away, and another adds one.
+    let sets = [
+        "kvm_intel.ept=true",
+        "repeat=1",
+        "guest.vcpus=[1, 2]",
+        "guest.machine=pc",
+    ];
+    let matrix = of(&sets).expect("a good matrix");
+    assert_eq!(ids(&matrix), "guest.vcpus=1,r1 guest.vcpus=2,r1");
+    assert_eq!(matrix.cells[1].plan.guest.machine, Machine::Pc);
+
+    let wrong = |sets: &[&str]| {
+        let error = of(sets).expect_err("wrong");
+        format!("{error} | {}", error.cure())
+    };
+    let cases = [
+        wrong(&["guest.vcpus=[]"]),
+        wrong(&["guest.vcpus=[1, 1]"]),
+        wrong(&["guest.vcpus=[1, 99]"]),
+        wrong(&["repeat=0"]),
+        wrong(&["repeat=[1, 2]"]),
+        wrong(&["name=['a', 'b']"]),
+    ];
+    insta::assert_snapshot!(cases.join("\n\n"));
 }

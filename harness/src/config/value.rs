@@ -76,6 +76,18 @@ pub(super) fn cpu(model: &str) -> Result<String, Wrong> {
     Ok(model.to_owned())
 }
 
+/// A device as QEMU's `-device` takes it.
+pub(super) fn device(text: &str) -> Result<String, Wrong> {
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '{');
+    if !begins || text.contains(char::is_control) {
+        return Err(Wrong::new(
+            "not a device",
+            "write it as for QEMU's -device: \"pvpanic\", \"isa-debug-exit,iobase=0xf4\"",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// A machine as `ssh` takes it. Empty is none.
 pub(super) fn address(text: &str) -> Result<String, Wrong> {
     let odd = |c: char| c.is_whitespace() || c.is_control();
@@ -87,6 +99,19 @@ pub(super) fn address(text: &str) -> Result<String, Wrong> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// The name of a package of Debian.
+pub(super) fn package(name: &str) -> Result<String, Wrong> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+    let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if !begins || !name.chars().all(plain) {
+        return Err(Wrong::new(
+            "not the name of a package",
+            "write it as apt does: \"fio\"",
+        ));
+    }
+    Ok(name.to_owned())
 }
 
 /// Words of a kernel command line.

@@ -3,7 +3,7 @@
 use super::system::System;
 use super::{Cure, Prerequisite};
 use crate::config::Plan;
-use crate::config::plan::{KernelSource, Machine, PlatformKind};
+use crate::config::plan::{GuestPlan, GuestRecipe, KernelSource, Machine, PlatformKind};
 use crate::image::LOADER;
 use crate::platform::{FAKETIME, SSH};
 
@@ -34,6 +34,8 @@ enum Find {
     StaticProgram(&'static str),
     /// A file at one of these places. A component may be `*`.
     File(String, Vec<String>),
+    /// A program that an ordinary user needs, root does not.
+    UserProgram(&'static str),
     /// The cache directory can be written to.
     Cache,
     /// So many MiB of room in the cache's file system: for the first build, and later.
@@ -64,6 +66,7 @@ pub(super) fn shared(plan: &Plan) -> Vec<Need> {
     };
     needs.extend(kernel(&plan.kernel.source));
     needs.extend(images());
+    needs.extend(guest(&plan.guest));
     needs.extend(resources(plan));
     needs
 }
@@ -189,7 +192,8 @@ fn kernel_build() -> Vec<Need> {
     ]
 }
 
-fn kernel(source: &KernelSource) -> Vec<Need> {
+/// What a kernel is built with.
+pub(super) fn kernel(source: &KernelSource) -> Vec<Need> {
     let mut needs = kernel_build();
     let unpack = [
         program("tar", "unpacks the kernel source", "tar"),
@@ -223,8 +227,55 @@ fn images() -> Vec<Need> {
             "libc6",
         ),
         busybox,
-        program("dropbear", "SSH server of the guest", "dropbear-bin"),
     ]
+}
+
+/// What building takes of this machine.
+pub(super) fn room() -> [Need; 2] {
+    room_of(Find::Disk(FIRST_BUILD_MIB, LATER_RUN_MIB))
+}
+
+fn room_of(disk: Find) -> [Need; 2] {
+    [
+        action(
+            Find::Cache,
+            "keeps built kernels and images",
+            "choose a cache directory that you may write to with --cache".to_owned(),
+        ),
+        action(
+            disk,
+            "kernel build and images",
+            "free some disk space, or choose another cache directory with --cache".to_owned(),
+        ),
+    ]
+}
+
+/// What the guest's image is made with, and what boots a kernel of the user's own.
+fn guest(plan: &GuestPlan) -> Vec<Need> {
+    let mut needs = Vec::new();
+    if plan.kernel.is_some() {
+        let why = "boots a multiboot kernel";
+        needs.push(firmware("multiboot_dma.bin", why, "qemu-system-data"));
+    }
+    if !plan.uses_recipe() {
+        return needs;
+    }
+    match plan.image {
+        GuestRecipe::Tiny => {
+            let why = "SSH server of the guest";
+            needs.push(program("dropbear", why, "dropbear-bin"));
+        }
+        GuestRecipe::Debian => needs.extend([
+            program("mmdebstrap", "installs the guest's Debian", "mmdebstrap"),
+            Need {
+                find: Find::UserProgram("newuidmap"),
+                why: "installs it without root",
+                cure: Cure::Package("uidmap".to_owned()),
+            },
+            program("mksquashfs", "packs the guest's Debian", "squashfs-tools"),
+        ]),
+    }
+    needs
 }
 
 fn resources(plan: &Plan) -> Vec<Need> {
@@ -238,33 +289,22 @@ fn resources(plan: &Plan) -> Vec<Need> {
         (KernelSource::Image(_), true) => Find::Disk(LATER_RUN_MIB, LATER_RUN_MIB),
         _ => Find::Disk(FIRST_BUILD_MIB, LATER_RUN_MIB),
     };
-    let need = |find, why, cure: String| Need {
+    let cure = format!(
+        "use a machine with {memory} MiB of memory, or a smaller host.memory or guest.memory"
+    );
+    let memory = action(Find::Memory(memory), "holds host and guest", cure);
+    room_of(disk).into_iter().chain([memory]).collect()
+}
+
+fn action(find: Find, why: &'static str, cure: String) -> Need {
+    Need {
         find,
         why,
         cure: Cure::Action(cure),
-    };
-    vec![
-        need(
-            Find::Cache,
-            "keeps built kernels and images",
-            "choose a cache directory that you may write to with --cache".to_owned(),
-        ),
-        need(
-            disk,
-            "kernel build and images",
-            "free some disk space, or choose another cache directory with --cache".to_owned(),
-        ),
-        need(
-            Find::Memory(memory),
-            "holds host and guest",
-            format!(
-                "use a machine with {memory} MiB of memory, or a smaller host.memory or guest.memory"
-            ),
-        ),
-    ]
+    }
 }
 
-fn program(name: &'static str, why: &'static str, package: &str) -> Need {
+pub(super) fn program(name: &'static str, why: &'static str, package: &str) -> Need {
     Need {
         find: Find::Program(name),
         why,
@@ -272,7 +312,7 @@ fn program(name: &'static str, why: &'static str, package: &str) -> Need {
     }
 }
 
-fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) -> Need {
+pub(super) fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) -> Need {
     let places = places.iter().map(ToString::to_string).collect();
     Need {
         find: Find::File(name.to_owned(), places),
@@ -282,6 +322,12 @@ fn file(name: &str, places: &[impl ToString], why: &'static str, package: &str) 
 }
 
 impl Need {
+    /// What to do if it is missing.
+    #[cfg(test)]
+    pub(super) fn cure(&self) -> &Cure {
+        &self.cure
+    }
+
     /// Looks for it.
     pub(super) fn look_up(&self, system: &System) -> Prerequisite {
         let shown = |path: std::path::PathBuf| path.display().to_string();
@@ -294,6 +340,11 @@ impl Need {
             Find::StaticProgram(name) => {
                 let found = system.program(name).filter(|path| system.is_static(path));
                 (format!("{name}, static"), found.map(shown))
+            }
+            Find::UserProgram(name) => {
+                let found = system.program(name).map(shown);
+                let root = system.superuser.then(|| "root needs none".to_owned());
+                ((*name).to_owned(), found.or(root))
             }
             Find::File(name, places) => (name.clone(), system.file(places).map(shown)),
             Find::Cache => {

@@ -4,7 +4,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::system::System;
-use super::{Report, local, need, nested};
+use super::{Prerequisite, Report, local, need, nested};
 use crate::config::Plan;
 use crate::config::plan::{Accelerator, PlatformKind};
 
@@ -21,6 +21,11 @@ pub(super) fn report(system: &System, platform: PlatformKind, accelerator: Accel
     if platform == PlatformKind::Local {
         prerequisites.extend(local::prerequisites(system));
     }
+    of_this(system, prerequisites)
+}
+
+/// A report about this machine.
+pub(super) fn of_this(system: &System, prerequisites: Vec<Prerequisite>) -> Report {
     Report {
         prerequisites,
         debian: system.is_debian(),

@@ -104,10 +104,13 @@ impl System {
 
     /// All memory of the machine.
     pub(super) fn memory_mib(&self) -> Option<u64> {
+        self.meminfo_mib("MemTotal:")
+    }
+
+    /// A field of `/proc/meminfo`.
+    pub(super) fn meminfo_mib(&self, field: &str) -> Option<u64> {
         let meminfo = std::fs::read_to_string(self.below_root(Path::new("/proc/meminfo"))).ok()?;
-        let total = meminfo
-            .lines()
-            .find_map(|line| line.strip_prefix("MemTotal:"))?;
+        let total = meminfo.lines().find_map(|line| line.strip_prefix(field))?;
         let kib: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib / 1024)
     }

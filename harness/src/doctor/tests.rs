@@ -146,6 +146,10 @@ fn the_plan_decides_what_is_needed() {
         missing(&system, &["host.memory=8G"])[1..],
         ["8960 MiB of memory"]
     );
+    assert_eq!(
+        missing(&system, &["guest.image=debian"])[1..],
+        ["mmdebstrap", "newuidmap", "mksquashfs"]
+    );
     // A kernel that is built already needs less room.
     (system.free_mib, system.cache_filled) = (Some(5000), true);
     assert_eq!(missing(&system, &[]), ["bios-256k.bin"]);

@@ -341,7 +341,6 @@ fn no_baseline(rule: &Rule, head: &Cell, none: bool) -> Error {
 fn no_such_phase(rule: &Rule, cells: &[&Cell]) -> Error {
     let phase = match &rule.scope.phase {
         super::PhaseChoice::Named(name) => name.as_str(),
-        super::PhaseChoice::Idle => "idle",
         super::PhaseChoice::Each => "any",
     };
     let mut known: Vec<&str> = cells.iter().flat_map(|cell| cell.phase_names()).collect();

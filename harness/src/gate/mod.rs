@@ -11,6 +11,7 @@ mod github;
 mod judge;
 mod junit;
 mod limit;
+mod parts;
 mod plain;
 mod quantity;
 mod rules;

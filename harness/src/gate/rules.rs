@@ -51,9 +51,7 @@ pub struct Scope {
 pub enum PhaseChoice {
     /// Each, by itself.
     Each,
-    /// Each idle interval, by itself.
-    Idle,
-    /// The one of that name.
+    /// The one of that name, or, each by itself, those that are numbered under it.
     Named(String),
 }
 
@@ -112,9 +110,10 @@ impl PhaseChoice {
     pub fn has(&self, phase: &str) -> bool {
         match self {
             PhaseChoice::Each => true,
-            // A workload cannot have this name: names hold no spaces.
-            PhaseChoice::Idle => phase.starts_with("idle "),
-            PhaseChoice::Named(name) => name == phase,
+            PhaseChoice::Named(name) => phase.strip_prefix(name.as_str()).is_some_and(|rest| {
+                let digits = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+                rest.is_empty() || rest.strip_prefix(' ').is_some_and(digits)
+            }),
         }
     }
 }

@@ -1,107 +1,157 @@
-//! The guest's initramfs: busybox, dropbear, `exit-sampler`, and what the plan adds. Its
-//! keys are an archive of their own: the agent appends it, so that one cached image serves
-//! every run, and no private key ever lies in the cache.
+//! What a guest boots from: what its recipe builds, files of the user's own, or some of
+//! both. Keys are in none of it: the agent appends them ([`secrets`]), so that one cached
+//! image serves every run, and no private key ever lies in the cache.
 
 use std::path::{Path, PathBuf};
 
 use super::cpio;
+use super::files::GuestFiles;
 use super::keys::GuestKeys;
 use super::tree::Tree;
-use crate::artifact::{Cache, KeyBuilder};
-use crate::config::plan::GuestPlan;
+use super::{debian, tiny};
+use crate::artifact::Cache;
+use crate::config::plan::{GuestPlan, GuestRecipe};
 use crate::error::{Error, Result};
 
-const INIT: &str = include_str!("../../../guest-image/init");
+/// Where `exit-sampler` comes to lie in a guest that gets it with its keys.
+const SAMPLER: &str = "usr/bin/exit-sampler";
 
-/// Applets that get a name of their own in the guest; the rest are reached as
-/// `busybox NAME`. Few, because each link is work for the emulated guest.
-const APPLETS: [&str; 24] = [
-    "cat", "cp", "dd", "dmesg", "echo", "env", "false", "free", "grep", "head", "ls", "mkdir",
-    "mount", "mv", "ps", "rm", "seq", "sh", "sleep", "sync", "time", "top", "true", "uname",
-];
+/// What is below this directory of its initramfs, Debian copies to its root file system.
+const DEBIAN_ROOT: &str = "exitlab";
 
-/// The guest's initramfs.
+/// What a guest boots from.
 #[derive(Debug, Clone)]
 pub struct GuestImage {
-    /// The archive.
-    pub path: PathBuf,
-    /// Digest of the archive.
+    kernel: GuestKernel,
+    /// All files but the kernel.
+    files: GuestFiles,
+    /// Digest of everything but the host's kernel.
     pub digest: String,
 }
 
-/// Builds the guest's initramfs, or finds it in the cache.
-pub async fn build_guest(cache: &Cache, plan: &GuestPlan) -> Result<GuestImage> {
-    let tree = tree(plan, &sampler()?)?;
-    let archive = cpio::archive(&tree);
-    let digest = blake3::hash(&archive).to_hex().to_string();
-    let key = KeyBuilder::new().text("archive", &digest).build();
-    let artifact = cache
-        .get_or_build("guest-image", &key, async |dir: &Path| {
-            let path = dir.join("initramfs.cpio");
-            std::fs::write(&path, &archive).map_err(Error::io("write", &path))
-        })
-        .await?;
+#[derive(Debug, Clone)]
+enum GuestKernel {
+    /// The host's.
+    Hosts,
+    /// Another one.
+    File(PathBuf),
+    /// One that the guest's disk holds.
+    OnDisk,
+}
+
+impl GuestImage {
+    /// Every file that the guest is run with; `kernel` is the host's.
+    pub fn files(&self, kernel: &Path) -> GuestFiles {
+        let kernel = match &self.kernel {
+            GuestKernel::Hosts => Some(kernel.to_owned()),
+            GuestKernel::File(path) => Some(path.clone()),
+            GuestKernel::OnDisk => None,
+        };
+        GuestFiles {
+            kernel,
+            ..self.files.clone()
+        }
+    }
+
+    /// The largest part: what a person would look into.
+    pub fn main(&self) -> Option<&Path> {
+        let files = &self.files;
+        files.disk.as_deref().or(files.initramfs.as_deref())
+    }
+}
+
+/// Builds what the guest boots from, as far as it is not the user's own, or finds it in the
+/// cache. `note` is told what takes long.
+pub async fn build_guest(
+    cache: &Cache,
+    plan: &GuestPlan,
+    note: &dyn Fn(&str),
+) -> Result<GuestImage> {
+    let own = |path: &Option<PathBuf>| path.clone();
+    let mut kernel = match &plan.kernel {
+        Some(path) => GuestKernel::File(path.clone()),
+        None if plan.boots_itself() => GuestKernel::OnDisk,
+        None => GuestKernel::Hosts,
+    };
+    let mut files = GuestFiles {
+        initramfs: own(&plan.initrd),
+        disk: plan.disk.as_ref().map(|disk| disk.path.clone()),
+        ..GuestFiles::default()
+    };
+    if plan.ssh && !has_sampler(plan) {
+        files.sampler = Some(tiny::sampler()?);
+    }
+    if plan.uses_recipe() {
+        match plan.image {
+            GuestRecipe::Tiny => files.initramfs = Some(tiny::build(cache, &plan.files).await?),
+            GuestRecipe::Debian => {
+                let debian = debian::build(cache, &plan.packages, note).await?;
+                files.initramfs = Some(debian.initramfs);
+                files.disk = Some(debian.disk);
+                if matches!(kernel, GuestKernel::Hosts) {
+                    kernel = GuestKernel::File(debian.kernel);
+                }
+            }
+        }
+    }
+    let digest = digest(cache, &kernel, &files)?;
     Ok(GuestImage {
-        path: artifact.dir.join("initramfs.cpio"),
+        kernel,
+        files,
         digest,
     })
 }
 
-fn tree(plan: &GuestPlan, sampler: &Path) -> Result<Tree> {
-    let mut tree = Tree::default();
-    for dir in [
-        "dev",
-        "proc",
-        "sys",
-        "tmp",
-        "run",
-        "etc/dropbear",
-        "root/.ssh",
-        "var/run",
-    ] {
-        tree.dir(dir);
-    }
-    tree.file("init", INIT, 0o755);
-    tree.copy(Path::new("/bin/busybox"), "bin/busybox", 0o755)?;
-    for applet in APPLETS {
-        tree.link(&format!("bin/{applet}"), "busybox");
-    }
-    tree.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n", 0o644);
-    tree.file("etc/group", "root:x:0:\n", 0o644);
-    tree.file("etc/shells", "/bin/sh\n", 0o644);
-    if plan.sshd {
-        tree.program(Path::new("/usr/sbin/dropbear"))?;
-    }
-    tree.copy(sampler, "usr/bin/exit-sampler", 0o755)?;
-    for file in &plan.files {
-        tree.program(file)?;
-    }
-    Ok(tree)
+/// Only the tiny guest's image has it: it is made for each exitlab anyway.
+fn has_sampler(plan: &GuestPlan) -> bool {
+    plan.uses_recipe() && plan.image == GuestRecipe::Tiny
 }
 
-/// What is appended to a guest's initramfs to add its keys: Linux unpacks one archive
-/// after the other.
-pub fn keys_archive(keys: &GuestKeys) -> Result<Vec<u8>, russh::keys::ssh_key::Error> {
+fn digest(cache: &Cache, kernel: &GuestKernel, files: &GuestFiles) -> Result<String> {
+    let mut files = files.clone();
+    if let GuestKernel::File(path) = kernel {
+        files.kernel = Some(path.clone());
+    }
+    let mut digests = Vec::new();
+    for (name, path) in files.named() {
+        digests.push((name, cache.file_digest(path)?));
+    }
+    // A guest of one file is that file.
+    if let [(_, digest)] = digests.as_slice() {
+        return Ok(digest.hex().to_owned());
+    }
+    let mut hasher = blake3::Hasher::new();
+    for (name, digest) in digests {
+        hasher.update(format!("{name} {}\n", digest.hex()).as_bytes());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// What is appended to a guest's initramfs so that it lets us in: Linux unpacks one archive
+/// after the other. `sampler` goes with it where the image has none.
+pub fn secrets(plan: &GuestPlan, keys: &GuestKeys, sampler: Option<&Path>) -> Result<Vec<u8>> {
+    let bad_key = |e: russh::keys::ssh_key::Error| Error::Build {
+        stage: "guest image".into(),
+        message: format!("failed to write the guest's keys: {e}"),
+        tail: Vec::new(),
+        cure: "choose another guest.seed".into(),
+    };
+    let debian = plan.uses_recipe() && plan.image == GuestRecipe::Debian;
+    let at = |path: &str| match debian {
+        true => format!("{DEBIAN_ROOT}/{path}"),
+        false => path.to_owned(),
+    };
     let mut tree = Tree::default();
-    tree.file("root/.ssh/authorized_keys", keys.authorized_keys()?, 0o600);
-    tree.file("etc/dropbear/host_key", keys.server_dropbear(), 0o600);
+    let authorized = keys.authorized_keys().map_err(bad_key)?;
+    tree.file(&at("root/.ssh/authorized_keys"), authorized, 0o600);
+    if debian {
+        let key = keys.server_openssh().map_err(bad_key)?;
+        tree.file(&at("etc/ssh/ssh_host_ed25519_key"), key, 0o600);
+    } else {
+        tree.file(&at("etc/dropbear/host_key"), keys.server_dropbear(), 0o600);
+    }
+    if let Some(sampler) = sampler {
+        tree.copy(sampler, &at(SAMPLER), 0o755)?;
+    }
     Ok(cpio::archive(&tree))
-}
-
-/// `exit-sampler` lies beside the running binary: both come from one build.
-fn sampler() -> Result<PathBuf> {
-    let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
-    // Test binaries run from `deps/`, one level deeper.
-    let beside = exe
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|dir| dir.join("exit-sampler"));
-    beside
-        .into_iter()
-        .find(|path| path.is_file())
-        .ok_or_else(|| Error::Prerequisite {
-            missing: vec![format!("exit-sampler beside {}", exe.display())],
-            cure: "cargo build --release --workspace".into(),
-        })
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cpio;
-use super::guest::GuestImage;
+use super::files::GuestFiles;
 use super::tree::Tree;
 use crate::agent::Kit;
 use crate::artifact::{Cache, KeyBuilder};
@@ -39,20 +39,17 @@ const FIRMWARE: [&str; 7] = [
 
 /// QEMU's firmware inside the host's root file system.
 const FIRMWARE_DIR: &str = "/usr/share/qemu";
-/// The guest's kernel there.
-const GUEST_KERNEL: &str = "/guest/kernel";
-/// The guest's initramfs there.
-const GUEST_INITRAMFS: &str = "/guest/initramfs";
+/// The guest's files there.
+const GUEST_DIR: &str = "/guest";
 /// The order, on a host that runs from an initramfs (`host-init.sh` knows it, too).
 const ORDER: &str = "/order";
 
 /// Where the agent finds what [`build_host`] put into the host's root file system.
-pub fn kit() -> Kit {
+pub fn kit(guest: &GuestFiles) -> Kit {
     Kit {
         qemu: PathBuf::from(QEMU),
         firmware: Some(PathBuf::from(FIRMWARE_DIR)),
-        kernel: PathBuf::from(GUEST_KERNEL),
-        initramfs: PathBuf::from(GUEST_INITRAMFS),
+        guest: guest.in_dir(GUEST_DIR),
     }
 }
 
@@ -79,20 +76,11 @@ pub struct HostImage {
     pub digest: String,
 }
 
-/// What a host image holds for running guests, besides this machine's QEMU.
-#[derive(Debug, Clone, Copy)]
-pub struct HostParts<'a> {
-    /// Kernel that the guest boots.
-    pub guest_kernel: &'a Path,
-    /// Initramfs that the guest boots.
-    pub guest_image: &'a GuestImage,
-}
-
-/// Builds the host's root file system with what QEMU's guests need, or finds it in the
-/// cache.
-pub async fn build_host(cache: &Cache, parts: HostParts<'_>, form: HostForm) -> Result<HostImage> {
+/// Builds the host's root file system with this machine's QEMU and the guest's files, or
+/// finds it in the cache.
+pub async fn build_host(cache: &Cache, guest: &GuestFiles, form: HostForm) -> Result<HostImage> {
     let mut tree = agent_tree()?;
-    add_guest(&mut tree, parts)?;
+    add_guest(&mut tree, guest)?;
     build(cache, &tree, form).await
 }
 
@@ -147,7 +135,7 @@ fn agent_tree() -> Result<Tree> {
     Ok(tree)
 }
 
-fn add_guest(tree: &mut Tree, parts: HostParts<'_>) -> Result<()> {
+fn add_guest(tree: &mut Tree, guest: &GuestFiles) -> Result<()> {
     tree.program(Path::new(QEMU))?;
     for name in FIRMWARE {
         if let Some(file) = FIRMWARE_DIRS
@@ -158,8 +146,10 @@ fn add_guest(tree: &mut Tree, parts: HostParts<'_>) -> Result<()> {
             tree.copy(&file, &format!("{}/{name}", FIRMWARE_DIR), 0o644)?;
         }
     }
-    tree.copy(parts.guest_kernel, GUEST_KERNEL, 0o644)?;
-    tree.copy(&parts.guest_image.path, GUEST_INITRAMFS, 0o644)
+    for (name, file) in guest.named() {
+        tree.copy(file, &format!("{GUEST_DIR}/{name}"), 0o644)?;
+    }
+    Ok(())
 }
 
 async fn make_erofs(dir: &Path, tree: &Tree) -> Result<()> {

@@ -63,7 +63,6 @@ impl GuestKeys {
     }
 
     /// The server's private key in the format of OpenSSH's key files.
-    #[cfg(test)]
     pub fn server_openssh(&self) -> Result<String, russh::keys::ssh_key::Error> {
         let key = PrivateKey::new(KeypairData::Ed25519(self.host.clone()), "exitlab")?;
         Ok(key

@@ -3,14 +3,16 @@
 
 mod closure;
 mod cpio;
+mod debian;
+mod files;
 mod guest;
 mod host;
 pub mod keys;
+mod tiny;
 pub mod tree;
 
 pub use closure::LOADER;
 pub use cpio::archive;
-pub use guest::{GuestImage, build_guest, keys_archive};
-pub use host::{
-    CYLINDER, HostForm, HostImage, HostParts, build_bare_host, build_host, kit, order_archive,
-};
+pub use files::GuestFiles;
+pub use guest::{GuestImage, build_guest, secrets};
+pub use host::{CYLINDER, HostForm, HostImage, build_bare_host, build_host, kit, order_archive};

@@ -37,6 +37,11 @@ pub fn fragments(tracing: bool, user: &[PathBuf]) -> Result<Vec<Fragment>> {
         .collect()
 }
 
+/// The user's fragments alone.
+pub fn user_fragments(user: &[PathBuf]) -> Result<Vec<Fragment>> {
+    user.iter().map(|path| read_fragment(path)).collect()
+}
+
 /// Whether a kernel with these fragments traces.
 pub fn tracing(fragments: &[Fragment]) -> bool {
     // By the text: the same fragment given by the user makes the same kernel.
@@ -55,13 +60,39 @@ fn read_fragment(path: &Path) -> Result<Fragment> {
     })
 }
 
-/// Configures the tree, and verifies that the configuration is the one asked for.
+/// Configures the tree from `tinyconfig`, and verifies that the configuration is the one
+/// asked for.
 pub async fn configure(tree: &WorkTree, fragments: &[Fragment]) -> Result<()> {
-    let dir = tree.dir();
+    let log = fresh_log(tree);
+    make::run(&tree.dir(), &["tinyconfig"], &log, STAGE, |_| {}).await?;
+    merge(tree, fragments, &[], &log).await
+}
+
+/// Configures the tree from a whole configuration, and verifies that it kept what the
+/// fragments ask for. `words` are more words for `make`.
+pub async fn configure_from(
+    tree: &WorkTree,
+    base: &str,
+    fragments: &[Fragment],
+    words: &[&str],
+) -> Result<()> {
+    let log = fresh_log(tree);
+    let path = tree.dir().join(".config");
+    // `make` goes by its time: a configuration that is there already is left alone.
+    if fs::read_to_string(&path).ok().as_deref() != Some(base) {
+        fs::write(&path, base).map_err(Error::io("write", &path))?;
+    }
+    merge(tree, fragments, words, &log).await
+}
+
+fn fresh_log(tree: &WorkTree) -> PathBuf {
     let log = tree.log_path(STAGE);
     let _ = fs::remove_file(&log);
-    make::run(&dir, &["tinyconfig"], &log, STAGE, |_| {}).await?;
+    log
+}
 
+async fn merge(tree: &WorkTree, fragments: &[Fragment], words: &[&str], log: &Path) -> Result<()> {
+    let dir = tree.dir();
     let scratch = tree.scratch()?;
     let mut merge = Command::new("scripts/kconfig/merge_config.sh");
     clean_env(&mut merge);
@@ -71,16 +102,15 @@ pub async fn configure(tree: &WorkTree, fragments: &[Fragment]) -> Result<()> {
         fs::write(&path, &fragment.text).map_err(Error::io("write", &path))?;
         merge.arg(path);
     }
-    let merged = process::run(merge, &log, |_| {}).await?;
-    if !merged.status.success() {
-        return Err(make::failed(
-            STAGE,
-            "merge_config.sh failed".into(),
-            merged.tail,
-            &log,
-        ));
+    if !fragments.is_empty() {
+        let merged = process::run(merge, log, |_| {}).await?;
+        if !merged.status.success() {
+            let message = "merge_config.sh failed".to_owned();
+            return Err(make::failed(STAGE, message, merged.tail, log));
+        }
     }
-    make::run(&dir, &["olddefconfig"], &log, STAGE, |_| {}).await?;
+    let words = [words, &["olddefconfig"]].concat();
+    make::run(&dir, &words, log, STAGE, |_| {}).await?;
 
     let config = dir.join(".config");
     let text = fs::read_to_string(&config).map_err(Error::io("read", &config))?;
@@ -88,7 +118,7 @@ pub async fn configure(tree: &WorkTree, fragments: &[Fragment]) -> Result<()> {
 }
 
 /// Symbol and value of a line; an unset symbol has the value `n`.
-fn setting(line: &str) -> Option<(&str, &str)> {
+pub fn setting(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
     if let Some(symbol) = line
         .strip_prefix("# ")

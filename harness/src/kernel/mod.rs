@@ -8,10 +8,15 @@
 //! whether the work tree was fresh.
 
 mod assets;
+pub mod base;
+pub mod deploy;
+pub mod headers;
 mod hooks;
 mod image;
 mod kconfig;
 mod make;
+pub mod modules;
+pub mod package;
 mod patch;
 mod patches;
 mod source;
@@ -120,12 +125,7 @@ fn key(
         .text("source", source.digest.hex())
         .text("census", if changes.census { "yes" } else { "no" });
     if changes.census {
-        for (path, text) in assets::OVERLAY {
-            key = key.bytes(format!("overlay/{path}"), text.as_bytes());
-        }
-        for (path, text) in assets::HOOKS {
-            key = key.bytes(format!("hooks/{path}"), text.as_bytes());
-        }
+        key = add_census(key);
     }
     for patch in &changes.patches {
         key = key.bytes(format!("patch {}", base_name(&patch.name)), &patch.text);
@@ -141,6 +141,17 @@ fn key(
         key = key.text(*name, *value);
     }
     key.text("recipe", RECIPE).build()
+}
+
+/// Everything that the census consists of.
+fn add_census(mut key: KeyBuilder) -> KeyBuilder {
+    for (path, text) in assets::OVERLAY {
+        key = key.bytes(format!("overlay/{path}"), text.as_bytes());
+    }
+    for (path, text) in assets::HOOKS {
+        key = key.bytes(format!("hooks/{path}"), text.as_bytes());
+    }
+    key
 }
 
 /// Without its directory: equal experiments on two machines have equal keys.
@@ -190,26 +201,40 @@ async fn compile(
     fragments: &[Fragment],
     progress: &dyn Fn(&str),
 ) -> Result<()> {
-    let scratch = tree.scratch()?;
-    let files = if changes.census {
-        census_files(tree, scratch.path()).await?
-    } else {
-        Files::new()
-    };
-    let pristine = |path: &Path| tree.pristine(path);
-    let files = patches::apply(&changes.patches, files, pristine, scratch.path()).await?;
-    tree.materialize(&files)?;
-    drop(scratch);
-
+    changes.make_in(tree).await?;
     let busy = tree.busy()?;
     progress("configure");
     kconfig::configure(tree, fragments).await?;
+    compile_targets(tree, &["bzImage"], progress).await?;
+    drop(busy);
+    Ok(())
+}
 
+impl Changes {
+    /// Makes the tree the untouched one but for these changes.
+    async fn make_in(&self, tree: &WorkTree) -> Result<()> {
+        let scratch = tree.scratch()?;
+        let files = if self.census {
+            census_files(tree, scratch.path()).await?
+        } else {
+            Files::new()
+        };
+        let pristine = |path: &Path| tree.pristine(path);
+        let files = patches::apply(&self.patches, files, pristine, scratch.path()).await?;
+        tree.materialize(&files)
+    }
+}
+
+/// Runs `make` with these words on all processors, and says how many objects it compiled.
+async fn compile_targets(tree: &WorkTree, words: &[&str], progress: &dyn Fn(&str)) -> Result<()> {
     let log = tree.log_path("compile");
     let _ = fs::remove_file(&log);
     let objects = Cell::new(0_u32);
     let count = |line: &str| {
-        if line.starts_with("  CC ") || line.starts_with("  AS ") {
+        if ["  CC ", "  AS "]
+            .iter()
+            .any(|start| line.starts_with(start))
+        {
             objects.set(objects.get() + 1);
             if objects.get().is_multiple_of(PROGRESS_STEP) {
                 progress(&format!("compile: {} objects", objects.get()));
@@ -218,15 +243,9 @@ async fn compile(
     };
     progress("compile");
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    make::run(
-        &tree.dir(),
-        &[&format!("-j{jobs}"), "bzImage"],
-        &log,
-        "compile",
-        count,
-    )
-    .await?;
-    drop(busy);
+    let jobs = format!("-j{jobs}");
+    let words = [&[jobs.as_str()], words].concat();
+    make::run(&tree.dir(), &words, &log, "compile", count).await?;
     progress(&format!("compiled {} objects", objects.get()));
     Ok(())
 }

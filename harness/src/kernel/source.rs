@@ -159,6 +159,22 @@ pub fn series_of(dir: &Path) -> Result<Series, String> {
     series_in(&makefile).ok_or_else(|| "its Makefile names no VERSION and PATCHLEVEL".into())
 }
 
+/// The version of the kernel tree in `dir`: `6.1.192`, `6.12.0-rc3`.
+pub fn version_of(dir: &Path) -> Result<String> {
+    let path = dir.join("Makefile");
+    let makefile = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let value = |name: &str| {
+        let found = makefile.lines().find_map(|line| {
+            let (left, right) = line.split_once('=')?;
+            (left.trim() == name).then(|| right.trim().to_owned())
+        });
+        found.unwrap_or_default()
+    };
+    let [major, minor, patch, extra] =
+        ["VERSION", "PATCHLEVEL", "SUBLEVEL", "EXTRAVERSION"].map(value);
+    Ok(format!("{major}.{minor}.{patch}{extra}"))
+}
+
 fn series_in(makefile: &str) -> Option<Series> {
     let number = |name: &str| {
         makefile.lines().find_map(|line| {

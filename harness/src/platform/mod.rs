@@ -101,12 +101,5 @@ pub fn emulator_version(kind: PlatformKind) -> String {
         PlatformKind::TcgSvm | PlatformKind::Nested => &qemu::PACKAGES,
         PlatformKind::Local | PlatformKind::Ssh => &[],
     };
-    let version = |package: &&str| {
-        let version = tool::version("dpkg-query", &["-W", "-f", "${Version}", package]);
-        format!(
-            "{package} {}",
-            version.as_deref().unwrap_or("(version unknown)")
-        )
-    };
-    packages.iter().map(version).collect::<Vec<_>>().join(", ")
+    tool::package_versions(packages)
 }

@@ -26,6 +26,10 @@ impl Display for Json {
         line(&json!({ "progress": "note", "text": text }));
     }
 
+    fn say(&mut self, text: &str) {
+        line(&json!({ "progress": "line", "text": text }));
+    }
+
     fn event(&mut self, event: &Event, elapsed: Duration) {
         let elapsed = elapsed.as_secs_f64();
         line(&json!({ "progress": "event", "elapsed_s": elapsed, "event": event }));

@@ -4,6 +4,7 @@
 
 mod json;
 mod plain;
+mod silent;
 mod terminal;
 mod words;
 
@@ -22,6 +23,8 @@ trait Display {
     fn stage(&mut self, name: &str, before: Option<(&str, Duration)>);
     /// Progress within a stage.
     fn note(&mut self, text: &str);
+    /// Something that is worth a line of its own.
+    fn say(&mut self, text: &str);
     /// The agent's event.
     fn event(&mut self, event: &Event, elapsed: Duration);
     /// A line of a console, when the user asked for consoles.
@@ -47,6 +50,15 @@ impl Ui {
             Progress::Auto if live => Box::new(terminal::Terminal::new()),
             Progress::Auto | Progress::Plain => Box::new(plain::Plain::new()),
         };
+        Ui::of(display, consoles)
+    }
+
+    /// A display that shows nothing.
+    pub fn silent() -> Ui {
+        Ui::of(Box::new(silent::Silent), false)
+    }
+
+    fn of(display: Box<dyn Display>, consoles: bool) -> Ui {
         Ui {
             display: RefCell::new(display),
             consoles,
@@ -74,6 +86,11 @@ impl Ui {
     /// Progress within a stage.
     pub fn note(&self, text: &str) {
         self.display.borrow_mut().note(text);
+    }
+
+    /// Something that is worth a line of its own.
+    pub fn say(&self, text: &str) {
+        self.display.borrow_mut().say(text);
     }
 
     /// The agent's event.

@@ -44,6 +44,10 @@ impl Display for Plain {
         }
     }
 
+    fn say(&mut self, text: &str) {
+        self.line(&format!("  {text}"));
+    }
+
     fn event(&mut self, event: &Event, _elapsed: Duration) {
         if let Some(text) = words::describe(event) {
             self.line(&format!("  {text}"));

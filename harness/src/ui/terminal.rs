@@ -51,6 +51,10 @@ impl Display for Terminal {
         self.bar.set_message(format!("{}: {text}", self.stage));
     }
 
+    fn say(&mut self, text: &str) {
+        self.bar.println(format!("    {text}"));
+    }
+
     fn event(&mut self, event: &Event, _elapsed: Duration) {
         if let Some(text) = words::describe(event) {
             self.bar.println(format!("    {text}"));

@@ -20,12 +20,12 @@ fn a_guest_that_panics_at_boot_is_recognised() {
 fn a_guest_whose_ssh_server_never_starts_meets_the_deadline() {
     let place = Place::new();
     let sets = [
-        "guest.sshd=false",
+        "guest.cmdline=quiet sshd=no",
         "deadlines.guest_ssh=\"6s\"",
         "guest.machine=microvm",
     ];
     let outcome = experiment(&place, "out", &sets);
-    let console = "there is no SSH server in this image";
+    let console = "told to start no SSH server";
     outcome.assert_failed(
         5,
         &[
