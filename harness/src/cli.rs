@@ -1,5 +1,6 @@
 //! The command line: types only, no behaviour.
 
+mod compare;
 pub mod kernel;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ mod matrix;
 use crate::matrix::Shard;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 
 const EXAMPLES: &str = "\
@@ -17,6 +19,8 @@ Examples:
   exitlab run                                boot against idle, the built-in experiment
   exitlab run configs/microvm.toml           an experiment of your own
   exitlab run --set guest.machine=pc         one key changed
+  exitlab compare results/a results/b        did this change alter the exits?
+  exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab conformance                        is this kernel's counting right?
   exitlab reasons --format csv               every VM exit that can be counted
   exitlab kernel install                     a kernel that counts, for a machine of yours
@@ -28,6 +32,7 @@ Exit codes:
   3    a prerequisite is missing
   4    a build failed
   5    the experiment failed
+  6    undecided: a gate can say neither yes nor no
   130  interrupted";
 
 const RUN_EXAMPLES: &str = "\
@@ -77,6 +82,15 @@ pub enum Command {
     Build(BuildArgs),
     /// Check everything that a run needs, and say how to install what is missing.
     Doctor(DoctorArgs),
+    /// Compare two sides: which exits did a change alter?
+    Compare(CompareArgs),
+    /// Judge runs by rules: passed, a regression, or undecided.
+    Gate(GateArgs),
+    /// Keep counts as text in a repository, to judge later runs by.
+    Baseline(BaselineArgs),
+    /// How often verdicts on noise are wrong; for scripts/benchmark-verdicts.
+    #[command(hide = true)]
+    Verdicts(VerdictsArgs),
     /// Judge a kernel's exit census, rule by rule.
     Conformance(ConformanceArgs),
     /// List the VM-exit reasons that are counted.

@@ -2,6 +2,7 @@
 
 mod kernels;
 mod matrix;
+mod regression;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,10 @@ pub fn run(command: Command) -> Result<()> {
             Command::Build(args) => build(args).await,
             Command::Doctor(args) => check(args),
             Command::Conformance(args) => conform(args).await,
+            Command::Compare(args) => regression::compare(args),
+            Command::Gate(args) => regression::gate(args),
+            Command::Baseline(args) => regression::baseline(args),
+            Command::Verdicts(args) => regression::verdicts(args),
             Command::Reasons(args) => reasons(args),
             Command::Kernel(command) => kernels::run(command).await,
             Command::Agent(args) => act(args).await,

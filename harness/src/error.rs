@@ -18,6 +18,8 @@ pub mod exit_code {
     pub const BUILD: u8 = 4;
     /// The experiment failed: host or guest died, deadline, results not writable.
     pub const EXPERIMENT: u8 = 5;
+    /// A gate can say neither yes nor no.
+    pub const UNDECIDED: u8 = 6;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -148,6 +150,22 @@ pub enum Error {
         /// Of how many that were judged.
         judged: usize,
     },
+    /// A gate found regressions. The verdicts have been printed.
+    #[error("the gate failed: {failed} of {judged} cases")]
+    Regression {
+        /// How many cases failed.
+        failed: usize,
+        /// Of how many that were judged.
+        judged: usize,
+    },
+    /// A gate found no regression, but could not decide all cases.
+    #[error("the gate is undecided: {undecided} of {judged} cases")]
+    Undecided {
+        /// How many cases are undecided.
+        undecided: usize,
+        /// Of how many that were judged.
+        judged: usize,
+    },
     /// The agent sent a failure as its last event; the conductor has the words.
     #[error("the experiment failed; the last event says why")]
     AgentFailed,
@@ -170,7 +188,8 @@ impl Error {
             Error::Experiment { .. } | Error::Io { .. } | Error::AgentFailed => {
                 exit_code::EXPERIMENT
             }
-            Error::Conformance { .. } => exit_code::REGRESSION,
+            Error::Conformance { .. } | Error::Regression { .. } => exit_code::REGRESSION,
+            Error::Undecided { .. } => exit_code::UNDECIDED,
             Error::Interrupted => exit_code::INTERRUPTED,
         }
     }
@@ -185,6 +204,16 @@ impl Error {
             Error::Io { source, .. } => io_cure(source).to_owned(),
             Error::Conformance { .. } => {
                 "see what each broken rule looks like, above; docs/conformance.md explains them"
+                    .to_owned()
+            }
+            Error::Regression { .. } => {
+                "see each failed case, above; what is meant to change goes into the baseline \
+                 (exitlab baseline update) or into an [[allow]] with because and until"
+                    .to_owned()
+            }
+            Error::Undecided { .. } => {
+                "see what each undecided case needs, above: more repeats, a rule that fits the \
+                 noise, or runs of the platforms that the rules name"
                     .to_owned()
             }
             Error::Interrupted | Error::AgentFailed => String::new(),

@@ -34,7 +34,10 @@ pub mod session;
 pub mod conformance;
 
 pub mod analysis;
+pub mod baseline;
+pub mod compare;
 pub mod export;
+pub mod gate;
 pub mod reasons;
 
 pub mod error;

@@ -7,6 +7,7 @@
 //! support for it decides). SVM: `intercept:bit`, a bit of the VMCB's intercept vectors;
 //! it may be `toggled`, too. `always`, `never` and `special:...` stand alone.
 
+mod class;
 mod header;
 mod rule;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+pub use class::Class;
 pub use header::kernel_header;
 use rule::rule_from_text;
 pub use rule::{Controls, Rule};
@@ -89,6 +91,8 @@ pub struct Reason {
     /// VMX: KVM's name without `EXIT_REASON_`, the SDM's where KVM has none. SVM: the
     /// APM's name without `VMEXIT_`.
     pub mnemonic: String,
+    /// What kind of thing the guest did, or what was done to it.
+    pub class: Class,
     /// What lets it happen.
     #[serde(deserialize_with = "rule_from_text")]
     pub enabled_by: Rule,

@@ -149,7 +149,7 @@ fn is_bare_key(segment: &str) -> bool {
 }
 
 /// A path segment as the user would write it; the fields of `Spanned` are ours.
-fn key_segment(segment: &Segment) -> Option<String> {
+pub(super) fn key_segment(segment: &Segment) -> Option<String> {
     match segment {
         Segment::Map { key } if !key.starts_with("$__serde") => Some(key.clone()),
         _ => None,
@@ -174,7 +174,7 @@ fn unknown_key(key: &str) -> Wrong {
 }
 
 /// `integer `5`, expected a string` in the words of TOML.
-fn wrong_type(kinds: &str, in_set: bool) -> Wrong {
+pub(super) fn wrong_type(kinds: &str, in_set: bool) -> Wrong {
     let (found, expected) = kinds
         .rsplit_once(", expected ")
         .unwrap_or((kinds, "another type"));

@@ -25,12 +25,15 @@ pub mod speed;
 mod suggestion;
 #[cfg(test)]
 mod tests;
+mod text;
 mod value;
 
 use std::path::{Path, PathBuf};
 
 pub use matrix::{Cell, Dimension, Matrix};
 pub use plan::Plan;
+pub(crate) use problem::{Problem, Wrong, error as problems};
+pub(crate) use text::Text;
 
 use crate::error::{Error, Result};
 use matrix::Texts;

@@ -4,7 +4,7 @@ use crate::error::Error;
 
 /// What is wrong with a value and what to do about it; who holds the value adds where.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// A lower-case fragment.
     pub what: String,
     /// What to do.
@@ -12,7 +12,7 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    pub(super) fn new(what: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, cure: impl Into<String>) -> Self {
         Wrong {
             what: what.into(),
             cure: cure.into(),
@@ -20,7 +20,7 @@ impl Wrong {
     }
 
     /// The same at a place of the configuration.
-    pub(super) fn at(self, place: impl Into<String>, key: impl Into<String>) -> Problem {
+    pub(crate) fn at(self, place: impl Into<String>, key: impl Into<String>) -> Problem {
         Problem {
             place: place.into(),
             key: key.into(),
@@ -31,7 +31,7 @@ impl Wrong {
 
 /// One thing that is wrong at one place.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// `experiment.toml:12: guest.vcpus = 17`
     place: String,
     /// `guest.vcpus`; empty if it concerns no single key.
@@ -46,7 +46,7 @@ impl std::fmt::Display for Problem {
 }
 
 /// All problems as one error. `problems` is not empty.
-pub(super) fn error(problems: Vec<Problem>) -> Error {
+pub(crate) fn error(problems: Vec<Problem>) -> Error {
     if let [only] = problems.as_slice() {
         return Error::Config {
             message: only.to_string(),

@@ -2,7 +2,7 @@
 
 /// Known keys that the author of `unknown` may have meant, best first; empty if none is
 /// close. Both are dotted: `guest.machin`.
-pub(super) fn nearest<'k>(unknown: &str, known: &[&'k str]) -> Vec<&'k str> {
+pub(crate) fn nearest<'k>(unknown: &str, known: &[&'k str]) -> Vec<&'k str> {
     let closest = known
         .iter()
         .map(|key| (distance(unknown, key), *key))

@@ -129,7 +129,7 @@ fn provenance(report: &Report) -> Option<String> {
 
 /// A Markdown table whose columns stand under one another; texts to the left, numbers
 /// to the right.
-fn aligned(titles: &[String], text: &[bool], rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(titles: &[String], text: &[bool], rows: &[Vec<String>]) -> String {
     let titles: Vec<String> = titles.iter().map(|title| escaped(title)).collect();
     let rows: Vec<Vec<String>> = rows
         .iter()
@@ -171,7 +171,7 @@ fn aligned(titles: &[String], text: &[bool], rows: &[Vec<String>]) -> String {
 }
 
 /// What would end a cell or a line early.
-fn escaped(cell: &str) -> String {
+pub(crate) fn escaped(cell: &str) -> String {
     cell.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 

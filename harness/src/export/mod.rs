@@ -4,8 +4,11 @@
 //! RunRecord ─► samples.csv
 //! CountTable ─► counts.csv        (CountTable::from_csv reads it back)
 //! Report ─► table.md · terminal
+//! Comparison ─► terminal · Markdown · CSV · JSON
 //! ```
 
+mod benchmark;
+mod comparison;
 mod csv;
 mod grid;
 mod markdown;
@@ -15,7 +18,10 @@ mod sentences;
 mod terminal;
 mod time;
 
+pub use benchmark::benchmark;
+pub use comparison::{ComparisonFormat, comparison, reason_title};
 pub use csv::{counts_csv, samples_csv};
+pub(crate) use markdown::aligned;
 pub use markdown::table_md;
 pub use numbers::grouped;
 pub use reasons::reasons;

@@ -35,10 +35,18 @@ fn table(rows: &[&Reason]) -> String {
 fn csv(rows: &[&Reason]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Writing to memory cannot fail.
-    let _ = writer.write_record(["reason", "name", "mnemonic", "sdm", "meaning"]);
+    let _ = writer.write_record(["reason", "name", "mnemonic", "class", "sdm", "meaning"]);
     for row in rows {
         let (number, sdm) = (row.number.to_string(), row.sdm.to_string());
-        let fields: [&str; 5] = [&number, &row.name, &row.mnemonic, &sdm, &row.meaning];
+        let class = row.class.to_string();
+        let fields: [&str; 6] = [
+            &number,
+            &row.name,
+            &row.mnemonic,
+            &class,
+            &sdm,
+            &row.meaning,
+        ];
         let _ = writer.write_record(fields);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
@@ -52,6 +60,7 @@ fn json(rows: &[&Reason]) -> String {
                 "reason": row.number,
                 "name": row.name,
                 "mnemonic": row.mnemonic,
+                "class": row.class,
                 "sdm": row.sdm,
                 "meaning": row.meaning,
             })

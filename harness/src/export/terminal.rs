@@ -43,30 +43,41 @@ pub fn terminal_table(report: &Report) -> String {
 }
 
 fn figures(grid: Grid) -> String {
+    let rows = grid.rows.into_iter().chain([grid.total]);
+    let mut lines = ruled(grid.titles, &grid.text, rows);
+    // The rule under the titles also sets the total apart.
+    if let Some(rule) = lines.get(1).cloned() {
+        lines.insert(lines.len() - 1, rule);
+    }
+    lines.join("\n")
+}
+
+/// Titles, a rule, and rows, without colour and without wrapping; `text` columns stand to
+/// the left.
+pub(super) fn ruled(
+    titles: Vec<String>,
+    text: &[bool],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Vec<String> {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(UTF8_HORIZONTAL_ONLY.top_border))
         .set_content_arrangement(ContentArrangement::Disabled);
     table.force_no_tty();
     let row = |cells: Vec<String>| -> Vec<Cell> {
-        let cells = cells.into_iter().zip(&grid.text);
+        let cells = cells.into_iter().zip(text);
         cells
             .map(|(cell, text)| Cell::new(cell).set_alignment(alignment(*text)))
             .collect()
     };
-    table.set_header(row(grid.titles));
-    for cells in grid.rows.into_iter().chain([grid.total]) {
+    table.set_header(row(titles));
+    for cells in rows {
         table.add_row(row(cells));
     }
-    let mut lines: Vec<String> = table
+    table
         .lines()
         .map(|line| line.trim_end().to_owned())
-        .collect();
-    // The rule under the titles also sets the total apart.
-    if let Some(rule) = lines.get(1).cloned() {
-        lines.insert(lines.len() - 1, rule);
-    }
-    lines.join("\n")
+        .collect()
 }
 
 fn alignment(text: bool) -> CellAlignment {

@@ -74,8 +74,8 @@ fn rules_follow_the_grammar() {
 
 #[test]
 fn numbers_out_of_order_are_refused() {
-    let text = "number,name,mnemonic,enabled_by,sdm,meaning\n\
-                2,b,B,always,2021,x\n2,a,A,always,2021,x\n";
+    let text = "number,name,mnemonic,class,enabled_by,sdm,meaning\n\
+                2,b,B,io,always,2021,x\n2,a,A,io,always,2021,x\n";
     let error = ReasonTable::parse(Isa::Vmx, text).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -165,8 +165,8 @@ fn slots_follow_the_whole_table() {
 
 #[test]
 fn rules_of_another_isa_are_refused() {
-    let text = "number,name,mnemonic,enabled_by,sdm,meaning\n\
-                0x72,CPUID,CPUID,intercept:114,2021,x\n";
+    let text = "number,name,mnemonic,class,enabled_by,sdm,meaning\n\
+                0x72,CPUID,CPUID,instruction,intercept:114,2021,x\n";
     assert!(ReasonTable::parse(Isa::Svm, text).is_ok());
     assert!(ReasonTable::parse(Isa::Vmx, text).is_err());
     for wrong in ["0x", "0xg", "-1", ""] {
@@ -176,4 +176,28 @@ fn rules_of_another_isa_are_refused() {
     for wrong in ["intercept:192", "intercept:-1", "all intercept:1"] {
         assert!(wrong.parse::<Rule>().is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn classes_have_their_words_and_their_reasons() {
+    for (word, class) in Class::ALL {
+        assert_eq!(class.to_string(), word);
+        assert_eq!(serde_json::to_value(class).unwrap(), word);
+        for table in [ReasonTable::vmx(), ReasonTable::svm()] {
+            assert!(
+                table.defined().any(|reason| reason.class == class),
+                "{word} on {}",
+                table.isa().name()
+            );
+        }
+    }
+    let class = |isa, number| ReasonTable::of(isa).get(number).unwrap().class;
+    assert_eq!(
+        (class(Isa::Vmx, 30), class(Isa::Svm, 0x7b)),
+        (Class::Io, Class::Io)
+    );
+    assert_eq!(
+        (class(Isa::Vmx, 48), class(Isa::Svm, 0x400)),
+        (Class::Memory, Class::Memory)
+    );
 }

@@ -1,0 +1,116 @@
+//! A TOML file of another kind than an experiment, whose mistakes are told in the same
+//! words: file, line, key and value.
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use super::layer::{key_segment, wrong_type};
+use super::problem::{Problem, Wrong};
+use super::suggestion;
+
+/// Longest piece of a value that an error shows.
+const SNIPPET_CHARS: usize = 60;
+
+/// A file's name, as the user gave it, and its text.
+#[derive(Debug)]
+pub(crate) struct Text {
+    /// As messages call it.
+    pub name: String,
+    content: String,
+}
+
+impl Text {
+    /// The text of a file that messages call `name`.
+    pub(crate) fn new(name: impl Into<String>, content: impl Into<String>) -> Text {
+        Text {
+            name: name.into(),
+            content: content.into(),
+        }
+    }
+
+    /// Reads the document. `keys` are all keys that it may have, for suggestions; `manual`
+    /// is the document that explains them.
+    pub(crate) fn parse<T: DeserializeOwned>(
+        &self,
+        keys: &[&str],
+        manual: &str,
+    ) -> Result<T, Problem> {
+        let read = || {
+            let deserializer =
+                toml::Deserializer::parse(&self.content).map_err(|e| (String::new(), e))?;
+            serde_path_to_error::deserialize(deserializer).map_err(|error| {
+                let segments = error.path().iter().filter_map(key_segment);
+                let key = segments.collect::<Vec<_>>().join(".");
+                (key, error.into_inner())
+            })
+        };
+        read().map_err(|(key, error)| self.unreadable(&key, &error, keys, manual))
+    }
+
+    fn unreadable(
+        &self,
+        key: &str,
+        error: &toml::de::Error,
+        keys: &[&str],
+        manual: &str,
+    ) -> Problem {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message();
+        let place = self.place(span.start);
+        if message.starts_with("unknown field") {
+            let meant = suggestion::nearest(key, keys);
+            let what = match meant.as_slice() {
+                [] => "unknown key".to_owned(),
+                meant => format!("unknown key: did you mean {}?", meant.join(" or ")),
+            };
+            let cure = format!("{manual} lists every key");
+            return Wrong::new(what, cure).at(format!("{place}: {key}"), key);
+        }
+        if let Some(kinds) = message.strip_prefix("invalid type: ") {
+            let label = format!("{place}: {key} = {}", self.snippet(span));
+            return wrong_type(kinds, false).at(label, key);
+        }
+        let label = match key {
+            "" => place,
+            key => format!("{place}: {key}"),
+        };
+        let cure = format!("correct it there; {manual} has examples");
+        Wrong::new(message.replace('\n', " "), cure).at(label, key)
+    }
+
+    /// What is wrong with a value of `key`.
+    pub(crate) fn problem<T>(&self, key: &str, given: &Spanned<T>, wrong: Wrong) -> Problem {
+        let span = given.span();
+        let place = self.place(span.start);
+        wrong.at(format!("{place}: {key} = {}", self.snippet(span)), key)
+    }
+
+    /// What is wrong with a whole section.
+    pub(crate) fn section<T>(&self, key: &str, given: &Spanned<T>, wrong: Wrong) -> Problem {
+        wrong.at(format!("{}: {key}", self.place(given.span().start)), key)
+    }
+
+    /// What is wrong with the file as a whole.
+    pub(crate) fn whole(&self, wrong: Wrong) -> Problem {
+        wrong.at(self.name.clone(), "")
+    }
+
+    /// `rules.toml:12`
+    pub(crate) fn place(&self, offset: usize) -> String {
+        let before = &self.content.as_bytes()[..offset.min(self.content.len())];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        format!("{}:{line}", self.name)
+    }
+
+    fn snippet(&self, span: std::ops::Range<usize>) -> String {
+        let written = self.content.get(span).unwrap_or_default();
+        let line = written.lines().next().unwrap_or_default();
+        let shown: String = line.chars().take(SNIPPET_CHARS).collect();
+        let cut = if shown.len() < written.len() {
+            "…"
+        } else {
+            ""
+        };
+        shown + cut
+    }
+}

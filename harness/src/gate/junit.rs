@@ -1,0 +1,48 @@
+//! JUnit XML: a suite for each cell, a case for each rule and phase. JUnit knows no
+//! undecided; it knows errors, tests that could not come to a result: that is what an
+//! undecided case is.
+
+use std::collections::BTreeMap;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::judge::{Case, Judgement, Outcome};
+
+/// The document.
+pub fn junit(judgement: &Judgement) -> String {
+    let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
+    for case in &judgement.cases {
+        let suite = suites
+            .entry(&case.cell)
+            .or_insert_with(|| TestSuite::new(case.cell.clone()));
+        suite.add_test_case(test_case(case));
+    }
+    let mut report = Report::new("exitlab gate");
+    report.add_test_suites(suites.into_values());
+    // Writing to memory cannot fail.
+    report.to_string().unwrap_or_default()
+}
+
+fn test_case(case: &Case) -> TestCase {
+    let mut status = match case.outcome {
+        Outcome::Passed => TestCaseStatus::success(),
+        Outcome::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Outcome::Undecided => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    let all = case.details.join("\n");
+    if case.outcome != Outcome::Passed {
+        let first = case.details.first().cloned().unwrap_or_default();
+        status
+            .set_type(case.outcome.word())
+            .set_message(first)
+            .set_description(all.clone());
+    }
+    let mut test = TestCase::new(format!("{}: {}", case.rule, case.phase), status);
+    test.set_classname(case.cell.clone());
+    let out = match case.outcome {
+        Outcome::Passed => format!("{}: {} counts judged\n{all}", case.place, case.counts),
+        _ => case.place.clone(),
+    };
+    test.set_system_out(out);
+    test
+}

@@ -1,0 +1,535 @@
+//! Did this change alter the exits, and is that allowed? Real runs on an emulated host,
+//! compared, kept as a baseline, and judged.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::{Outcome, Place, exitlab, run};
+
+/// A real run on `tcg-svm`.
+fn measure(place: &Place, name: &str, set: &[&str]) -> PathBuf {
+    let out = place.path(name);
+    let mut args = vec![
+        "run",
+        "--platform",
+        "tcg-svm",
+        "--set",
+        "guest.machine=microvm",
+    ];
+    for set in set {
+        args.extend(["--set", set]);
+    }
+    let ended = run(&[&args[..], &["--out", text(&out), "--progress", "plain"]].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    out
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Runs the program, without what a CI system may have set.
+fn quiet(args: &[&str]) -> Outcome {
+    let mut command = exitlab();
+    command
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITHUB_STEP_SUMMARY");
+    command.args(args).output().unwrap().into()
+}
+
+fn good(args: &[&str]) -> String {
+    let outcome = quiet(args);
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "{args:?}\n{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    outcome.stdout
+}
+
+fn refused(args: &[&str], fragments: &[&str]) {
+    quiet(args).assert_failed(2, &[fragments, &["cure:"]].concat());
+}
+
+/// Phases and reasons that differ, and by how much.
+fn differences(base: &Path, head: &Path) -> Vec<(String, String, f64)> {
+    let json = good(&["compare", text(base), text(head), "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let findings = json["cells"][0]["findings"].as_array().unwrap().clone();
+    let differs = findings
+        .iter()
+        .filter(|finding| finding["verdict"] == "differs");
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    differs
+        .map(|f| {
+            (
+                word(&f["phase"]),
+                word(&f["name"]),
+                f["change"].as_f64().unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn from_two_runs_to_a_gate() {
+    let place = Place::new();
+    let base = measure(&place, "base", &[]);
+    let same = measure(&place, "same", &[]);
+    let shadow = measure(&place, "shadow", &["kvm_amd.npt=0"]);
+
+    equal_runs_are_equal(&base, &same);
+    shadow_paging_is_found_by_name(&base, &shadow);
+    let baseline = place.path("baseline.toml");
+    a_baseline_is_kept_and_updated(&place, &baseline, [&base, &same, &shadow]);
+    the_gate_tells_three_things_apart(&place, &baseline, [&same, &shadow]);
+    mistakes_are_told(&place, &baseline, &base);
+    cells_of_a_matrix_are_compared(&place, [&base, &same, &shadow]);
+    place.assert_deserted();
+}
+
+fn equal_runs_are_equal(base: &Path, same: &Path) {
+    assert_eq!(differences(base, same), []);
+    let table = good(&["compare", text(base), text(same)]);
+    for fragment in [
+        "Provenance is the same.",
+        "channel stats",
+        "Verdict: no difference in ",
+    ] {
+        assert!(table.contains(fragment), "{fragment}:\n{table}");
+    }
+}
+
+fn shadow_paging_is_found_by_name(base: &Path, shadow: &Path) {
+    let found = differences(base, shadow);
+    let change = |phase: &str, name: &str| {
+        let of = found
+            .iter()
+            .find(|(own, reason, _)| own == phase && reason == name);
+        of.map_or(0.0, |(_, _, change)| *change)
+    };
+    assert!(change("boot", "Nested page fault") < -1000.0, "{found:?}");
+    for reason in ["Exception #PF page fault", "CR3 write"] {
+        assert!(change("boot", reason) > 1000.0, "{reason}: {found:?}");
+    }
+    assert!(change("boot", "INVLPG") > 10.0, "{found:?}");
+    // Reading the census costs the same leaves with and without nested paging.
+    assert_eq!(change("idle 1", "CPUID"), 0.0);
+
+    let table = good(&["compare", text(base), text(shadow)]);
+    let at = |fragment: &str| {
+        table
+            .find(fragment)
+            .unwrap_or_else(|| panic!("{fragment}:\n{table}"))
+    };
+    assert!(
+        at("parameter kvm_amd.npt: (none) → N") < at("exit reason"),
+        "provenance first"
+    );
+    assert!(at("differs: gone") > 0 && at("differs: new") > 0);
+    let markdown = good(&["compare", text(base), text(shadow), "--format", "markdown"]);
+    assert!(markdown.contains("|:---"), "{markdown}");
+    let csv = good(&["compare", text(base), text(shadow), "--format", "csv"]);
+    let differs = csv
+        .lines()
+        .filter(|line| line.ends_with(",differs"))
+        .count();
+    assert_eq!(differs, found.len());
+}
+
+fn a_baseline_is_kept_and_updated(place: &Place, file: &Path, runs: [&Path; 3]) {
+    let [base, same, shadow] = runs.map(text);
+    let said = good(&["baseline", "save", text(file), base, same]);
+    assert!(
+        said.contains("boot-vs-idle on tcg-svm, channel stats, repeats: 2"),
+        "{said}"
+    );
+    refused(
+        &["baseline", "save", text(file), base],
+        &["exists already", "baseline update"],
+    );
+    let kept = std::fs::read_to_string(file).unwrap();
+    assert!(
+        kept.lines()
+            .any(|line| line.starts_with("\"0x400 NPF\" = ")),
+        "{kept}"
+    );
+    assert!(
+        kept.len() < 20_000,
+        "small enough to review: {}",
+        kept.len()
+    );
+    let shown = good(&["baseline", "show", text(file)]);
+    assert!(
+        shown.contains("  boot: ") && shown.contains("Nested page fault"),
+        "{shown}"
+    );
+    let table = good(&["compare", text(file), same]);
+    assert!(table.contains("Verdict: no difference in "), "{table}");
+
+    let copy = place.path("update.toml");
+    std::fs::copy(file, &copy).unwrap();
+    let update = |more: &[&str]| good(&[&["baseline", "update", text(&copy)], more].concat());
+    assert!(update(&[base, same]).ends_with("stays as it is\n"));
+    let shown = update(&[shadow, "--dry-run"]);
+    assert!(shown.contains("Nested page fault") && shown.contains("nothing was written"));
+    assert_eq!(std::fs::read_to_string(&copy).unwrap(), kept);
+    let shown = update(&[shadow]);
+    assert!(
+        shown.contains("Nested page fault"),
+        "the difference is shown: {shown}"
+    );
+    assert_ne!(std::fs::read_to_string(&copy).unwrap(), kept);
+    assert!(good(&["compare", text(&copy), shadow]).contains("Verdict: no difference"));
+}
+
+const RULES: &str = r#"
+baseline = "baseline.toml"
+
+[[rule]]
+name = "nothing changes"
+platform = "tcg-svm"
+exact = true
+
+[[rule]]
+platform = "tcg-svm"
+phase = "idle"
+reason = "HLT"
+max_increase = "50%"
+
+[[rule]]
+platform = "tcg-svm"
+phase = "boot"
+class = "io"
+max_exits = 100000
+"#;
+
+fn the_gate_tells_three_things_apart(place: &Place, baseline: &Path, [same, shadow]: [&Path; 2]) {
+    let rules = place.write("gate.toml", RULES);
+    let gate = |run: &Path, more: &[&str]| {
+        quiet(&[&["gate", "--rules", text(&rules), text(run)], more].concat())
+    };
+    let passed = gate(same, &[]);
+    assert_eq!(passed.code, Some(0), "{}{}", passed.stdout, passed.stderr);
+    assert!(
+        passed
+            .stdout
+            .ends_with("Verdict: passed. 6 passed, 0 failed, 0 undecided.\n")
+    );
+    assert!(!passed.stdout.contains("::error"));
+
+    let junit = place.path("gate.xml");
+    let failed = gate(shadow, &["--junit", text(&junit)]);
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+    assert!(
+        failed.stdout.contains("FAILED: nothing changes · boot"),
+        "{}",
+        failed.stdout
+    );
+    assert!(
+        failed.stdout.contains("0x400 Nested page fault: "),
+        "{}",
+        failed.stdout
+    );
+    assert!(
+        failed.stderr.contains("the gate failed: 3 of 6 cases"),
+        "{}",
+        failed.stderr
+    );
+    junit_is_valid_and_read_by_others(&junit, "6 3 0");
+
+    // A rule about a platform that no run is of says neither yes nor no.
+    let both = format!("{RULES}\n[[rule]]\nplatform = \"bochs-vmx\"\nexact = true\n");
+    let both = place.write("both.toml", &both);
+    let arguments = [
+        "gate",
+        "--rules",
+        text(&both),
+        text(same),
+        "--junit",
+        text(&junit),
+    ];
+    let undecided = quiet(&arguments);
+    assert_eq!(
+        undecided.code,
+        Some(6),
+        "{}{}",
+        undecided.stdout,
+        undecided.stderr
+    );
+    assert!(
+        undecided
+            .stdout
+            .contains("Verdict: undecided. 6 passed, 0 failed, 1 undecided.")
+    );
+    junit_is_valid_and_read_by_others(&junit, "7 0 1");
+    good(&[
+        "gate",
+        "--rules",
+        text(&both),
+        text(same),
+        "--platform",
+        "tcg-svm",
+    ]);
+
+    github_is_told(place, &rules, shadow);
+    allowances_hold_until_their_date(place, baseline, [same, shadow]);
+}
+
+/// The schema of `tests/data/junit.xsd` by libxml2, and the counts by Debian's `junitparser`.
+fn junit_is_valid_and_read_by_others(file: &Path, counts: &str) {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/junit.xsd");
+    let valid = Command::new("xmllint")
+        .args(["--nonet", "--noout", "--schema", text(&schema), text(file)])
+        .output()
+        .expect("xmllint of libxml2-utils");
+    assert!(
+        valid.status.success(),
+        "{}",
+        String::from_utf8_lossy(&valid.stderr)
+    );
+    let program = "import sys; from junitparser import JUnitXml, Failure, Error\n\
+                   cases = [c for suite in JUnitXml.fromfile(sys.argv[1]) for c in suite]\n\
+                   of = lambda kind: sum(isinstance(r, kind) for c in cases for r in c.result)\n\
+                   print(len(cases), of(Failure), of(Error))";
+    let read = Command::new("/usr/bin/python3")
+        .args(["-c", program, text(file)])
+        .output()
+        .expect("python3-junitparser");
+    let said = String::from_utf8_lossy(&read.stdout);
+    assert_eq!(
+        said.trim(),
+        counts,
+        "{}",
+        String::from_utf8_lossy(&read.stderr)
+    );
+}
+
+fn github_is_told(place: &Place, rules: &Path, shadow: &Path) {
+    let summary = place.write("summary.md", "# what another step wrote\n");
+    let mut command = exitlab();
+    command.args(["gate", "--rules", text(rules), text(shadow)]);
+    command
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", &summary);
+    let outcome = Outcome::from(command.output().unwrap());
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let errors: Vec<&str> = outcome
+        .stdout
+        .lines()
+        .filter(|l| l.starts_with("::error "))
+        .collect();
+    assert_eq!(errors.len(), 3, "{}", outcome.stdout);
+    assert!(
+        errors[0].contains("gate.toml,line=4,title=nothing changes%3A "),
+        "{}",
+        errors[0]
+    );
+    let summary = std::fs::read_to_string(summary).unwrap();
+    assert!(
+        summary.starts_with("# what another step wrote\n## VM exits: failed\n"),
+        "{summary}"
+    );
+    // Every line of a table has as many cells as its head.
+    let bars = |line: &str| line.replace("\\|", "").matches('|').count();
+    let table: Vec<&str> = summary
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    assert_eq!(table.len(), 2 * 2 + 6, "{summary}");
+    assert!(table.iter().all(|line| bars(line) == 6), "{summary}");
+}
+
+fn allowances_hold_until_their_date(place: &Place, baseline: &Path, [same, shadow]: [&Path; 2]) {
+    let allow = |until: &str| {
+        format!(
+            "[[rule]]\nexact = true\n\
+             [[allow]]\nbecause = \"shadow paging is on trial\"\nuntil = {until}\n"
+        )
+    };
+    let judge = |until: &str, run: &Path| {
+        let rules = place.write("allow.toml", &allow(until));
+        quiet(&[
+            "gate",
+            "--rules",
+            text(&rules),
+            "--base",
+            text(baseline),
+            text(run),
+        ])
+    };
+    let allowed = judge("2999-12-31", shadow);
+    assert_eq!(
+        allowed.code,
+        Some(0),
+        "{}{}",
+        allowed.stdout,
+        allowed.stderr
+    );
+    assert!(
+        allowed
+            .stdout
+            .contains("allowed until 2999-12-31: 0x400 Nested page fault")
+    );
+    let expired = judge("2020-01-31", same);
+    assert_eq!(expired.code, Some(1), "{}", expired.stdout);
+    assert!(
+        expired
+            .stdout
+            .contains("expired on 2020-01-31: shadow paging is on trial")
+    );
+}
+
+fn mistakes_are_told(place: &Place, baseline: &Path, base: &Path) {
+    let rules = |content: &str| place.write("wrong.toml", content);
+    let gate = |content: &str, fragments: &[&str]| {
+        let rules = rules(content);
+        refused(&["gate", "--rules", text(&rules), text(base)], fragments);
+    };
+    gate(
+        "[[rule]]\nexact = true\n",
+        &["wrong.toml:1", "no baseline is given", "--base"],
+    );
+    gate(
+        "baseline = \"none.toml\"\n[[rule]]\nexact = true\n",
+        &["none.toml", "baseline save"],
+    );
+    gate(
+        "[[rule]]\nmax_exits = 1\nreason = \"HALT\"\n",
+        &["wrong.toml:3: rule.reason = \"HALT\": unknown reason"],
+    );
+    gate(
+        "[[rule]]\nmax_exits = 1\nphase = \"cpu\"\n",
+        &["\"cpu\": no run has this phase", "idle 1"],
+    );
+    refused(
+        &["gate", "--rules", "/nonexistent", text(base)],
+        &["failed to read the rules"],
+    );
+    refused(
+        &["compare", "/nonexistent", text(base)],
+        &["no results at /nonexistent"],
+    );
+    refused(
+        &["compare", text(base), text(base), "--cells", "a=b"],
+        &["no cell has a=b", "no matrix"],
+    );
+
+    let other = std::fs::read_to_string(baseline).unwrap();
+    let other = other.replace("\"tcg-svm\"", "\"bochs-vmx\"");
+    let other = place.write("other.toml", &other);
+    refused(
+        &["compare", text(&other), text(base)],
+        &["platform bochs-vmx", "platform tcg-svm"],
+    );
+
+    let record = std::fs::read_to_string(base.join("run.json")).unwrap();
+    let failed = record.replacen("\"complete\"", "\"interrupted\"", 1);
+    let failed = place.write("failed/run.json", &failed);
+    let failed = text(failed.parent().unwrap()).to_owned();
+    refused(
+        &["compare", &failed, text(base)],
+        &["the run was interrupted"],
+    );
+}
+
+/// A matrix directory as the runner leaves it, of real cells.
+fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
+    let cells = [
+        ("kvm_amd.npt=1,r1", "1"),
+        ("kvm_amd.npt=1,r2", "1"),
+        ("kvm_amd.npt=0,r1", "0"),
+    ];
+    let mut listed = Vec::new();
+    for ((id, npt), run) in cells.iter().zip(runs) {
+        let record = std::fs::read_to_string(run.join("run.json")).unwrap();
+        place.write(&format!("matrix/cells/{id}/run.json"), &record);
+        listed.push(json!({"id": id, "values": {"kvm_amd.npt": npt}, "repeat": 1}));
+    }
+    let matrix = json!({
+        "schema": 1, "experiment": "boot-vs-idle", "plan_digest": "",
+        "axes": [{"key": "kvm_amd.npt", "values": ["1", "0"]}], "repeat": 2, "cells": listed,
+    });
+    place.write("matrix/matrix.json", &matrix.to_string());
+    let dir = place.path("matrix");
+    let dir = text(&dir);
+    let sides = [
+        "--base-cells",
+        "kvm_amd.npt=1",
+        "--head-cells",
+        "kvm_amd.npt=0",
+    ];
+    let table = good(&[&["compare", dir, dir], &sides[..]].concat());
+    assert!(
+        table.contains("2 repeats against 1") && table.contains("differs: gone"),
+        "{table}"
+    );
+    let equal = good(&[
+        "compare",
+        dir,
+        text(runs[0]),
+        "--base-cells",
+        "kvm_amd.npt=1",
+    ]);
+    assert!(equal.contains("Verdict: no difference in "), "{equal}");
+    let wrong = ["compare", dir, dir, "--cells", "kvm_amd.npt=2"];
+    refused(
+        &wrong,
+        &["no cell has kvm_amd.npt=2", "has the values 0, 1"],
+    );
+
+    // Both values at once are no repeats of one cell, and a cell that is missing is named.
+    let mixed = place.path("mixed");
+    std::fs::create_dir(&mixed).unwrap();
+    for (name, run) in ["a", "b"].iter().zip([runs[0], runs[2]]) {
+        std::os::unix::fs::symlink(run, mixed.join(name)).unwrap();
+    }
+    refused(
+        &["compare", text(&mixed), dir],
+        &["are no repeats of one cell", "kvm_amd.npt"],
+    );
+    std::fs::remove_dir_all(place.path("matrix/cells/kvm_amd.npt=1,r2")).unwrap();
+    refused(
+        &["compare", dir, dir],
+        &["1 of 3 cells are missing: kvm_amd.npt=1,r2", "--resume"],
+    );
+}
+
+/// Cycles are compared where they were counted on a side.
+#[test]
+fn cycles_for_each_exit_are_shown() {
+    let place = Place::new();
+    let counted = measure(&place, "counted", &["sampling.cycles=true"]);
+    let plain = measure(&place, "plain", &[]);
+    let json = good(&["compare", text(&plain), text(&counted), "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let findings = json["cells"][0]["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|f| f["base_cycles_per_exit"].is_null()));
+    let with: BTreeSet<&str> = findings
+        .iter()
+        .filter(|f| {
+            f["head_cycles_per_exit"]
+                .as_f64()
+                .is_some_and(|cycles| cycles > 100.0)
+        })
+        .map(|f| f["name"].as_str().unwrap())
+        .collect();
+    assert!(with.contains("CPUID") && with.contains("HLT"), "{with:?}");
+    let baseline = place.path("cycles.toml");
+    good(&["baseline", "save", text(&baseline), text(&counted)]);
+    let kept = std::fs::read_to_string(&baseline).unwrap();
+    assert!(kept.contains("\"0x072 CPUID\" = { exits = "), "{kept}");
+    let table = good(&["compare", text(&baseline), text(&counted), "--all"]);
+    assert!(
+        table.contains("cycles/exit") && table.contains("no difference in"),
+        "{table}"
+    );
+}
