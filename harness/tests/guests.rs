@@ -63,7 +63,6 @@ fn succeed_somewhere(place: &Place, out: &str, sets: &[&str]) -> (String, Value)
             return (machine, serde_json::from_str(&text).unwrap());
         }
         outcome.assert_failed(5, &["within", "deadlines."]);
-        eprintln!("{machine} stopped: {}", outcome.stderr);
         std::fs::remove_dir_all(place.path(out)).unwrap();
     }
     panic!("no machine boots it");
