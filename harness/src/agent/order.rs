@@ -57,7 +57,7 @@ pub struct Order {
 const FAST: u64 = 500_000_000;
 
 /// So many instructions of a fast host between two words of its agent.
-const PULSE_INSTRUCTIONS: f64 = 2.0e9;
+const PULSE_INSTRUCTIONS: f64 = 0.5e9;
 
 impl Order {
     /// The agent's part of a plan.

@@ -62,10 +62,10 @@ fn collect(table: &DeTable<'_>, prefix: &str, axes: &mut Vec<Axis>) {
             _ if key == "phase" => {}
             DeValue::Table(inner) => collect(inner, &key, axes),
             DeValue::Array(list) => {
-                let lists = list
+                let plain = list
                     .iter()
-                    .all(|e| matches!(e.get_ref(), DeValue::Array(_)));
-                if LISTS.contains(&key.as_str()) && !(lists && !list.is_empty()) {
+                    .any(|e| !matches!(e.get_ref(), DeValue::Array(_)));
+                if LISTS.contains(&key.as_str()) && (plain || list.is_empty()) {
                     continue;
                 }
                 axes.push(Axis {
