@@ -1,15 +1,17 @@
 //! The command line: types only, no behaviour.
 
+mod ab;
 mod compare;
 pub mod kernel;
+mod matrix;
 
 use std::path::PathBuf;
 
-mod matrix;
-
-use crate::matrix::Shard;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::matrix::Shard;
+
+pub use ab::AbArgs;
 pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 
@@ -74,6 +76,8 @@ pub struct Cli {
 pub enum Command {
     /// Run an experiment and write its tables.
     Run(RunArgs),
+    /// Run the same experiments on two kernels, and compare.
+    Ab(Box<AbArgs>),
     /// Write the plan of a matrix for an engine that runs its parts.
     Plan(PlanArgs),
     /// Put the parts of a matrix together.
@@ -148,15 +152,23 @@ pub struct RunArgs {
     /// Finish what is missing in the results directory of a matrix.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "sets", "platform", "host", "out", "shard"])]
     pub resume: Option<PathBuf>,
+    /// What is shown meanwhile.
+    #[command(flatten)]
+    pub shown: ShownArgs,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+/// What is shown while a host runs.
+#[derive(Debug, Clone, Args)]
+pub struct ShownArgs {
     /// How progress is shown, on standard error.
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
     /// Show the consoles of host and guest as they are written.
     #[arg(long)]
     pub console: bool,
-    /// Where built artifacts are kept.
-    #[command(flatten)]
-    pub cache: CacheArgs,
 }
 
 /// How progress is shown.
@@ -218,12 +230,9 @@ pub struct ConformanceArgs {
     /// The results directory [default: results/<UTC time>-conformance].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// How progress is shown, on standard error.
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
-    /// Show the host's console as it is written.
-    #[arg(long)]
-    pub console: bool,
+    /// What is shown meanwhile.
+    #[command(flatten)]
+    pub shown: ShownArgs,
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
@@ -329,7 +338,10 @@ mod tests {
             panic!("not run")
         };
         assert_eq!(run.experiment.sets, ["a=1", "b=c=d"]);
-        assert_eq!((run.progress, run.console), (Progress::Json, true));
+        assert_eq!(
+            (run.shown.progress, run.shown.console),
+            (Progress::Json, true)
+        );
 
         let usage = Cli::try_parse_from(["exitlab", "run", "--progress", "0"])
             .expect_err("no such progress");

@@ -1,5 +1,6 @@
 //! What each command does with its arguments.
 
+mod ab;
 mod kernels;
 mod matrix;
 mod regression;
@@ -33,6 +34,7 @@ pub fn run(command: Command) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::Run(args) => run_experiment(args).await,
+            Command::Ab(args) => ab::run(*args).await,
             Command::Plan(args) => matrix::plan(&args),
             Command::Merge(args) => matrix::merge(&args),
             Command::Build(args) => build(args).await,
@@ -69,7 +71,7 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
     let out = args.out.unwrap_or_else(|| default_out(&plan.name));
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.progress, args.console);
+    let mut ui = Ui::new(args.shown.progress, args.shown.console);
     let outcome = run::run(plan, None, &out, &cache, &mut ui, &mut interrupt).await;
     ui.end(outcome.is_ok());
     let done = outcome?;
@@ -84,7 +86,7 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
 async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.progress, args.console);
+    let mut ui = Ui::new(args.shown.progress, args.shown.console);
     let jobs = args.jobs.map(usize::from);
     let outcome = cells::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
     ui.end(outcome.is_ok());
@@ -116,7 +118,7 @@ async fn conform(args: ConformanceArgs) -> Result<()> {
         sdm: args.sdm,
     };
     let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.progress, args.console);
+    let mut ui = Ui::new(args.shown.progress, args.shown.console);
     let judged = conformance::run(&plan, order, &out, &cache, &mut ui, &mut interrupt).await;
     ui.end(judged.is_ok());
     let report = judged?;

@@ -199,6 +199,22 @@ fn a_broken_remote_is_told_and_nothing_is_left_there() {
     machine.told("mv /dev/hidden /dev/kvm");
     machine.assert_deserted();
 
+    // Nothing is changed there, also not what the experiment asks for.
+    let differs = |set: &str, words: &[&str]| {
+        let run = "cd /exp && exitlab run everywhere.toml --platform local --out /tmp/differs";
+        let outcome = Outcome::from(machine.ssh(&format!("{run} --set {set}")));
+        outcome.assert_failed(5, words);
+        machine.told("rm -r /tmp/differs");
+    };
+    let npt = [
+        "kvm_amd.npt was asked to be 0",
+        "this host has Y",
+        "[kvm_amd]",
+    ];
+    differs("kvm_amd.npt=0", &npt);
+    let cycles = ["KVM counts no cycles", "echo 1 >"];
+    differs("sampling.cycles=true", &cycles);
+
     let mut killed = long_run(&machine, &place, &file, "agent-killed");
     for agent in machine.processes("agent --below") {
         machine.told(&format!("kill -9 {agent}"));

@@ -37,7 +37,8 @@ impl Counted {
         if cycles && !counted.cycles {
             let found = setting.unwrap_or_else(|e| e.to_string());
             let why = format!(
-                "sampling.cycles is set, but KVM counts no cycles ({CYCLES}: {})",
+                "sampling.cycles is set, but KVM counts no cycles ({CYCLES}: {}; on a machine of \
+                 your own, as root: echo 1 > {CYCLES})",
                 found.trim()
             );
             return Err(failure(FailureKind::NoCensus, why));

@@ -11,7 +11,7 @@ const COMPARE_EXAMPLES: &str = "\
 Examples:
   exitlab compare results/before results/after
   exitlab compare baseline.toml results/after --format markdown
-  exitlab compare RUN RUN --base-cells host.kernel=base --head-cells host.kernel=head
+  exitlab compare RUN RUN --base-cells kvm_intel.ept=true --head-cells kvm_intel.ept=false
 
 A side is a results directory, a matrix, a directory of repeats, or a baseline file.
 The exit code is 0 whether they differ or not; `exitlab gate` judges. docs/regression.md has

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::plan::{Accelerator, KernelSource, Machine, Moment, PlatformKind};
-use super::{defaults, document, load};
+use super::{defaults, document, load, load_matrix};
 use crate::config::{Matrix, Plan, Texts};
 use crate::error::{Error, Result};
 
@@ -203,11 +203,11 @@ fn every_experiment_of_the_repository_loads() {
     let configs = Path::new(REPOSITORY).join("configs");
     for entry in std::fs::read_dir(configs).expect("configs") {
         let path = entry.expect("an entry").path();
-        let plan = load(Some(&path), &[], Path::new("/"), &[]).expect("a good experiment");
-        assert_eq!(
-            Some(plan.name.as_str()),
-            path.file_stem().and_then(|stem| stem.to_str())
-        );
+        let matrix = load_matrix(Some(&path), &[], Path::new("/"), &[]).expect("good experiments");
+        for cell in matrix.cells {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            assert_eq!(Some(cell.plan.name.as_str()), stem);
+        }
     }
 }
 

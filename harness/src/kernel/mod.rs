@@ -19,6 +19,7 @@ pub mod modules;
 pub mod package;
 mod patch;
 mod patches;
+pub mod revision;
 mod source;
 mod tree;
 

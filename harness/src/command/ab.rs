@@ -1,0 +1,129 @@
+//! `exitlab ab`: the same experiments on two kernels, compared, and judged if there are rules.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{cache_dir, default_out, listen, load_matrix, print, shown};
+use crate::artifact::Cache;
+use crate::cli::AbArgs;
+use crate::compare::{self, Filter, Reading, Settings};
+use crate::config::Matrix;
+use crate::error::{Error, Result};
+use crate::export::{self, ComparisonFormat};
+use crate::gate;
+use crate::kernel::revision;
+use crate::matrix::{self, Work};
+use crate::ui::Ui;
+
+/// The two kernels: an axis, and what it is on each side.
+struct Sides {
+    key: &'static str,
+    base: String,
+    head: String,
+}
+
+/// Runs both sides, compares, judges.
+pub(super) async fn run(args: AbArgs) -> Result<()> {
+    // What is wrong with the rules is told before a kernel is built.
+    let rules = args
+        .rules
+        .as_ref()
+        .map(|file| gate::load(file, None))
+        .transpose()?;
+    let cache = Cache::open(cache_dir(&args.cache)?)?;
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(args.shown.progress, args.shown.console);
+    let (matrix, sides) = interrupt.or(plan(&args, &cache, &ui)).await?;
+    let out = args.out.clone().unwrap_or_else(|| default_out("ab"));
+    let work = Work::begin(&matrix, None, &out)?;
+    let jobs = args.jobs.map(usize::from);
+    let outcome = matrix::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
+    ui.end(outcome.is_ok());
+    outcome?;
+
+    let of = |value: &str| Filter::from([(sides.key.to_owned(), value.to_owned())]);
+    let dirs = [out.clone()];
+    let base = Reading::of(&dirs, &of(&sides.base))?;
+    let head = Reading::of(&dirs, &of(&sides.head))?;
+    let channel = Reading::common_channel(&[&base, &head])?;
+    let chosen = BTreeSet::from([sides.key.to_owned()]);
+    let (base, head) = (base.side(channel, &chosen)?, head.side(channel, &chosen)?);
+    let comparison = compare::compare(&base, &head, &Settings::default())?;
+    print(&export::comparison(
+        &comparison,
+        ComparisonFormat::Table,
+        false,
+    ))?;
+    print(&format!("results: {}\n", shown(&out).display()))?;
+    let Some(rules) = rules else {
+        return Ok(());
+    };
+    let judgement = gate::judge(&rules, Some(&base), &head, gate::today())?;
+    if let Some(path) = &args.junit {
+        gate::write_junit(&judgement, path)?;
+    }
+    print(&gate::plain(&judgement))?;
+    gate::tell_github(&judgement, print)?;
+    judgement.verdict()
+}
+
+/// The experiment with one more axis: the kernel.
+async fn plan(args: &AbArgs, cache: &Cache, ui: &Ui) -> Result<(Matrix, Sides)> {
+    let mut experiment = args.experiment.clone();
+    let mut set = |text: String| experiment.sets.push(text);
+    let sides = if args.patch.is_empty() {
+        let base = source(args, args.base.as_deref(), cache, ui).await?;
+        let head = source(args, args.head.as_deref(), cache, ui).await?;
+        set(format!("kernel.source=[{}, {}]", toml(&base), toml(&head)));
+        Sides {
+            key: "kernel.source",
+            base,
+            head,
+        }
+    } else {
+        if args.base.is_some() {
+            let base = source(args, args.base.as_deref(), cache, ui).await?;
+            set(format!("kernel.source={}", toml(&base)));
+        }
+        let patches: Vec<String> = args
+            .patch
+            .iter()
+            .map(|path| toml(&path.display().to_string()))
+            .collect();
+        let patches = format!("[{}]", patches.join(", "));
+        set(format!("kernel.patches=[[], {patches}]"));
+        Sides {
+            key: "kernel.patches",
+            base: "[]".to_owned(),
+            head: patches,
+        }
+    };
+    if let Some(repeat) = args.repeat {
+        set(format!("repeat={repeat}"));
+    }
+    if sides.base == sides.head {
+        return Err(Error::Config {
+            message: format!("base and head are the same kernel: {}", sides.base),
+            cure: "give two; repeats of one kernel are compared by exitlab compare".to_owned(),
+        });
+    }
+    Ok((load_matrix(&experiment)?, sides))
+}
+
+/// A side as `kernel.source` takes it.
+async fn source(args: &AbArgs, given: Option<&str>, cache: &Cache, ui: &Ui) -> Result<String> {
+    let given = given.unwrap_or_default();
+    match &args.repo {
+        None => Ok(given.to_owned()),
+        Some(repo) => {
+            ui.say(&format!("taking {given} out of {}", repo.display()));
+            let tree = revision::tree(cache, Path::new(repo), given).await?;
+            Ok(tree.display().to_string())
+        }
+    }
+}
+
+/// A string of TOML.
+fn toml(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
