@@ -132,6 +132,16 @@ pub enum Error {
         /// What to do.
         cure: String,
     },
+    /// The host gave no sign of life for too long.
+    #[error("host: {message}")]
+    Silence {
+        /// For how long.
+        message: String,
+        /// Last lines of its console.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
     /// A file or directory of ours could not be read or written.
     #[error("failed to {action} {}: {source}", path.display())]
     Io {
@@ -185,9 +195,10 @@ impl Error {
             Error::Config { .. } => exit_code::CONFIG,
             Error::Prerequisite { .. } => exit_code::PREREQUISITE,
             Error::Build { .. } => exit_code::BUILD,
-            Error::Experiment { .. } | Error::Io { .. } | Error::AgentFailed => {
-                exit_code::EXPERIMENT
-            }
+            Error::Experiment { .. }
+            | Error::Silence { .. }
+            | Error::Io { .. }
+            | Error::AgentFailed => exit_code::EXPERIMENT,
             Error::Conformance { .. } | Error::Regression { .. } => exit_code::REGRESSION,
             Error::Undecided { .. } => exit_code::UNDECIDED,
             Error::Interrupted => exit_code::INTERRUPTED,
@@ -200,7 +211,8 @@ impl Error {
             Error::Config { cure, .. }
             | Error::Prerequisite { cure, .. }
             | Error::Build { cure, .. }
-            | Error::Experiment { cure, .. } => cure.clone(),
+            | Error::Experiment { cure, .. }
+            | Error::Silence { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
             Error::Conformance { .. } => {
                 "see what each broken rule looks like, above; docs/conformance.md explains them"
@@ -223,7 +235,9 @@ impl Error {
     /// Last lines of the console or build output that belong to it.
     pub fn tail(&self) -> &[String] {
         match self {
-            Error::Build { tail, .. } | Error::Experiment { tail, .. } => tail,
+            Error::Build { tail, .. }
+            | Error::Experiment { tail, .. }
+            | Error::Silence { tail, .. } => tail,
             _ => &[],
         }
     }

@@ -308,6 +308,9 @@ pub struct RunRecord {
     /// guest mode): then its own count of exits contains such rounds, too.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub emulates: bool,
+    /// How often the host was started: more than once only where its emulator stopped it.
+    #[serde(skip_serializing_if = "is_one", default = "one")]
+    pub attempts: u32,
     /// When the agent started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent_started: Option<HostMoment>,
@@ -332,7 +335,26 @@ pub struct RunRecord {
     pub inspections: Vec<Inspection>,
 }
 
+fn one() -> u32 {
+    1
+}
+
+fn is_one(attempts: &u32) -> bool {
+    *attempts == 1
+}
+
 impl RunRecord {
+    /// Forgets what was measured on a host that is started again.
+    pub fn begin_again(&mut self) {
+        self.attempts += 1;
+        self.agent_started = None;
+        self.discovery = None;
+        self.kvm_parameters.clear();
+        self.statuses.clear();
+        self.samples.clear();
+        self.inspections.clear();
+    }
+
     /// The exit reasons that were counted.
     pub fn reasons(&self) -> &'static ReasonTable {
         ReasonTable::of(self.isa.unwrap_or(Isa::Vmx))

@@ -119,6 +119,22 @@ impl Results {
         Ok(())
     }
 
+    /// Removes what was logged of a host that is started again.
+    pub fn begin_again(&mut self) -> Result<()> {
+        let logs = [
+            &mut self.events,
+            &mut self.host_console,
+            &mut self.guest_console,
+            &mut self.qemu,
+        ];
+        for log in logs {
+            log.clear()?;
+        }
+        let machine = self.machine_dir();
+        std::fs::remove_dir_all(&machine).map_err(Error::io("remove", &machine))?;
+        std::fs::create_dir(&machine).map_err(Error::io("create", machine))
+    }
+
     /// Clears away what only the emulator needed, keeping its log.
     pub fn close_machine(&self) {
         let machine = self.machine_dir();
@@ -140,6 +156,13 @@ impl Log {
         Log {
             path: dir.join(name),
             file: None,
+        }
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        match self.file.take() {
+            None => Ok(()),
+            Some(_) => std::fs::remove_file(&self.path).map_err(Error::io("remove", &self.path)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::agent::{Kit, Order, Task};
 use crate::artifact::Cache;
 use crate::config::Plan;
+use crate::config::plan::PlatformKind;
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -20,6 +21,9 @@ use crate::ui::Ui;
 
 /// The guest's QEMU on a machine that exitlab does not boot: on its search path.
 const QEMU: &str = "qemu-system-x86_64";
+
+/// How often a host is started that QEMU's emulation of SVM stops.
+const ATTEMPTS: u32 = 3;
 
 /// A run that came to its good end.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ pub async fn run(
     let mut record = new_record(plan, cell, &artifacts)?;
     results.record(&record)?;
 
-    let experiment = experiment(plan, &artifacts, cache, &mut results, &mut record, ui);
+    let experiment = attempts(plan, &artifacts, cache, &mut results, &mut record, ui);
     let outcome = interrupt.or(experiment).await;
 
     results.close_machine();
@@ -100,6 +104,39 @@ pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts>
         guest,
         host,
     })
+}
+
+/// Runs the experiment. QEMU's SVM can deliver an interrupt twice, and a guest that meets
+/// this with a lock held stops for good, its host with it (`docs/determinism.md`). Whether it
+/// does hangs on every instruction before, so such a host is started again, with one word
+/// more on its command line. All of this repeats, too.
+async fn attempts(
+    plan: &Plan,
+    artifacts: &Artifacts,
+    cache: &Cache,
+    results: &mut Results,
+    record: &mut RunRecord,
+    ui: &mut Ui,
+) -> Result<()> {
+    let mut plan = plan.clone();
+    let asked = plan.host.cmdline.clone();
+    loop {
+        let outcome = experiment(&plan, artifacts, cache, results, record, ui).await;
+        match outcome {
+            Err(Error::Silence { message, .. })
+                if plan.platform == PlatformKind::TcgSvm && record.attempts < ATTEMPTS =>
+            {
+                record.begin_again();
+                results.begin_again()?;
+                let attempt = record.attempts;
+                plan.host.cmdline = format!("{asked} exitlab.attempt={attempt}");
+                ui.say(&format!(
+                    "{message}: QEMU stops a guest now and then; attempt {attempt} of {ATTEMPTS}"
+                ));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Starts the host, and listens to its agent to the end.
@@ -197,6 +234,7 @@ fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Res
         platform: plan.platform_name(),
         isa: None,
         emulates: false,
+        attempts: 1,
         agent_started: None,
         discovery: None,
         kvm_parameters: Vec::new(),

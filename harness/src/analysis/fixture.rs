@@ -43,6 +43,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
         platform: "bochs-vmx".to_owned(),
         isa: Some(isa),
         emulates: false,
+        attempts: 1,
         agent_started: Some(HostMoment {
             host_s: 0.9,
             host_tsc: tsc(0.9),

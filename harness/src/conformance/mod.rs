@@ -103,7 +103,10 @@ async fn judge(session: Session<'_>, report: &mut Report) -> Result<()> {
     let outcome = session.hold(&mut heard).await;
     match (judging, outcome) {
         // A host that dies of what it was asked says more than any answer.
-        (Some(rule), Err(Error::Experiment { message, tail, .. })) => {
+        (
+            Some(rule),
+            Err(Error::Experiment { message, tail, .. } | Error::Silence { message, tail, .. }),
+        ) => {
             report.died(rule, &message, &tail);
             Ok(())
         }

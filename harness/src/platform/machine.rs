@@ -223,10 +223,14 @@ impl Machine {
                 "no word from the host within {} s",
                 self.boot_deadline.as_secs_f64()
             ))),
-            Some(heard) if heard.elapsed() > self.silence_deadline => Err(self.died(&format!(
-                "the host fell silent for {} s",
-                self.silence_deadline.as_secs_f64()
-            ))),
+            Some(heard) if heard.elapsed() > self.silence_deadline => Err(Error::Silence {
+                message: format!(
+                    "the host fell silent for {} s",
+                    self.silence_deadline.as_secs_f64()
+                ),
+                tail: self.last_words(),
+                cure: self.cure().to_owned(),
+            }),
             _ => Ok(()),
         }
     }
@@ -248,11 +252,16 @@ impl Machine {
         }
     }
 
-    fn died(&self, what: &str) -> Error {
-        let mut tail: Vec<String> = self.tail.iter().cloned().collect();
-        if tail.is_empty() {
-            tail = self.emulator.tail();
+    /// The end of the host's console, or of what the emulator printed.
+    fn last_words(&self) -> Vec<String> {
+        if self.tail.is_empty() {
+            self.emulator.tail()
+        } else {
+            self.tail.iter().cloned().collect()
         }
+    }
+
+    fn died(&self, what: &str) -> Error {
         Error::Experiment {
             stage: if self.heard.is_some() {
                 "host"
@@ -261,7 +270,7 @@ impl Machine {
             }
             .to_owned(),
             message: what.to_owned(),
-            tail,
+            tail: self.last_words(),
             cure: self.cure().to_owned(),
         }
     }

@@ -157,3 +157,34 @@ fn a_full_disk_is_named_and_nothing_is_left_running() {
     outcome.assert_failed(5, &["No space left on device", "--out", "cure:"]);
     place.assert_deserted();
 }
+
+/// What QEMU's delivering an interrupt twice looks like from outside: nothing comes any more.
+#[test]
+fn a_host_on_tcg_svm_that_falls_silent_is_started_again() {
+    let place = Place::new();
+    let out = place.path("out");
+    let mut running = Running::start(
+        &place,
+        &[
+            "--platform",
+            "tcg-svm",
+            QUICK[0],
+            QUICK[1],
+            "--set",
+            "deadlines.silence=20s",
+            "--out",
+            out.to_str().unwrap(),
+        ],
+    );
+    running.wait_for("guest boots");
+    kill(emulator_below(&out), "-STOP");
+    running.wait_for("attempt 2 of 3");
+    assert_eq!(running.code(), Some(0), "{}", running.stderr());
+    let record = record(&out);
+    assert_eq!(record["attempts"], 2);
+    assert_eq!(record["samples"].as_array().unwrap().len(), 3);
+    assert!(!read(&out, "table.md").contains('✗'));
+    let started = read(&out, "events.jsonl").matches("\"started\"").count();
+    assert_eq!(started, 1, "only of the host that was good");
+    place.assert_deserted();
+}

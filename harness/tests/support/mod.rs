@@ -196,6 +196,7 @@ fn find_emulator(dir: &Path) -> Option<u32> {
             .ok()?
             .starts_with(&dir);
         let name = std::fs::read_to_string(process.join("comm")).ok()?;
-        (below && name.starts_with("bochs")).then_some(number)
+        let emulator = name.starts_with("bochs") || name.starts_with("qemu-system");
+        (below && emulator).then_some(number)
     })
 }
