@@ -13,14 +13,9 @@ use super::index::{Index, done};
 /// The file of all cells.
 pub const FILE: &str = "cells.csv";
 
-/// All exits up to a sample, by the channel that saw most of them.
+/// All exits up to a sample, as its own table counts them.
 fn exits(sample: &Sample) -> u64 {
-    let stats = sample.stats_after.as_ref().or(sample.stats_before.as_ref());
-    let cpuid = sample
-        .cpuid
-        .as_ref()
-        .map(|reading| reading.counts.iter().sum());
-    stats.map(|reading| reading.exits).or(cpuid).unwrap_or(0)
+    sample.counts().iter().sum()
 }
 
 /// The table of the cells that are done.
