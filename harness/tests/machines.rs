@@ -22,7 +22,23 @@ machine = \"microvm\"
 cpu = \"host,-kvm-pv-eoi\"
 [sampling]
 schedule = [\"boot\", \"+1s\"]
+[deadlines]
+silence = \"1m\"
 ";
+
+/// The outcome of a run on the emulated machine. Its QEMU can deliver an interrupt twice, and
+/// a guest that meets this with a lock held stops for good (docs/determinism.md). That is not
+/// what is tried here: such a run is told by its silence, and is made again.
+fn unless_stopped(out: &Path, run: impl Fn(&Path) -> Outcome) -> Outcome {
+    for _ in 0..3 {
+        let outcome = run(out);
+        if outcome.code != Some(5) || !outcome.stderr.contains("the host fell silent") {
+            return outcome;
+        }
+        let _ = std::fs::remove_dir_all(out);
+    }
+    panic!("three guests were stopped");
+}
 
 /// The kernel with the census, as `scripts/test` has built it.
 fn kernel() -> PathBuf {
@@ -89,9 +105,16 @@ fn one_experiment_runs_unchanged_on_every_platform() {
         assert_right(platform, &outcome.stdout, &read(&out, "run.json"));
     }
 
-    let table =
-        machine.told("cd /exp && exitlab run everywhere.toml --platform local --out /tmp/o");
-    assert_right("local", &table, &machine.told("cat /tmp/o/run.json"));
+    let here = |_: &Path| -> Outcome {
+        let run = "exitlab run everywhere.toml --platform local --out /tmp/o";
+        machine
+            .ssh(&format!("rm -rf /tmp/o; cd /exp && {run}"))
+            .into()
+    };
+    let outcome = unless_stopped(&place.path("local"), here);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let run = machine.told("cat /tmp/o/run.json");
+    assert_right("local", &outcome.stdout, &run);
     machine.assert_deserted();
 
     let out = place.path("ssh");
@@ -99,9 +122,21 @@ fn one_experiment_runs_unchanged_on_every_platform() {
         let mut command = machine.run_there("machine", &[file, "--progress", "json", "--out"]);
         command.arg(out).output().unwrap().into()
     };
-    let outcome = there(&out);
+    // A first one that was stopped has copied everything.
+    let first = there(&out);
+    assert!(first.stderr.contains("copying"), "{}", first.stderr);
+    let outcome = if first.code == Some(0) {
+        first
+    } else {
+        assert!(
+            first.stderr.contains("the host fell silent"),
+            "{}",
+            first.stderr
+        );
+        std::fs::remove_dir_all(&out).unwrap();
+        unless_stopped(&out, there)
+    };
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("copying"), "{}", outcome.stderr);
     let run = read(&out, "run.json");
     assert_right("ssh, machine", &outcome.stdout, &run);
     // Its secret is the run's alone.
@@ -109,13 +144,11 @@ fn one_experiment_runs_unchanged_on_every_platform() {
     machine.assert_deserted();
 
     // What is there by now is not copied again, and two runs are in nobody's way.
-    let second = machine.run_there("machine", &[file, "--progress", "json", "--out"]);
-    let second = std::thread::spawn({
-        let (mut second, out) = (second, place.path("second"));
-        move || second.arg(out).output().unwrap()
+    let (second, third) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| unless_stopped(&place.path("second"), there));
+        let third = unless_stopped(&place.path("third"), there);
+        (second.join().unwrap(), third)
     });
-    let third = there(&place.path("third"));
-    let second = Outcome::from(second.join().unwrap());
     for (name, outcome) in [("second", second), ("third", third)] {
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         assert!(!outcome.stderr.contains("copying"), "{}", outcome.stderr);

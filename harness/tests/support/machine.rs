@@ -73,7 +73,7 @@ impl RealMachine {
             .args(["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm"])
             // Its clock counts instructions while it works and goes with the real one while it
             // is idle: on a busy computer it is slow, but no timer of its guest is late.
-            .args(["-icount", "shift=2"])
+            .args(["-icount", "shift=0"])
             .args([
                 "-machine",
                 "pc",
