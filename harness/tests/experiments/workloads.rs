@@ -57,8 +57,9 @@ fn each_workload_has_a_column_and_the_exits_that_it_must() {
         "64 MiB are 16384 pages: {paging:?}"
     );
     assert!(paging["memory-files"] > 10 * paging["again"], "{paging:?}");
+    // How many packets one kick takes along depends on who is faster.
     assert!(
-        paging["network"] > 2 * paging["ssh"],
+        paging["network"] > 2 * paging["idle"],
         "a device is kicked: {paging:?}"
     );
     let cpuid = exits_by_phase(&out, &AMD, AMD.cpuid);
