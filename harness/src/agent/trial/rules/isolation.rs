@@ -94,9 +94,13 @@ pub fn quiet(bench: &Bench) -> Result<Verdict> {
     if !log.is_there() {
         return not_judged("the host has no /dev/kmsg");
     }
-    let before = free_memory();
-    vm.run(&[Step::hammer(WATCHED)])?;
-    let lost = before.saturating_sub(free_memory());
+    // The lesser of two rounds: what the host takes once for reasons of its own is no leak.
+    let mut lost = u64::MAX;
+    for _ in 0..2 {
+        let before = free_memory();
+        vm.run(&[Step::hammer(WATCHED)])?;
+        lost = lost.min(before.saturating_sub(free_memory()));
+    }
     let lines = log.lines();
     if lines.len() > OTHER_LINES {
         return broken(format!(
