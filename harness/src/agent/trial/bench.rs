@@ -7,6 +7,7 @@ use crate::reasons::{Isa, ReasonTable};
 
 use super::guest::Step;
 use super::leaves::{DISCOVERY, LeafMap, POISON, SIGNATURE};
+use super::stats::Statistics;
 use super::trouble::{Result, Trouble};
 use super::vm::{Maker, Vm};
 
@@ -85,14 +86,19 @@ pub struct Census {
     pub counts: BTreeMap<u32, u64>,
     /// What the leaf of the total said, as if it had been read last.
     pub total: u64,
-    /// KVM's own `exits`.
-    pub exits: u64,
+    /// KVM's own statistics at the same moment.
+    pub statistics: Statistics,
 }
 
 impl Census {
     /// All counts together.
     pub fn sum(&self) -> u64 {
         self.counts.values().sum()
+    }
+
+    /// KVM's own `exits`; 0 of a KVM that does not count them.
+    pub fn exits(&self) -> u64 {
+        self.statistics.counter("exits").unwrap_or_default()
     }
 
     /// The count of a reason.
@@ -102,40 +108,51 @@ impl Census {
 }
 
 impl Bench {
-    /// Reads the count of every reason twice, until nothing but the reading happened
-    /// between: then all of them are of one moment.
+    /// Reads the count of every reason in two runs, until nothing but the reading happened
+    /// between: then all counts of the first are those of the moment at which it ended.
+    ///
+    /// KVM's statistics are read at that moment, too, while no vCPU runs. An interrupt of
+    /// the host that came after the first run had read its reason, but before it ended,
+    /// shows in the second.
     ///
     /// Each reading is a CPUID exit, counted before it is answered; the last word of a run
     /// is one OUT after all readings.
     pub fn census(&self, vm: &mut Vm) -> Result<Census> {
-        let cpuid = self.reasons.cpuid;
+        let (cpuid, io) = (self.reasons.cpuid, self.reasons.io);
         // CPUID last, so that no reading comes after its own.
         let mut order: Vec<u32> = self.table.defined().map(|reason| reason.number).collect();
         order.retain(|reason| *reason != cpuid);
         order.push(cpuid);
-        let pass = order.iter().map(|reason| self.map.read_count(*reason));
-        let mut steps: Vec<Step> = pass.clone().chain(pass).collect();
-        steps.push(Step::cpuid(self.map.total_count, 0, POISON));
+        let pass: Vec<Step> = order.iter().map(|r| self.map.read_count(*r)).collect();
+        let with_total = [&pass[..], &[Step::cpuid(self.map.total_count, 0, POISON)]].concat();
         for _ in 0..TRIES {
-            let answers = vm.run(&steps)?;
-            let (first, rest) = answers.split_at(order.len());
-            let (second, last) = rest.split_at(order.len());
-            let others = order.len() - 1;
-            let quiet = (0..others).all(|at| first[at].count() == second[at].count());
-            if !quiet {
+            let first = vm.run(&with_total)?;
+            let statistics = vm.statistics()?;
+            let second = vm.run(&pass)?;
+            let total = first[order.len()].count();
+            let mut counts: BTreeMap<u32, u64> = order
+                .iter()
+                .zip(&first)
+                .map(|(r, a)| (*r, a.count()))
+                .collect();
+            let later = order.iter().zip(&second).map(|(r, a)| (*r, a.count()));
+            let is_quiet = |(reason, later): (u32, u64)| match later.checked_sub(counts[&reason]) {
+                _ if reason == cpuid => true,
+                // The first run's last word, unless this kernel misses it.
+                Some(1) => reason == io,
+                rise => rise == Some(0),
+            };
+            if !later.into_iter().all(is_quiet) {
                 continue;
             }
-            let counts = order.iter().zip(second).map(|(r, a)| (*r, a.count()));
-            let mut counts: BTreeMap<u32, u64> = counts.collect();
             // The reading of the total, and the run's last word.
             *counts.entry(cpuid).or_default() += 1;
-            *counts.entry(self.reasons.io).or_default() += 1;
-            let statistics = vm.statistics()?;
+            *counts.entry(io).or_default() += 1;
             return Ok(Census {
                 counts,
                 // The last word again.
-                total: last[0].count() + 1,
-                exits: statistics.counter("exits").unwrap_or_default(),
+                total: total + 1,
+                statistics,
             });
         }
         let why = format!("the host's interrupts disturbed {TRIES} readings in a row");

@@ -19,7 +19,6 @@ const SLEEP: u32 = 100_000;
 pub fn shortcuts(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
     let before = bench.census(&mut vm)?;
-    let said_before = vm.statistics()?;
     vm.run(&[
         Step::out(PLAIN_PORT, 10),
         Step::open_window(0, 10),
@@ -27,11 +26,10 @@ pub fn shortcuts(bench: &Bench) -> Result<Verdict> {
         Step::touch(SPARE.start, 64),
         Step::read(NOWHERE, 5),
     ])?;
-    let said_after = vm.statistics()?;
     let after = bench.census(&mut vm)?;
 
     let reasons = bench.reasons;
-    let said = |name: &str| rise_of(&said_before, &said_after, name);
+    let said = |name: &str| rise_of(&before.statistics, &after.statistics, name);
     let mut seen = Vec::new();
     for (reason, name) in [
         (reasons.io, "io_exits"),
@@ -74,7 +72,7 @@ pub fn fast_paths(bench: &Bench) -> Result<Verdict> {
         Step::spin(SPIN),
     ])?;
     let after = bench.census(&mut vm)?;
-    let exits = after.exits - before.exits;
+    let exits = after.exits() - before.exits();
     let counted = after.sum() - before.sum();
     if exits == 0 {
         return not_judged("KVM on this host does not count exits by itself");
@@ -106,7 +104,6 @@ pub fn basic_reason(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
     let reason = bench.reasons.entry_failed;
     let before = bench.census(&mut vm)?;
-    let said_before = vm.statistics()?.counter("failed_entries");
     if !vm.fail_an_entry()? {
         return not_judged("the processor entered a guest state that it should refuse");
     }
@@ -118,12 +115,11 @@ pub fn basic_reason(bench: &Bench) -> Result<Verdict> {
             "one VM entry failed, and reason {reason} ({title}) rose by {counted}"
         ));
     }
-    match (said_before, vm.statistics()?.counter("failed_entries")) {
-        (Some(before), Some(after)) if after - before != 1 => broken(format!(
-            "one VM entry failed, and the statistic failed_entries rose by {}",
-            after - before
+    match rise_of(&before.statistics, &after.statistics, "failed_entries") {
+        Some(rise) if rise != 1 => broken(format!(
+            "one VM entry failed, and the statistic failed_entries rose by {rise}"
         )),
-        (Some(_), Some(_)) => holds(format!("counted once as {title}, once as failed entry")),
+        Some(_) => holds(format!("counted once as {title}, once as failed entry")),
         _ => holds(format!("counted once as {title}")),
     }
 }

@@ -25,8 +25,7 @@ pub fn statistics(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(2)?;
     vm.run_all(&|_| vec![Step::out(PLAIN_PORT, 20), Step::hammer(100)])?;
     let census = bench.census(&mut vm)?;
-    let statistics = vm.statistics()?;
-    let Some(histogram) = statistics.histogram(HISTOGRAM) else {
+    let Some(histogram) = census.statistics.histogram(HISTOGRAM) else {
         return not_judged(format!("KVM has no statistic '{HISTOGRAM}'"));
     };
     for reason in bench.table.defined() {
@@ -43,10 +42,10 @@ pub fn statistics(bench: &Bench) -> Result<Verdict> {
         }
     }
     let sum: u64 = histogram.iter().sum();
-    if sum != census.exits {
+    if sum != census.exits() {
         return broken(format!(
             "the statistics of all reasons are {sum}, KVM's exits {}",
-            census.exits
+            census.exits()
         ));
     }
     holds(format!("{sum} exits, the same for every reason"))
