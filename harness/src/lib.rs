@@ -14,6 +14,7 @@ pub mod command;
 pub mod config;
 pub mod doctor;
 pub mod process;
+pub mod shell;
 pub mod tool;
 
 pub mod artifact;

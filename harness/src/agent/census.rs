@@ -1,7 +1,10 @@
 //! What the KVM of this host counts, as far as the host can say before a guest runs.
 
+use std::path::Path;
+
 use crate::error::FailureKind;
 use crate::event::Stage;
+use crate::platform::hardware;
 use crate::reasons::{Isa, ReasonTable};
 
 use super::failure::Failure;
@@ -49,7 +52,7 @@ impl Counted {
 
 /// The processor's virtualization extension.
 pub fn isa() -> Option<Isa> {
-    isa_of(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default())
+    hardware::isa(Path::new("/"))
 }
 
 /// Whether KVM emulates a guest whose state VMX refuses. It then takes rounds that are no
@@ -58,29 +61,4 @@ pub fn isa() -> Option<Isa> {
 pub fn emulates() -> bool {
     let unrestricted = std::fs::read_to_string(UNRESTRICTED);
     isa() == Some(Isa::Vmx) && unrestricted.is_ok_and(|value| value.trim() == "N")
-}
-
-fn isa_of(cpuinfo: &str) -> Option<Isa> {
-    let flags = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("flags"))?;
-    flags.split_whitespace().find_map(|flag| match flag {
-        "vmx" => Some(Isa::Vmx),
-        "svm" => Some(Isa::Svm),
-        _ => None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_name_the_extension() {
-        let of = |flags: &str| isa_of(&format!("processor\t: 0\nflags\t\t: fpu {flags} sse\n"));
-        assert_eq!(of("vmx"), Some(Isa::Vmx));
-        assert_eq!(of("svm"), Some(Isa::Svm));
-        assert_eq!(of("svm_lock vmxon"), None, "only whole words count");
-        assert_eq!(isa_of("vmx flags\t: vmx"), None);
-    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::plan::KvmParameter;
 use crate::error::FailureKind;
 use crate::event::Stage;
+use crate::platform::hardware;
 use crate::reasons::Isa;
 use crate::record::ParameterReading;
 
@@ -51,7 +52,7 @@ fn read(modules: &Path, asked: &KvmParameter, isa: Isa) -> Result<Option<String>
         name,
         value,
     } = asked;
-    if module != "kvm" && module != vendor(isa) {
+    if module != "kvm" && module != hardware::module(isa) {
         return Ok(None);
     }
     let dir = modules.join(module).join("parameters");
@@ -64,13 +65,6 @@ fn read(modules: &Path, asked: &KvmParameter, isa: Isa) -> Result<Option<String>
     Err(format!(
         "the parameter {module}.{name} was asked to be {value}, but this host has {found}"
     ))
-}
-
-fn vendor(isa: Isa) -> &'static str {
-    match isa {
-        Isa::Vmx => "kvm_intel",
-        Isa::Svm => "kvm_amd",
-    }
 }
 
 fn unreadable(module: &str, name: &str, dir: &PathBuf, error: &std::io::Error) -> String {

@@ -11,9 +11,7 @@ use toml::Spanned;
 use super::document::{Document, Given, KEYS, List, PHASE_KEYS, Parameters, SECTIONS};
 use super::problem::{Problem, Wrong};
 use super::suggestion;
-
-/// Longest piece of a value that an error shows.
-const SNIPPET_CHARS: usize = 60;
+use super::text::{line_of, snippet};
 
 /// One parsed text.
 #[derive(Debug)]
@@ -117,27 +115,12 @@ impl Layer {
         let Some(file) = &self.file else {
             return "--set".to_owned();
         };
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        format!("{file}:{line}")
+        format!("{file}:{}", line_of(&self.text, offset))
     }
 
     /// `guest.vcpus = 17`, the value as it is written.
     fn assignment(&self, key: &str, span: &Range<usize>) -> String {
-        format!("{key} = {}", self.snippet(span))
-    }
-
-    /// The text of a value, cut to what fits on a line.
-    fn snippet(&self, span: &Range<usize>) -> String {
-        let written = self.text.get(span.clone()).unwrap_or_default();
-        let line = written.lines().next().unwrap_or_default();
-        let shown: String = line.chars().take(SNIPPET_CHARS).collect();
-        let cut = if shown.len() < written.len() {
-            "…"
-        } else {
-            ""
-        };
-        shown + cut
+        format!("{key} = {}", snippet(&self.text, span.clone()))
     }
 }
 
@@ -304,7 +287,7 @@ impl<'a> Entry<'a, List> {
         let (key, layer) = (self.key, self.layer);
         self.value.iter().map(move |element| {
             let span = element.span();
-            let label = format!("{} in {key}", layer.snippet(&span));
+            let label = format!("{} in {key}", snippet(&layer.text, span.clone()));
             Entry {
                 key,
                 value: element.get_ref(),

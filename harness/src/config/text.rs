@@ -1,6 +1,8 @@
 //! A TOML file of another kind than an experiment, whose mistakes are told in the same
 //! words: file, line, key and value.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
@@ -97,20 +99,29 @@ impl Text {
 
     /// `rules.toml:12`
     pub(crate) fn place(&self, offset: usize) -> String {
-        let before = &self.content.as_bytes()[..offset.min(self.content.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        format!("{}:{line}", self.name)
+        format!("{}:{}", self.name, line_of(&self.content, offset))
     }
 
-    fn snippet(&self, span: std::ops::Range<usize>) -> String {
-        let written = self.content.get(span).unwrap_or_default();
-        let line = written.lines().next().unwrap_or_default();
-        let shown: String = line.chars().take(SNIPPET_CHARS).collect();
-        let cut = if shown.len() < written.len() {
-            "…"
-        } else {
-            ""
-        };
-        shown + cut
+    fn snippet(&self, span: Range<usize>) -> String {
+        snippet(&self.content, span)
     }
+}
+
+/// The line, counted from 1, that the byte at `offset` is in.
+pub(super) fn line_of(content: &str, offset: usize) -> usize {
+    let before = &content.as_bytes()[..offset.min(content.len())];
+    1 + before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// The text of a value, cut to what fits on a line.
+pub(super) fn snippet(content: &str, span: Range<usize>) -> String {
+    let written = content.get(span).unwrap_or_default();
+    let line = written.lines().next().unwrap_or_default();
+    let shown: String = line.chars().take(SNIPPET_CHARS).collect();
+    let cut = if shown.len() < written.len() {
+        "…"
+    } else {
+        ""
+    };
+    shown + cut
 }

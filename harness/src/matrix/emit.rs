@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::config::Matrix;
+use crate::shell::quoted;
 
 /// For whom a plan is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -90,15 +91,6 @@ fn cells(matrix: &Matrix, request: Request<'_>) -> String {
         "cells": cells.collect::<Vec<_>>(),
     });
     format!("{plan:#}\n")
-}
-
-/// A word for the shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=,:+@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\"'\"'"))
 }
 
 #[cfg(test)]

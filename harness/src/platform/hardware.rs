@@ -60,3 +60,25 @@ pub fn open_device(root: &Path) -> Result<(), ErrorKind> {
         .open(path);
     opened.map(drop).map_err(|error| error.kind())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn flags_name_the_extension() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("proc")).unwrap();
+        let of = |cpuinfo: &str| {
+            std::fs::write(root.path().join("proc/cpuinfo"), cpuinfo).unwrap();
+            isa(root.path())
+        };
+        let flags = |flags: &str| format!("processor\t: 0\nflags\t\t: fpu {flags} sse\n");
+        assert_eq!(of(&flags("vmx")), Some(Isa::Vmx));
+        assert_eq!(of(&flags("svm")), Some(Isa::Svm));
+        assert_eq!(of(&flags("svm_lock vmxon")), None, "only whole words count");
+        assert_eq!(of("vmx flags\t: vmx"), None);
+    }
+}

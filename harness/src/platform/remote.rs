@@ -15,11 +15,12 @@ use tokio::process::Command;
 use crate::config::Plan;
 use crate::error::{Error, Result};
 use crate::process::{Supervised, die_with_parent};
+use crate::shell::quoted;
 
 pub use part::Part;
 pub use probe::Facts;
 use rustix::process::Signal;
-use words::{failed, quoted};
+use words::failed;
 
 /// OpenSSH's client.
 pub const SSH: &str = "ssh";

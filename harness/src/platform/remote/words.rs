@@ -1,4 +1,4 @@
-//! What goes wrong on the way to another machine, in words; and words for its shell.
+//! What goes wrong on the way to another machine, in words.
 
 use crate::error::Error;
 
@@ -47,26 +47,9 @@ fn cure(address: &str, said: &str) -> String {
     cure.replace("ADDRESS", address)
 }
 
-/// A word for the shell there: within single quotes every shell takes it as it is, but for
-/// the single quote.
-pub fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\"'\"'"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_shell_reads_back_what_was_quoted() {
-        for word in ["", "plain", "a b  c", "it's", "$HOME `id` \\ \" *\n'"] {
-            let output = std::process::Command::new("sh")
-                .args(["-c", &format!("printf %s {}", quoted(word))])
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
-        }
-    }
 
     #[test]
     fn every_refusal_has_its_own_cure() {
