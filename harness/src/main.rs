@@ -7,7 +7,8 @@ use clap::Parser;
 use exitlab::cli::Cli;
 use exitlab::error::Error;
 use exitlab::{command, ui};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// `RUST_LOG` decides if it can be understood, else the number of `-v`s.
 fn start_logging(verbose: u8) {
     let level = match verbose {
         0 => "warn",
@@ -28,10 +30,13 @@ fn start_logging(verbose: u8) {
         2 => "exitlab=debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+    let own = std::env::var("RUST_LOG").ok();
+    let own = own.filter(|text| !text.is_empty());
+    let own: Option<Targets> = own.and_then(|text| text.parse().ok());
+    let filter = own.or_else(|| level.parse().ok()).unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
         .init();
 }
 

@@ -184,17 +184,9 @@ pub(super) fn test_vigil(deadline_s: f64) -> (watch::Sender<Option<String>>, Vig
 mod tests {
     use super::*;
 
-    fn vigil(ended: Option<&str>) -> (watch::Sender<Option<String>>, Vigil) {
-        let (sender, receiver) = watch::channel(ended.map(str::to_owned));
-        (
-            sender,
-            Vigil::new(receiver, Tail::default(), Tail::default()),
-        )
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_three_ends_are_worded_differently() {
-        let (_sender, alive) = vigil(None);
+        let (_sender, alive) = test_vigil(0.5);
         assert_eq!(alive.wait("answer", async { Ok(1) }).await.unwrap(), 1);
 
         let late = alive
@@ -202,9 +194,10 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(late.kind, FailureKind::Deadline);
-        assert_eq!(late.message, "no answer within 30 s");
+        assert_eq!(late.message, "no answer within 0.5 s");
 
-        let (_sender, dead) = vigil(Some("exit status: 1"));
+        let (sender, dead) = test_vigil(30.0);
+        sender.send_replace(Some("exit status: 1".to_owned()));
         let died = dead
             .wait::<()>("answer", std::future::pending())
             .await

@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod gates;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 use support::{Outcome, Place, exitlab, run};
@@ -90,7 +91,7 @@ fn from_two_runs_to_a_gate() {
     shadow_paging_is_found_by_name(&base, &shadow);
     let baseline = place.path("baseline.toml");
     a_baseline_is_kept_and_updated(&place, &baseline, [&base, &same, &shadow]);
-    the_gate_tells_three_things_apart(&place, &baseline, [&same, &shadow]);
+    gates::the_gate_tells_three_things_apart(&place, &baseline, [&same, &shadow]);
     mistakes_are_told(&place, &baseline, &base);
     cells_of_a_matrix_are_compared(&place, [&base, &same, &shadow]);
     place.assert_deserted();
@@ -189,203 +190,6 @@ fn a_baseline_is_kept_and_updated(place: &Place, file: &Path, runs: [&Path; 3]) 
     );
     assert_ne!(std::fs::read_to_string(&copy).unwrap(), kept);
     assert!(good(&["compare", text(&copy), shadow]).contains("Verdict: no difference"));
-}
-
-const RULES: &str = r#"
-baseline = "baseline.toml"
-
-[[rule]]
-name = "nothing changes"
-platform = "tcg-svm"
-exact = true
-
-[[rule]]
-platform = "tcg-svm"
-phase = "idle"
-reason = "HLT"
-max_increase = "50%"
-
-[[rule]]
-platform = "tcg-svm"
-phase = "boot"
-class = "io"
-max_exits = 100000
-"#;
-
-fn the_gate_tells_three_things_apart(place: &Place, baseline: &Path, [same, shadow]: [&Path; 2]) {
-    let rules = place.write("gate.toml", RULES);
-    let gate = |run: &Path, more: &[&str]| {
-        quiet(&[&["gate", "--rules", text(&rules), text(run)], more].concat())
-    };
-    let passed = gate(same, &[]);
-    assert_eq!(passed.code, Some(0), "{}{}", passed.stdout, passed.stderr);
-    assert!(
-        passed
-            .stdout
-            .ends_with("Verdict: passed. 6 passed, 0 failed, 0 undecided.\n")
-    );
-    assert!(!passed.stdout.contains("::error"));
-
-    let junit = place.path("gate.xml");
-    let failed = gate(shadow, &["--junit", text(&junit)]);
-    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
-    assert!(
-        failed.stdout.contains("FAILED: nothing changes · boot"),
-        "{}",
-        failed.stdout
-    );
-    assert!(
-        failed.stdout.contains("0x400 Nested page fault: "),
-        "{}",
-        failed.stdout
-    );
-    assert!(
-        failed.stderr.contains("the gate failed: 3 of 6 cases"),
-        "{}",
-        failed.stderr
-    );
-    junit_is_valid_and_read_by_others(&junit, "6 3 0");
-
-    // A rule about a platform that no run is of says neither yes nor no.
-    let both = format!("{RULES}\n[[rule]]\nplatform = \"bochs-vmx\"\nexact = true\n");
-    let both = place.write("both.toml", &both);
-    let arguments = [
-        "gate",
-        "--rules",
-        text(&both),
-        text(same),
-        "--junit",
-        text(&junit),
-    ];
-    let undecided = quiet(&arguments);
-    assert_eq!(
-        undecided.code,
-        Some(6),
-        "{}{}",
-        undecided.stdout,
-        undecided.stderr
-    );
-    assert!(
-        undecided
-            .stdout
-            .contains("Verdict: undecided. 6 passed, 0 failed, 1 undecided.")
-    );
-    junit_is_valid_and_read_by_others(&junit, "7 0 1");
-    good(&[
-        "gate",
-        "--rules",
-        text(&both),
-        text(same),
-        "--platform",
-        "tcg-svm",
-    ]);
-
-    github_is_told(place, &rules, shadow);
-    allowances_hold_until_their_date(place, baseline, [same, shadow]);
-}
-
-/// The schema of `tests/data/junit.xsd` by libxml2, and the counts by Debian's `junitparser`.
-fn junit_is_valid_and_read_by_others(file: &Path, counts: &str) {
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/junit.xsd");
-    let valid = Command::new("xmllint")
-        .args(["--nonet", "--noout", "--schema", text(&schema), text(file)])
-        .output()
-        .expect("xmllint of libxml2-utils");
-    assert!(
-        valid.status.success(),
-        "{}",
-        String::from_utf8_lossy(&valid.stderr)
-    );
-    let program = "import sys; from junitparser import JUnitXml, Failure, Error\n\
-                   cases = [c for suite in JUnitXml.fromfile(sys.argv[1]) for c in suite]\n\
-                   of = lambda kind: sum(isinstance(r, kind) for c in cases for r in c.result)\n\
-                   print(len(cases), of(Failure), of(Error))";
-    let read = Command::new("/usr/bin/python3")
-        .args(["-c", program, text(file)])
-        .output()
-        .expect("python3-junitparser");
-    let said = String::from_utf8_lossy(&read.stdout);
-    assert_eq!(
-        said.trim(),
-        counts,
-        "{}",
-        String::from_utf8_lossy(&read.stderr)
-    );
-}
-
-fn github_is_told(place: &Place, rules: &Path, shadow: &Path) {
-    let summary = place.write("summary.md", "# what another step wrote\n");
-    let mut command = exitlab();
-    command.args(["gate", "--rules", text(rules), text(shadow)]);
-    command
-        .env("GITHUB_ACTIONS", "true")
-        .env("GITHUB_STEP_SUMMARY", &summary);
-    let outcome = Outcome::from(command.output().unwrap());
-    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    let errors: Vec<&str> = outcome
-        .stdout
-        .lines()
-        .filter(|l| l.starts_with("::error "))
-        .collect();
-    assert_eq!(errors.len(), 3, "{}", outcome.stdout);
-    assert!(
-        errors[0].contains("gate.toml,line=4,title=nothing changes%3A "),
-        "{}",
-        errors[0]
-    );
-    let summary = std::fs::read_to_string(summary).unwrap();
-    assert!(
-        summary.starts_with("# what another step wrote\n## VM exits: failed\n"),
-        "{summary}"
-    );
-    // Every line of a table has as many cells as its head.
-    let bars = |line: &str| line.replace("\\|", "").matches('|').count();
-    let table: Vec<&str> = summary
-        .lines()
-        .filter(|line| line.starts_with('|'))
-        .collect();
-    assert_eq!(table.len(), 2 * 2 + 6, "{summary}");
-    assert!(table.iter().all(|line| bars(line) == 6), "{summary}");
-}
-
-fn allowances_hold_until_their_date(place: &Place, baseline: &Path, [same, shadow]: [&Path; 2]) {
-    let allow = |until: &str| {
-        format!(
-            "[[rule]]\nexact = true\n\
-             [[allow]]\nbecause = \"shadow paging is on trial\"\nuntil = {until}\n"
-        )
-    };
-    let judge = |until: &str, run: &Path| {
-        let rules = place.write("allow.toml", &allow(until));
-        quiet(&[
-            "gate",
-            "--rules",
-            text(&rules),
-            "--base",
-            text(baseline),
-            text(run),
-        ])
-    };
-    let allowed = judge("2999-12-31", shadow);
-    assert_eq!(
-        allowed.code,
-        Some(0),
-        "{}{}",
-        allowed.stdout,
-        allowed.stderr
-    );
-    assert!(
-        allowed
-            .stdout
-            .contains("allowed until 2999-12-31: 0x400 Nested page fault")
-    );
-    let expired = judge("2020-01-31", same);
-    assert_eq!(expired.code, Some(1), "{}", expired.stdout);
-    assert!(
-        expired
-            .stdout
-            .contains("expired on 2020-01-31: shadow paging is on trial")
-    );
 }
 
 fn mistakes_are_told(place: &Place, baseline: &Path, base: &Path) {
