@@ -1,9 +1,11 @@
 //! Running kbuild so that equal inputs give equal bytes.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use tokio::process::Command;
 
+use crate::artifact::Cache;
 use crate::error::{Error, Result};
 use crate::process;
 
@@ -16,6 +18,9 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("KBUILD_BUILD_TIMESTAMP", "Tue Nov 14 00:00:00 UTC 2023"),
     ("KBUILD_BUILD_VERSION", "1"),
 ];
+
+/// Where Debian's package `ccache` has compilers that look for a kept object first.
+const CCACHE: &str = "/usr/lib/ccache";
 
 /// Lines of compiler errors that a message shows.
 const ERROR_LINES: usize = 8;
@@ -31,6 +36,27 @@ pub fn clean_env(command: &mut Command) {
     }
 }
 
+/// Lets the compiler take objects that it has made before, in whichever tree, where ccache is
+/// installed. It stands in the compiler's place, so commands are the same with and without
+/// it, and no tree is compiled anew because it came or went.
+fn keep_objects(command: &mut Command, ccache: &Path) {
+    let (true, Ok(cache)) = (ccache.join("gcc").exists(), Cache::default_dir()) else {
+        return;
+    };
+    let mut path = OsString::from(ccache);
+    if let Some(own) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(own);
+    }
+    command
+        .env("PATH", path)
+        .env("CCACHE_DIR", cache.join("ccache"))
+        // The user's settings may allow what changes results.
+        .env("CCACHE_CONFIGPATH", "/dev/null")
+        // Objects without debugging information do not know their directory.
+        .env("CCACHE_NOHASHDIR", "yes");
+}
+
 /// Runs `make` in a kernel tree. `stage` is for the message of a failure.
 pub async fn run(
     dir: &Path,
@@ -41,6 +67,7 @@ pub async fn run(
 ) -> Result<()> {
     let mut command = Command::new("make");
     clean_env(&mut command);
+    keep_objects(&mut command, Path::new(CCACHE));
     command.current_dir(dir).args(args);
     let mut errors = Vec::new();
     let finished = process::run(command, log, |line| {
@@ -75,4 +102,28 @@ fn is_error(line: &str) -> bool {
     line.contains("error:")
         || line.contains("undefined reference")
         || line.contains("No space left")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn ccache_comes_first_where_it_is_installed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path_of = |command: &Command| {
+            let mut envs = command.as_std().get_envs();
+            let path = envs.find(|(name, _)| *name == "PATH");
+            path.and_then(|(_, value)| Some(value?.to_str()?.to_owned()))
+        };
+        let mut command = Command::new("make");
+        keep_objects(&mut command, dir.path());
+        assert_eq!(path_of(&command), None);
+        std::fs::write(dir.path().join("gcc"), "").unwrap();
+        keep_objects(&mut command, dir.path());
+        let path = path_of(&command).unwrap();
+        assert!(path.starts_with(&format!("{}:", dir.path().display())));
+    }
 }

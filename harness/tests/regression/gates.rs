@@ -28,7 +28,11 @@ class = "io"
 max_exits = 100000
 "#;
 
-pub fn the_gate_tells_three_things_apart(place: &Place, baseline: &Path, [same, shadow]: [&Path; 2]) {
+pub fn the_gate_tells_three_things_apart(
+    place: &Place,
+    baseline: &Path,
+    [same, shadow]: [&Path; 2],
+) {
     let rules = place.write("gate.toml", RULES);
     let gate = |run: &Path, more: &[&str]| {
         quiet(&[&["gate", "--rules", text(&rules), text(run)], more].concat())
