@@ -125,10 +125,10 @@ fn killed_again_and_again(place: &Place, file: &Path, whole: &Counted) {
     assert!(cell.join("samples.csv").exists() && !cell.join("counts.csv").exists());
     killed_before(&resume, WRITTEN, files, None);
     assert!(cell.join("table.md").exists());
-    assert_eq!(record(cell)["outcome"], "unfinished");
+    assert_eq!(record(cell)["outcome"]["state"], "unfinished");
     // Between cells.
     killed_before(&resume, "mkdir", 1, Some(second));
-    assert_eq!(record(cell)["outcome"], "complete");
+    assert_eq!(record(cell)["outcome"]["state"], "complete");
     // When all cells are done, but for the table of them; two at a time.
     let resume = ["run", "--resume", text(&out)];
     killed_before(&resume, WRITTEN, 5 * files + 1, None);
