@@ -15,6 +15,9 @@ use crate::record::RunRecord;
 /// Where the emulator works, below the results directory, while the run lasts.
 const MACHINE: &str = ".machine";
 
+/// How files are called that are being written.
+const WRITING: &str = ".writing-";
+
 /// What the emulator printed.
 pub const EMULATOR_LOG: &str = "emulator.log";
 
@@ -187,7 +190,7 @@ impl Log {
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
+        .prefix(WRITING)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .tempfile_in(dir)
         .map_err(Error::io("write", path))?;
@@ -195,6 +198,18 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     file.persist(path)
         .map(drop)
         .map_err(|e| Error::io("write", path)(e.error))
+}
+
+/// Removes files that a process was writing when it was killed.
+pub(crate) fn sweep(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir).map_err(Error::io("read", dir))? {
+        let entry = entry.map_err(Error::io("read", dir))?;
+        if entry.file_name().to_string_lossy().starts_with(WRITING) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(Error::io("remove", path))?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -247,12 +247,18 @@ fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Res
     })
 }
 
-/// Keeps the record, and tables of what was sampled.
+/// Keeps tables of what was sampled, and the record. The record comes last: a matrix takes a
+/// cell for done whose record says so, and then its tables must be there.
 fn keep(results: &Results, record: &RunRecord) -> Result<()> {
-    results.record(record)?;
-    if record.samples.is_empty() {
+    let tables = if record.samples.is_empty() {
         Ok(())
     } else {
         results.tables(record)
+    };
+    if record.outcome == Outcome::Complete {
+        tables?;
+        return results.record(record);
     }
+    results.record(record)?;
+    tables
 }

@@ -5,12 +5,13 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use support::slurm::Slurm;
-use support::{Outcome, Place, exitlab};
+use support::{Outcome, Place, Running, exitlab};
 
 /// Six cells, of which two each must be equal.
 const MATRIX: &str = "\
@@ -85,39 +86,150 @@ fn a_matrix_counts_the_same_at_once_cut_off_and_on_slurm() {
 
 type Counted = BTreeMap<String, [String; 2]>;
 
+/// Kills exitlab, and only it, between two changes of its directory, again and again, and
+/// resumes it each time: what is on the disk is all that a killed process leaves, so these are
+/// all the moments that differ. What comes of it must be what comes of a run in one go.
 fn killed_again_and_again(place: &Place, file: &Path, whole: &Counted) {
     let out = place.path("resumed");
-    let out = out.to_str().unwrap();
-    let mut args = vec!["run", file.to_str().unwrap(), "--out", out];
-    // At the start, in the first cells, in later ones.
-    for seconds in [1.0, 6.0, 14.0] {
-        let mut child = exitlab()
-            .args(&args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_secs_f64(seconds));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if Path::new(out).exists() {
-            args = vec!["run", "--resume", out];
-        }
-    }
-    let outcome = good(&args);
+    let cells: Vec<String> = whole
+        .keys()
+        .map(|id| format!("{}/cells/{id}", text(&out)))
+        .collect();
+    let [cell, second] = [&cells[0], &cells[1]].map(Path::new);
+    // How often a cell writes its record: at its start, for each event from the first sample
+    // on, and at its end, after three tables.
+    let records = records_written(whole);
+    let files = records + 3;
+    let begin = ["run", text(file), "--jobs", "1", "--out", text(&out)];
+    let resume = ["run", "--jobs", "1", "--resume", text(&out)];
+    let beginning = place.path(".beginning-resumed");
+
+    // Before the directory has its name.
+    killed_before(&begin, "rename", 1, Some(&beginning));
+    assert!(!out.exists() && beginning.join("matrix.json").exists());
+    killed_while_looking_up(place, &begin);
+    assert!(!beginning.exists() && !out.join("cells").exists());
+
+    // Before the first cell has a directory, and before that has a record.
+    killed_before(&resume, "mkdir", 1, Some(cell));
+    assert!(!cell.exists());
+    killed_before(&resume, WRITTEN, 1, None);
+    assert!(cell.exists() && !cell.join("run.json").exists());
+    // While that directory is removed, to begin again.
+    killed_before(&resume, "unlinkat", 2, Some(cell));
+    // When the first sample is on the disk.
+    killed_before(&resume, WRITTEN, 3, None);
+    assert_eq!(record(cell)["samples"].as_array().unwrap().len(), 1);
+    // Between two tables, and when only the last word of the record is missing.
+    killed_before(&resume, WRITTEN, records + 1, None);
+    assert!(cell.join("samples.csv").exists() && !cell.join("counts.csv").exists());
+    killed_before(&resume, WRITTEN, files, None);
+    assert!(cell.join("table.md").exists());
+    assert_eq!(record(cell)["outcome"]["state"], "unfinished");
+    // Between cells.
+    killed_before(&resume, "mkdir", 1, Some(second));
+    assert_eq!(record(cell)["outcome"]["state"], "complete");
+    // When all cells are done, but for the table of them; two at a time.
+    let resume = ["run", "--resume", text(&out)];
+    killed_before(&resume, WRITTEN, 5 * files + 1, None);
     assert!(
-        outcome.stdout.contains("6 cells done"),
+        cells
+            .iter()
+            .all(|cell| Path::new(cell).join("table.md").exists())
+    );
+    assert!(!out.join("cells.csv").exists());
+
+    let outcome = good(&resume);
+    assert!(
+        outcome.stdout.contains("6 cells done, 6 of them before"),
         "{}",
         outcome.stdout
     );
-    assert!(counted(Path::new(out)) == *whole);
-    let again = good(&["run", "--resume", out]);
-    assert!(
-        again.stdout.contains("6 of them before"),
-        "{}",
-        again.stdout
-    );
+    assert!(counted(&out) == *whole);
+    assert_eq!(contents(&out), contents(&place.path("whole")));
     place.assert_deserted();
+}
+
+/// The system call by which a file that was written gets its name.
+const WRITTEN: &str = "renameat";
+
+/// Runs exitlab until it makes the system call `call` for the `nth` time, of those that begin
+/// with `path` if there is one: then it gets a SIGKILL in place of what it wanted. strace does
+/// that to its only thread; neither emulators nor what else it starts are touched.
+fn killed_before(args: &[&str], call: &str, nth: usize, path: Option<&Path>) {
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-o", "/dev/null"]);
+    command.args(["-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+    if let Some(path) = path {
+        command.args(["-P", text(path)]);
+    }
+    command.arg(env!("CARGO_BIN_EXE_exitlab")).args(args);
+    let killed = command.stdin(Stdio::null()).output().expect("strace");
+    // strace ends as what it ran: by the same signal.
+    let said = String::from_utf8_lossy(&killed.stderr);
+    assert_eq!(
+        killed.status.signal(),
+        Some(9),
+        "{call} {nth} {path:?}: {said}"
+    );
+}
+
+/// Kills exitlab when it has found the kernel, and looks for the images.
+fn killed_while_looking_up(place: &Place, args: &[&str]) {
+    let mut command = exitlab();
+    command.args(args);
+    let mut running = Running::start_as(place, command);
+    running.wait_for("guest image");
+    running.signal("-KILL");
+    assert_eq!(running.code(), None);
+}
+
+/// How often each cell's `run.json` is written.
+fn records_written(counted: &Counted) -> usize {
+    let written = counted.values().map(|[_, events]| {
+        let before = |line: &&str| !line.contains("\"event\":\"sample\"");
+        2 + events.lines().skip_while(before).count()
+    });
+    let written: Vec<usize> = written.collect();
+    assert!(written.iter().all(|times| *times == written[0]));
+    written[0]
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn record(cell: &Path) -> Value {
+    let text = std::fs::read_to_string(cell.join("run.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Every file of a matrix, and what is in it, but for logs and times of day.
+fn contents(dir: &Path) -> BTreeMap<String, String> {
+    let mut contents = BTreeMap::new();
+    let mut rest = vec![dir.to_owned()];
+    while let Some(path) = rest.pop() {
+        if path.is_dir() {
+            rest.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+            continue;
+        }
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = if name == "run.json" {
+            let mut record = record(path.parent().unwrap());
+            for time in ["started", "finished"] {
+                record.as_object_mut().unwrap().remove(time).unwrap();
+            }
+            record.to_string()
+        } else if name.ends_with(".log") || name == "table.md" {
+            String::new()
+        } else {
+            std::fs::read_to_string(&path).unwrap()
+        };
+        let name = path.strip_prefix(dir).unwrap().display().to_string();
+        contents.insert(name, text);
+    }
+    contents
 }
 
 fn by_a_job_array_of_slurm(place: &Place, file: &Path, whole: &Counted) {

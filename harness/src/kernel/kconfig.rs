@@ -15,6 +15,10 @@ use crate::process;
 
 const STAGE: &str = "configure";
 
+/// How symbols begin that nearly every object of a kernel depends on: the rate of the tick
+/// (through `jiffies.h`) and preemption (through `preempt.h`).
+const FAR_REACHING: [&str; 2] = ["CONFIG_HZ_", "CONFIG_PREEMPT"];
+
 /// A Kconfig fragment.
 #[derive(Debug, Clone)]
 pub struct Fragment {
@@ -47,6 +51,16 @@ pub fn tracing(fragments: &[Fragment]) -> bool {
     // By the text: the same fragment given by the user makes the same kernel.
     let is_tracing = |fragment: &Fragment| TRACING.iter().any(|own| own.1 == fragment.text);
     fragments.iter().any(is_tracing)
+}
+
+/// What the fragments set of the symbols that nearly every object depends on, sorted.
+pub fn far_reaching(fragments: &[Fragment]) -> BTreeMap<&str, &str> {
+    let settings = fragments
+        .iter()
+        .flat_map(|fragment| fragment.text.lines().filter_map(setting));
+    settings
+        .filter(|(symbol, _)| FAR_REACHING.iter().any(|start| symbol.starts_with(start)))
+        .collect()
 }
 
 fn read_fragment(path: &Path) -> Result<Fragment> {

@@ -179,8 +179,9 @@ fn no_tool(program: &str) -> Error {
 }
 
 /// A work tree serves one source and one set of tools: `make` does not notice when the
-/// assembler or linker changes. Kernels that trace have one of their own: nearly every
-/// object is another, and two kernels that take turns would be compiled whole each time.
+/// assembler or linker changes. Kernels that trace, and those with another tick or another
+/// preemption, have one of their own: nearly every object is another, and two kernels that
+/// take turns would be compiled whole each time.
 fn work_name(
     source: &Source,
     fragments: &[Fragment],
@@ -189,6 +190,9 @@ fn work_name(
     let mut key = KeyBuilder::new().text("source", source.digest.hex());
     if kconfig::tracing(fragments) {
         key = key.text("tracing", "yes");
+    }
+    for (symbol, value) in kconfig::far_reaching(fragments) {
+        key = key.text(symbol, value);
     }
     for (program, version) in versions {
         key = key.text(*program, version);

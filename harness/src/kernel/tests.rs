@@ -59,6 +59,33 @@ fn the_key_changes_with_every_input() {
 }
 
 #[test]
+fn kernels_of_which_nearly_every_object_differs_have_work_trees_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::open(dir.path().join("cache")).unwrap();
+    let source = source_of(&cache, dir.path(), "one");
+    let gcc = [("gcc", "12".to_owned())];
+    let name = |text: &str| {
+        let user = Fragment {
+            name: "mine".into(),
+            text: text.into(),
+        };
+        let own = kconfig::fragments(false, &[]).unwrap();
+        work_name(&source, &[own, vec![user]].concat(), &gcc)
+    };
+    let plain = work_name(&source, &kconfig::fragments(false, &[]).unwrap(), &gcc);
+    assert_eq!(name("CONFIG_CRYPTO_AES=y\n"), plain, "a few objects more");
+    let fast = name("CONFIG_HZ_1000=y\n");
+    assert_eq!(
+        fast,
+        name("# Fast.\nCONFIG_HZ_1000=y\nCONFIG_CRYPTO_AES=y\n")
+    );
+    let tracing = work_name(&source, &kconfig::fragments(true, &[]).unwrap(), &gcc);
+    let preempt = name("CONFIG_PREEMPT=y\n");
+    let distinct = BTreeSet::from([plain, fast, tracing, preempt]);
+    assert_eq!(distinct.len(), 4);
+}
+
+#[test]
 fn the_key_names_overlay_and_hooks_only_where_the_census_is() {
     let dir = tempfile::tempdir().unwrap();
     let cache = Cache::open(dir.path().join("cache")).unwrap();

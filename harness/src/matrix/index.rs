@@ -69,6 +69,18 @@ impl Index {
             .map(|(_, cell)| cell)
     }
 
+    /// Writes the index of a results directory.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(FILE);
+        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::Io {
+            action: "write",
+            path: path.clone(),
+            source: e.into(),
+        })?;
+        text.push(b'\n');
+        std::fs::write(&path, text).map_err(Error::io("write", path))
+    }
+
     /// Reads the index of a results directory.
     pub fn read(dir: &Path) -> Result<Index> {
         let path = dir.join(FILE);
@@ -88,29 +100,6 @@ impl Index {
             )))
         }
     }
-}
-
-/// A directory with an index, beside `dir`, to be renamed to it.
-pub fn new_dir(dir: &Path, index: &Index) -> Result<tempfile::TempDir> {
-    let parent = match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    let new = tempfile::Builder::new()
-        .prefix(".beginning-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir_in(parent)
-        .map_err(Error::io("create a directory in", parent))?;
-    let path = new.path().join(FILE);
-    let mut text = serde_json::to_vec_pretty(index).map_err(|e| Error::Io {
-        action: "write",
-        path: path.clone(),
-        source: e.into(),
-    })?;
-    text.push(b'\n');
-    std::fs::write(&path, text).map_err(Error::io("write", path))?;
-    Ok(new)
 }
 
 /// The results directory of a cell.

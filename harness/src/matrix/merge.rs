@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::record::RunRecord;
 use crate::results::Results;
 
-use super::index::{self, Index, cell_dir, done};
+use super::beginning::Beginning;
+use super::index::{Index, cell_dir, done};
 use super::summary;
 
 /// A part: its directory, index and the cells that are done in it.
@@ -128,15 +129,12 @@ fn require_same_artifacts(cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
 }
 
 fn write(out: &Path, whole: &Index, cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
-    let new = index::new_dir(out, whole)?;
+    let new = Beginning::of(out, whole)?;
     for (cell, dir, _) in cells {
         copy(&cell_dir(dir, cell), &cell_dir(new.path(), cell))?;
     }
     summary::write(whole, new.path())?;
-    std::fs::rename(new.path(), out).map_err(Error::io("create", out))?;
-    // It is no temporary directory any more.
-    let _ = new.keep();
-    Ok(())
+    new.finish().map(drop)
 }
 
 /// Copies a results directory.

@@ -1,6 +1,7 @@
 //! A matrix of experiments: artifacts are built once, cells run side by side, each into a
 //! results directory of its own, and what is done is never done again. [`run`] is the story.
 
+mod beginning;
 pub mod emit;
 mod index;
 mod merge;
@@ -18,17 +19,17 @@ use crate::config::{Cell, Matrix};
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::record::CellName;
+use crate::results;
 use crate::run;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
+
+use beginning::Beginning;
 
 pub use index::{Index, cell_dir, done};
 pub use merge::merge;
 pub use order::repeats;
 pub use shard::Shard;
-
-/// Keeps two processes from running the cells of one directory.
-const LOCK: &str = ".lock";
 
 /// A matrix and where its results go.
 #[derive(Debug)]
@@ -48,11 +49,7 @@ impl Work {
     pub fn begin(matrix: &Matrix, shard: Option<Shard>, dir: &Path) -> Result<Work> {
         crate::results::Results::require_absent(dir)?;
         let index = Index::of(matrix, shard)?;
-        let new = index::new_dir(dir, &index)?;
-        let lock = take(new.path())?;
-        std::fs::rename(new.path(), dir).map_err(Error::io("create", dir))?;
-        // It is no temporary directory any more.
-        let _ = new.keep();
+        let lock = Beginning::of(dir, &index)?.finish()?;
         Ok(Work {
             index,
             dir: dir.to_owned(),
@@ -62,19 +59,15 @@ impl Work {
 
     /// Goes on with a matrix that was begun.
     pub fn resume(dir: &Path) -> Result<Work> {
+        let index = Index::read(dir)?;
+        let lock = beginning::take(dir)?;
+        results::sweep(dir)?;
         Ok(Work {
-            index: Index::read(dir)?,
-            _lock: take(dir)?,
+            index,
+            _lock: lock,
             dir: dir.to_owned(),
         })
     }
-}
-
-fn take(dir: &Path) -> Result<Lock> {
-    Lock::try_acquire(&dir.join(LOCK))?.ok_or_else(|| Error::Config {
-        message: format!("another exitlab is at work in {}", dir.display()),
-        cure: "wait for its end, or name another directory".to_owned(),
-    })
 }
 
 /// What came of a matrix.
