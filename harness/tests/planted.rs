@@ -5,6 +5,10 @@
 //! They use the cache of the user who runs them, where `scripts/test` has put the kernels.
 
 #![allow(clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test that fails shows every comparison"
+)]
 
 mod support;
 
