@@ -1,6 +1,7 @@
 //! The command line: types only, no behaviour.
 
 mod ab;
+mod bisect;
 mod compare;
 pub mod kernel;
 mod matrix;
@@ -12,6 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::matrix::Shard;
 
 pub use ab::AbArgs;
+pub use bisect::{BisectArgs, BisectStepArgs};
 pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 
@@ -23,6 +25,8 @@ Examples:
   exitlab run --set guest.machine=pc         one key changed
   exitlab compare results/a results/b        did this change alter the exits?
   exitlab gate --rules gate.toml results/b   is that allowed?
+  exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
+                                             which commit altered them?
   exitlab conformance                        is this kernel's counting right?
   exitlab reasons --format csv               every VM exit that can be counted
   exitlab kernel install                     a kernel that counts, for a machine of yours
@@ -78,6 +82,11 @@ pub enum Command {
     Run(RunArgs),
     /// Run the same experiments on two kernels, and compare.
     Ab(Box<AbArgs>),
+    /// Find the commit that altered the exits.
+    Bisect(Box<BisectArgs>),
+    /// What `git bisect run` runs; started by exitlab itself.
+    #[command(hide = true)]
+    BisectStep(BisectStepArgs),
     /// Write the plan of a matrix for an engine that runs its parts.
     Plan(PlanArgs),
     /// Put the parts of a matrix together.

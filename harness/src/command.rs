@@ -1,6 +1,7 @@
 //! What each command does with its arguments.
 
 mod ab;
+mod bisect;
 mod kernels;
 mod matrix;
 mod regression;
@@ -35,6 +36,8 @@ pub fn run(command: Command) -> Result<()> {
         match command {
             Command::Run(args) => run_experiment(args).await,
             Command::Ab(args) => ab::run(*args).await,
+            Command::Bisect(args) => bisect::run(*args).await,
+            Command::BisectStep(args) => bisect::step(&args),
             Command::Plan(args) => matrix::plan(&args),
             Command::Merge(args) => matrix::merge(&args),
             Command::Build(args) => build(args).await,

@@ -18,7 +18,7 @@ pub mod exit_code {
     pub const BUILD: u8 = 4;
     /// The experiment failed: host or guest died, deadline, results not writable.
     pub const EXPERIMENT: u8 = 5;
-    /// A gate can say neither yes nor no.
+    /// A gate can say neither yes nor no, or a bisection does not reach one commit.
     pub const UNDECIDED: u8 = 6;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
@@ -176,6 +176,12 @@ pub enum Error {
         /// Of how many that were judged.
         judged: usize,
     },
+    /// A bisection ended before the first bad commit was known. What is has been printed.
+    #[error("skipped commits hide the first bad one: it is one of {suspects}")]
+    Hidden {
+        /// How many commits it may be.
+        suspects: usize,
+    },
     /// The agent sent a failure as its last event; the conductor has the words.
     #[error("the experiment failed; the last event says why")]
     AgentFailed,
@@ -200,7 +206,7 @@ impl Error {
             | Error::Io { .. }
             | Error::AgentFailed => exit_code::EXPERIMENT,
             Error::Conformance { .. } | Error::Regression { .. } => exit_code::REGRESSION,
-            Error::Undecided { .. } => exit_code::UNDECIDED,
+            Error::Undecided { .. } | Error::Hidden { .. } => exit_code::UNDECIDED,
             Error::Interrupted => exit_code::INTERRUPTED,
         }
     }
@@ -226,6 +232,11 @@ impl Error {
             Error::Undecided { .. } => {
                 "see what each undecided case needs, above: more repeats, a rule that fits the \
                  noise, or runs of the platforms that the rules name"
+                    .to_owned()
+            }
+            Error::Hidden { .. } => {
+                "see why each was skipped, above and in steps.json: repair what does not build \
+                 (kernel.patches), or give what was undecided more repeats"
                     .to_owned()
             }
             Error::Interrupted | Error::AgentFailed => String::new(),

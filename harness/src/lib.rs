@@ -13,6 +13,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod doctor;
+pub mod git;
 pub mod process;
 pub mod shell;
 pub mod tool;
@@ -36,6 +37,7 @@ pub mod conformance;
 
 pub mod analysis;
 pub mod baseline;
+pub mod bisect;
 pub mod compare;
 pub mod export;
 pub mod gate;

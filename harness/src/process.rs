@@ -51,8 +51,14 @@ pub struct Finished {
 /// `log`, and each line is shown to `on_line`. A bad exit status is not an error here.
 ///
 /// Dropping the future ends the command and everything it started.
-pub async fn run(
+pub async fn run(command: Command, log: &Path, on_line: impl FnMut(&str)) -> Result<Finished> {
+    run_on(command, Stdio::null(), log, on_line).await
+}
+
+/// The same with a standard input.
+pub async fn run_on(
     mut command: Command,
+    input: Stdio,
     log: &Path,
     mut on_line: impl FnMut(&str),
 ) -> Result<Finished> {
@@ -63,7 +69,7 @@ pub async fn run(
         .map_err(Error::io("share the pipe for", log))?;
     command.stdout(writer).stderr(errors);
     // `make` passes SIGTERM on to what it runs; of SIGKILL its children would not know.
-    let mut group = Group::spawn(command, Signal::TERM)?;
+    let mut group = Group::spawn_on(command, input, Signal::TERM)?;
     let mut output =
         pipe::Receiver::from_owned_fd(reader.into()).map_err(Error::io("read", log))?;
 

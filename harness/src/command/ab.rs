@@ -1,8 +1,8 @@
 //! `exitlab ab`: the same experiments on two kernels, compared, and judged if there are rules.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
+use super::regression::judge;
 use super::{cache_dir, default_out, listen, load_matrix, print, shown};
 use crate::artifact::Cache;
 use crate::cli::AbArgs;
@@ -11,7 +11,7 @@ use crate::config::Matrix;
 use crate::error::{Error, Result};
 use crate::export::{self, ComparisonFormat};
 use crate::gate;
-use crate::kernel::revision;
+use crate::git::Repository;
 use crate::matrix::{self, Work};
 use crate::ui::Ui;
 
@@ -30,10 +30,10 @@ pub(super) async fn run(args: AbArgs) -> Result<()> {
         .as_ref()
         .map(|file| gate::load(file, None))
         .transpose()?;
+    let (matrix, sides) = plan(&args)?;
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut interrupt = listen()?;
     let mut ui = Ui::new(args.shown.progress, args.shown.console);
-    let (matrix, sides) = interrupt.or(plan(&args, &cache, &ui)).await?;
     let out = args.out.clone().unwrap_or_else(|| default_out("ab"));
     let work = Work::begin(&matrix, None, &out)?;
     let jobs = args.jobs.map(usize::from);
@@ -58,22 +58,16 @@ pub(super) async fn run(args: AbArgs) -> Result<()> {
     let Some(rules) = rules else {
         return Ok(());
     };
-    let judgement = gate::judge(&rules, Some(&base), &head, gate::today())?;
-    if let Some(path) = &args.junit {
-        gate::write_junit(&judgement, path)?;
-    }
-    print(&gate::plain(&judgement))?;
-    gate::tell_github(&judgement, print)?;
-    judgement.verdict()
+    judge(&rules, Some(&base), &head, args.junit.as_deref())
 }
 
 /// The experiment with one more axis: the kernel.
-async fn plan(args: &AbArgs, cache: &Cache, ui: &Ui) -> Result<(Matrix, Sides)> {
+fn plan(args: &AbArgs) -> Result<(Matrix, Sides)> {
     let mut experiment = args.experiment.clone();
     let mut set = |text: String| experiment.sets.push(text);
     let sides = if args.patch.is_empty() {
-        let base = source(args, args.base.as_deref(), cache, ui).await?;
-        let head = source(args, args.head.as_deref(), cache, ui).await?;
+        let base = source(args, args.base.as_deref());
+        let head = source(args, args.head.as_deref());
         set(format!("kernel.source=[{}, {}]", toml(&base), toml(&head)));
         Sides {
             key: "kernel.source",
@@ -82,7 +76,7 @@ async fn plan(args: &AbArgs, cache: &Cache, ui: &Ui) -> Result<(Matrix, Sides)> 
         }
     } else {
         if args.base.is_some() {
-            let base = source(args, args.base.as_deref(), cache, ui).await?;
+            let base = source(args, args.base.as_deref());
             set(format!("kernel.source={}", toml(&base)));
         }
         let patches: Vec<String> = args
@@ -101,29 +95,43 @@ async fn plan(args: &AbArgs, cache: &Cache, ui: &Ui) -> Result<(Matrix, Sides)> 
     if let Some(repeat) = args.repeat {
         set(format!("repeat={repeat}"));
     }
-    if sides.base == sides.head {
-        return Err(Error::Config {
-            message: format!("base and head are the same kernel: {}", sides.base),
-            cure: "give two; repeats of one kernel are compared by exitlab compare".to_owned(),
-        });
-    }
+    require_two(args, &sides)?;
     Ok((load_matrix(&experiment)?, sides))
 }
 
+/// Two names may be of one commit.
+fn require_two(args: &AbArgs, sides: &Sides) -> Result<()> {
+    let one_commit = match (&args.repo, &args.base, &args.head) {
+        (Some(repo), Some(base), Some(head)) => {
+            let repo = Repository::open(repo)?;
+            repo.commit(base)? == repo.commit(head)?
+        }
+        _ => false,
+    };
+    if !one_commit && sides.base != sides.head {
+        return Ok(());
+    }
+    let (base, head) = (&sides.base, &sides.head);
+    let which = match base == head {
+        true => base.clone(),
+        false => format!("{base} and {head}"),
+    };
+    Err(Error::Config {
+        message: format!("base and head are the same kernel: {which}"),
+        cure: "give two; repeats of one kernel are compared by exitlab compare".to_owned(),
+    })
+}
+
 /// A side as `kernel.source` takes it.
-async fn source(args: &AbArgs, given: Option<&str>, cache: &Cache, ui: &Ui) -> Result<String> {
+fn source(args: &AbArgs, given: Option<&str>) -> String {
     let given = given.unwrap_or_default();
     match &args.repo {
-        None => Ok(given.to_owned()),
-        Some(repo) => {
-            ui.say(&format!("taking {given} out of {}", repo.display()));
-            let tree = revision::tree(cache, Path::new(repo), given).await?;
-            Ok(tree.display().to_string())
-        }
+        None => given.to_owned(),
+        Some(repo) => format!("git:{}#{given}", repo.display()),
     }
 }
 
 /// A string of TOML.
-fn toml(text: &str) -> String {
+pub(super) fn toml(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

@@ -1,14 +1,15 @@
 //! `compare`, `gate`, `baseline`, and the hidden `verdicts`.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::print;
 use crate::baseline::{self, Update};
 use crate::cli::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, VerdictsArgs};
-use crate::compare::{self, Filter, Reading, Settings, read_side};
+use crate::compare::{self, Filter, Reading, Settings, Side, read_side};
 use crate::error::{Error, Result};
 use crate::export::{self, ComparisonFormat};
-use crate::gate;
+use crate::gate::{self, Rules};
 
 /// `exitlab compare`
 pub(super) fn compare(args: CompareArgs) -> Result<()> {
@@ -24,6 +25,23 @@ pub(super) fn compare(args: CompareArgs) -> Result<()> {
     let settings = args.noise.over(Settings::default());
     let comparison = compare::compare(&base, &head, &settings)?;
     print(&export::comparison(&comparison, args.format, args.all))
+}
+
+/// The table that compares two sides as they are.
+pub(super) fn table(base: &[PathBuf], head: &[PathBuf]) -> Result<String> {
+    let (base, head) = (
+        Reading::of(base, &Filter::new())?,
+        Reading::of(head, &Filter::new())?,
+    );
+    let channel = Reading::common_channel(&[&base, &head])?;
+    let none = BTreeSet::new();
+    let (base, head) = (base.side(channel, &none)?, head.side(channel, &none)?);
+    let comparison = compare::compare(&base, &head, &Settings::default())?;
+    Ok(export::comparison(
+        &comparison,
+        ComparisonFormat::Table,
+        false,
+    ))
 }
 
 /// `exitlab gate`
@@ -42,8 +60,23 @@ pub(super) fn gate(args: GateArgs) -> Result<()> {
     let base = base
         .map(|base| base.side(channel, &BTreeSet::new()))
         .transpose()?;
-    let judgement = gate::judge(&rules, base.as_ref(), &head, gate::today())?;
-    if let Some(path) = &args.junit {
+    judge(&rules, base.as_ref(), &head, args.junit.as_deref())
+}
+
+/// Judges a side by rules, and shows the verdict everywhere: plainly, to GitHub, and as
+/// JUnit XML in the file `junit`.
+///
+/// # Errors
+///
+/// The verdict, if it is not that the side passed.
+pub(super) fn judge(
+    rules: &Rules,
+    base: Option<&Side>,
+    head: &Side,
+    junit: Option<&Path>,
+) -> Result<()> {
+    let judgement = gate::judge(rules, base, head, gate::today())?;
+    if let Some(path) = junit {
         gate::write_junit(&judgement, path)?;
     }
     print(&gate::plain(&judgement))?;
@@ -84,7 +117,7 @@ pub(super) fn baseline(args: BaselineArgs) -> Result<()> {
     }
 }
 
-fn saved(file: &std::path::Path) -> String {
+fn saved(file: &Path) -> String {
     format!("baseline: {}", file.display())
 }
 

@@ -120,6 +120,13 @@ pub enum KernelSource {
     Tree(PathBuf),
     /// A tarball with one kernel tree.
     Tarball(PathBuf),
+    /// A commit of a Git repository, which stays as it is.
+    Revision {
+        /// A work tree of the repository, or a bare one.
+        repo: PathBuf,
+        /// The commit's whole hash.
+        commit: String,
+    },
     /// A bzImage, ready to boot: nothing is built, and the rest of [`KernelPlan`] says
     /// nothing about it.
     Image(PathBuf),

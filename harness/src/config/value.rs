@@ -7,11 +7,14 @@ use super::layer::Entry;
 use super::plan::KernelSource;
 use super::problem::Wrong;
 use super::size;
+use crate::git::Repository;
 
 /// Below this the guest's kernel and initramfs have no room.
 const GUEST_LEAST_MIB: u32 = 64;
 /// Kernel and boot loader cut longer command lines off without a word.
 const CMDLINE_CHARS: usize = 1024;
+/// One file that every kernel tree with KVM has, and nothing else.
+const OF_A_KERNEL: &str = "arch/x86/kvm/x86.c";
 /// Leaves room for a time stamp in the name of a directory.
 const NAME_CHARS: usize = 64;
 
@@ -170,12 +173,14 @@ pub(super) fn kernel_source(entry: &Entry<'_, String>) -> Result<KernelSource, W
     if let Some(image) = entry.value.strip_prefix("image:") {
         return existing(entry.path_of(image)).map(KernelSource::Image);
     }
+    if let Some(revision) = entry.value.strip_prefix("git:") {
+        return kernel_revision(entry, revision);
+    }
     let path = entry.path();
     if path.is_file() {
         return Ok(KernelSource::Tarball(path));
     }
-    // One file that every kernel tree with KVM has, and nothing else.
-    if path.join("arch/x86/kvm/x86.c").is_file() {
+    if path.join(OF_A_KERNEL).is_file() {
         return Ok(KernelSource::Tree(path));
     }
     let what = if path.is_dir() {
@@ -185,9 +190,38 @@ pub(super) fn kernel_source(entry: &Entry<'_, String>) -> Result<KernelSource, W
     };
     Err(Wrong::new(
         format!("{what} {}", path.display()),
-        "give \"debian:linux-source-6.12\", the path of a kernel tree or tarball, or \"image:\" \
-         and the path of a bzImage",
+        "give \"debian:linux-source-6.12\", the path of a kernel tree or tarball, \
+         \"git:REPOSITORY#REVISION\", or \"image:\" and the path of a bzImage",
     ))
+}
+
+/// `REPOSITORY#REVISION`: the commit that the revision is now, so that nothing downstream
+/// depends on where a branch will be.
+fn kernel_revision(entry: &Entry<'_, String>, text: &str) -> Result<KernelSource, Wrong> {
+    let Some((repo, revision)) = text.split_once('#') else {
+        return Err(Wrong::new(
+            "names no revision",
+            "write it like \"git:../linux#v6.12.1\"",
+        ));
+    };
+    let find = || {
+        let repo = Repository::open(&entry.path_of(repo))?;
+        let commit = repo.commit(revision)?;
+        let is_kernel = repo.has_file(&commit, OF_A_KERNEL)?;
+        Ok((repo, commit, is_kernel))
+    };
+    let (repo, commit, is_kernel) =
+        find().map_err(|error: crate::error::Error| Wrong::new(error.to_string(), error.cure()))?;
+    if !is_kernel {
+        return Err(Wrong::new(
+            format!("is not a revision of a kernel: {commit} has no {OF_A_KERNEL}"),
+            "name a revision of a repository of Linux",
+        ));
+    }
+    Ok(KernelSource::Revision {
+        repo: repo.dir().to_owned(),
+        commit,
+    })
 }
 
 fn debian_package(package: &str) -> Result<KernelSource, Wrong> {

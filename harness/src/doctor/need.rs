@@ -202,6 +202,13 @@ pub(super) fn kernel(source: &KernelSource) -> Vec<Need> {
     match source {
         KernelSource::Image(_) => needs.clear(),
         KernelSource::Tree(_) => {}
+        KernelSource::Revision { .. } => {
+            needs.push(program(
+                "git",
+                "takes the revision out of its repository",
+                "git",
+            ));
+        }
         KernelSource::Tarball(_) => needs.extend(unpack),
         KernelSource::Debian(package) => {
             let name = format!("{package}.tar.xz");

@@ -19,7 +19,6 @@ pub mod modules;
 pub mod package;
 mod patch;
 mod patches;
-pub mod revision;
 mod source;
 mod tree;
 
@@ -187,7 +186,7 @@ fn work_name(
     fragments: &[Fragment],
     versions: &[(&'static str, String)],
 ) -> String {
-    let mut key = KeyBuilder::new().text("source", source.digest.hex());
+    let mut key = KeyBuilder::new().text("source", source.family());
     if kconfig::tracing(fragments) {
         key = key.text("tracing", "yes");
     }

@@ -120,7 +120,7 @@ fn key(source: &Source, headers: &Headers, versions: &[(&'static str, String)]) 
 /// Apart from the trees of whole kernels: nearly every object is another.
 fn work_name(source: &Source, versions: &[(&'static str, String)]) -> String {
     let mut key = KeyBuilder::new()
-        .text("source", source.digest.hex())
+        .text("source", source.family())
         .text("modules", "yes");
     for (program, version) in versions {
         key = key.text(*program, version);

@@ -11,6 +11,7 @@ use super::make::{self, clean_env};
 use crate::artifact::{Cache, Digest, digest};
 use crate::config::plan::KernelSource;
 use crate::error::{Error, Result};
+use crate::git::Repository;
 use crate::process;
 
 /// Where Debian's `linux-source-*` packages put their tarballs.
@@ -55,74 +56,138 @@ impl FromStr for Series {
 /// Source that exists, and its digest.
 #[derive(Debug, Clone)]
 pub struct Source {
-    path: PathBuf,
-    is_tree: bool,
-    /// Digest of the tarball, or of the tree's files.
+    place: Place,
+    /// Digest of the tarball, of the tree's files, or of the hash of the revision's tree.
     pub digest: Digest,
+}
+
+/// Where source is.
+#[derive(Debug, Clone)]
+enum Place {
+    Tarball(PathBuf),
+    Tree(PathBuf),
+    Revision(Revision),
+}
+
+/// What the files of a commit are. A work tree goes from one to another.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    /// Where it is from.
+    pub repo: Repository,
+    /// The hash of the commit's tree: equal for commits with equal files.
+    pub tree: String,
 }
 
 impl Source {
     /// Finds the source and its digest, which is read only once for a given state of
     /// the file or tree.
     pub fn find(cache: &Cache, source: &KernelSource) -> Result<Self> {
-        let (path, is_tree) = match source {
-            KernelSource::Debian(name) => (debian_tarball(name)?, false),
-            KernelSource::Tarball(path) => (path.clone(), false),
-            KernelSource::Tree(path) => (path.clone(), true),
-            KernelSource::Image(path) => return Err(not_a_kernel(path, "it is a ready image")),
-        };
-        if is_tree {
-            series_of(&path).map_err(|problem| not_a_kernel(&path, &problem))?;
-        } else if !path.is_file() {
+        match source {
+            KernelSource::Debian(name) => Self::tarball(cache, debian_tarball(name)?),
+            KernelSource::Tarball(path) => Self::tarball(cache, path.clone()),
+            KernelSource::Tree(path) => {
+                series_of(path).map_err(|problem| not_a_kernel(path, &problem))?;
+                Ok(Self {
+                    digest: cache.tree_digest(path, is_product)?,
+                    place: Place::Tree(path.clone()),
+                })
+            }
+            KernelSource::Revision { repo, commit } => {
+                let repo = Repository::open(repo)?;
+                let tree = repo.tree(commit)?;
+                Ok(Self {
+                    // The hash stands for every file: none of them is read.
+                    digest: digest::bytes(format!("git tree {tree}").as_bytes()),
+                    place: Place::Revision(Revision { repo, tree }),
+                })
+            }
+            KernelSource::Image(path) => Err(not_a_kernel(path, "it is a ready image")),
+        }
+    }
+
+    fn tarball(cache: &Cache, path: PathBuf) -> Result<Self> {
+        if !path.is_file() {
             return Err(not_a_kernel(&path, "there is no such file"));
         }
-        let digest = if is_tree {
-            cache.tree_digest(&path, is_product)?
-        } else {
-            cache.file_digest(&path)?
-        };
         Ok(Self {
-            path,
-            is_tree,
-            digest,
+            digest: cache.file_digest(&path)?,
+            place: Place::Tarball(path),
         })
     }
 
-    /// Puts a pristine tree into the empty directory `dir`; output goes to `log`.
-    pub async fn unpack(&self, dir: &Path, log: &Path) -> Result<()> {
-        if self.is_tree {
-            copy_tree(&self.path, dir).await?;
-            // Generated files that are not recognised by their names.
-            make::run(dir, &["mrproper"], log, "unpack", |_| {}).await?;
-        } else {
-            self.untar(dir, log).await?;
+    /// What a work tree serves: all revisions of one repository, all states of one tree, or
+    /// one tarball.
+    pub fn family(&self) -> String {
+        match &self.place {
+            Place::Revision(revision) => {
+                format!("repository {}", revision.repo.common().display())
+            }
+            Place::Tree(path) => {
+                let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+                format!("tree {}", path.display())
+            }
+            Place::Tarball(_) => self.digest.hex().to_owned(),
         }
+    }
+
+    /// Whether it is a tree of the user's, which may change.
+    pub fn is_tree(&self) -> bool {
+        matches!(self.place, Place::Tree(_))
+    }
+
+    /// The revision, where source is one.
+    pub fn revision(&self) -> Option<&Revision> {
+        match &self.place {
+            Place::Revision(revision) => Some(revision),
+            _ => None,
+        }
+    }
+
+    /// Puts a pristine tree into the empty directory `dir`, with what is needed meanwhile in
+    /// the directory `scratch`; output goes to `log`.
+    pub async fn unpack(&self, dir: &Path, scratch: &Path, log: &Path) -> Result<()> {
+        let path = match &self.place {
+            Place::Tree(path) => {
+                copy_tree(path, dir).await?;
+                // Generated files that are not recognised by their names.
+                make::run(dir, &["mrproper"], log, "unpack", |_| {}).await?;
+                path
+            }
+            Place::Tarball(path) => {
+                untar(path, dir, log).await?;
+                path
+            }
+            Place::Revision(Revision { repo, tree }) => {
+                repo.check_out(tree, None, dir, scratch, log).await?;
+                repo.common()
+            }
+        };
         series_of(dir)
             .map(|_| ())
-            .map_err(|problem| not_a_kernel(&self.path, &problem))
+            .map_err(|problem| not_a_kernel(path, &problem))
     }
+}
 
-    async fn untar(&self, dir: &Path, log: &Path) -> Result<()> {
-        let mut command = Command::new("tar");
-        clean_env(&mut command);
-        command
-            .args(["--strip-components=1", "--no-same-owner", "-C"])
-            .arg(dir)
-            .arg("-xf")
-            .arg(&self.path)
-            .env("XZ_DEFAULTS", "-T0");
-        let finished = process::run(command, log, |_| {}).await?;
-        if finished.status.success() {
-            return Ok(());
-        }
-        Err(Error::Build {
-            stage: "kernel: unpack".into(),
-            message: format!("tar could not unpack {}", self.path.display()),
-            tail: finished.tail,
-            cure: "check that kernel.source names a complete tarball, and the space that is left"
-                .into(),
-        })
+async fn untar(tarball: &Path, dir: &Path, log: &Path) -> Result<()> {
+    let mut command = Command::new("tar");
+    clean_env(&mut command);
+    command
+        .args(["--strip-components=1", "--no-same-owner", "-C"])
+        .arg(dir)
+        .arg("-xf")
+        .arg(tarball)
+        .env("XZ_DEFAULTS", "-T0");
+    let finished = process::run(command, log, |_| {}).await?;
+    if finished.status.success() {
+        return Ok(());
     }
+    Err(Error::Build {
+        stage: "kernel: unpack".into(),
+        message: format!("tar could not unpack {}", tarball.display()),
+        tail: finished.tail,
+        cure: "check that kernel.source names a complete tarball, and the space that is left"
+            .into(),
+    })
 }
 
 fn debian_tarball(name: &str) -> Result<PathBuf> {

@@ -1,13 +1,19 @@
 //! The work tree: one unpacked tree for each source and compiler, in which variants
 //! (with census, without, other hooks) are made by changing few files, so that `make`
-//! compiles only what they touch.
+//! compiles only what they touch. All revisions of a repository share one,
+//! and so do all states of a tree of the user's.
 //!
 //! ```text
 //! work/<name>/tree/       the tree
 //! work/<name>/pristine/   originals of files that some variant has changed
 //! work/<name>/touched     paths of all files that some variant changed or added
 //! work/<name>/busy        there while `make` runs
+//! work/<name>/position    which revision it is at, or which state of a tree of the user's
+//! work/<name>/sources     all files of the untouched tree, if it follows such a tree
 //! ```
+
+mod position;
+mod sync;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,9 +39,9 @@ pub struct WorkTree {
 }
 
 impl WorkTree {
-    /// The work tree `name` of `source`, unpacked if need be. A tree in which `make` was
-    /// killed without a chance to clean up (power loss, SIGKILL) may hold half-written
-    /// objects that look finished: it is thrown away.
+    /// The work tree `name` of `source`, unpacked if need be, or moved to the revision. A
+    /// tree in which `make` was killed without a chance to clean up (power loss, SIGKILL)
+    /// may hold half-written objects that look finished: it is thrown away.
     pub async fn open(
         cache: &Cache,
         name: &str,
@@ -49,23 +55,61 @@ impl WorkTree {
         };
         this.sweep(progress).await?;
         if this.busy_path().exists() {
-            this.give_up()?;
-            this.sweep(progress).await?;
+            this.give_up("an earlier build died in it")?;
+        } else if this.dir().is_dir() && !this.bring_to(source, progress).await? {
+            this.give_up("it is not known what it holds")?;
         }
         if !this.dir().is_dir() {
-            progress("unpack");
-            let unpacking = this.root.join(format!("{SCRATCH}unpack"));
-            fs::create_dir(&unpacking).map_err(Error::io("create", &unpacking))?;
-            source.unpack(&unpacking, &this.log_path("unpack")).await?;
-            fs::rename(&unpacking, this.dir()).map_err(Error::io("create", this.dir()))?;
+            this.sweep(progress).await?;
+            this.unpack(source, progress).await?;
         }
         Ok(this)
     }
 
-    /// Makes scratch of a tree that cannot be trusted. The pristine copies stay: they are
-    /// of the same source.
-    fn give_up(&self) -> Result<()> {
-        tracing::warn!("an earlier build died in {}", self.dir().display());
+    /// Makes the tree that is there the one of `source`; says no if that cannot be.
+    async fn bring_to(&self, source: &Source, progress: &dyn Fn(&str)) -> Result<bool> {
+        match source.revision() {
+            Some(revision) => self.go_to(revision, progress).await,
+            None if source.is_tree() => self.follow(source, progress).await,
+            // A tarball is what it was: the tree is named by its digest.
+            None => Ok(true),
+        }
+    }
+
+    async fn unpack(&self, source: &Source, progress: &dyn Fn(&str)) -> Result<()> {
+        progress("unpack");
+        self.forget()?;
+        let unpacking = self.root.join(format!("{SCRATCH}unpack"));
+        fs::create_dir(&unpacking).map_err(Error::io("create", &unpacking))?;
+        let scratch = self.scratch()?;
+        let log = self.log_path("unpack");
+        source.unpack(&unpacking, scratch.path(), &log).await?;
+        if let Some(revision) = source.revision() {
+            self.set_position(std::slice::from_ref(&revision.tree))?;
+        } else if source.is_tree() {
+            let sources = crate::artifact::digest::list(&unpacking, &|_| false)?;
+            self.set_sources(&sources.into_iter().collect())?;
+            self.set_position(&[source.digest.hex().to_owned()])?;
+        }
+        fs::rename(&unpacking, self.dir()).map_err(Error::io("create", self.dir()))
+    }
+
+    /// What is known of a tree that is no more.
+    fn forget(&self) -> Result<()> {
+        remove_if_there(&self.root.join("touched"))?;
+        remove_if_there(&self.position_path())?;
+        remove_if_there(&self.sources_path())?;
+        match fs::remove_dir_all(self.root.join("pristine")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", self.root.join("pristine"))(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes scratch of a tree that cannot be used.
+    fn give_up(&self, why: &str) -> Result<()> {
+        tracing::warn!("{} is made anew: {why}", self.dir().display());
         if self.dir().is_dir() {
             let broken = self.root.join(format!("{SCRATCH}broken"));
             fs::rename(self.dir(), &broken).map_err(Error::io("move", self.dir()))?;
@@ -119,11 +163,11 @@ impl WorkTree {
 
     /// A file of the untouched tree.
     pub fn pristine(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        let saved = read_if_there(&self.pristine_path(path))?;
-        if saved.is_some() || self.touched()?.contains(path) {
-            return Ok(saved);
+        // A copy of what is not in the list may be of another revision.
+        match self.touched()?.contains(path) {
+            true => read_if_there(&self.pristine_path(path)),
+            false => read_if_there(&self.dir().join(path)),
         }
-        read_if_there(&self.dir().join(path))
     }
 
     /// Makes the tree the untouched one but for `wanted`. Files that hold the right text

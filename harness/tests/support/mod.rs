@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+pub mod linux;
 pub mod machine;
 pub mod slurm;
 
