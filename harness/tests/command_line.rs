@@ -278,3 +278,93 @@ fn usage_errors_have_the_documented_code() {
     assert_eq!(run(&["run", "--no-such-option"]).code, Some(2));
     assert_eq!(run(&["frobnicate"]).code, Some(2));
 }
+
+/// A repository that passes for Linux, of two commits that differ in their words only.
+fn repository(place: &Place) -> String {
+    for name in ["Makefile", "Kconfig", "arch/x86/kvm/x86.c"] {
+        place.write(&format!("linux/{name}"), "");
+    }
+    let dir = place.path("linux");
+    let git = |words: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.arg("-C").arg(&dir);
+        command.args(["-c", "user.name=A", "-c", "user.email=a@example.org"]);
+        assert!(command.args(words).status().unwrap().success(), "{words:?}");
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "one"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "two"]);
+    git(&["rm", "-q", "-r", "arch"]);
+    git(&["commit", "-q", "-m", "no kernel any more"]);
+    dir.display().to_string()
+}
+
+#[test]
+fn what_cannot_be_bisected_is_refused_before_anything_is_built() {
+    let place = Place::new();
+    let repo = repository(&place);
+    let rule = "[[rule]]\nphase = \"boot\"\nexact = true\n";
+    let rules = place.write("gate.toml", rule).display().to_string();
+    let out = place.path("out").display().to_string();
+    let nowhere = place.path("").display().to_string();
+    let missing = place.path("none.toml").display().to_string();
+    let cases: [(&str, [&str; 4], &[&str]); 6] = [
+        ("bisect", [&repo, "main", "HEAD", &rules], &["same commit"]),
+        (
+            "bisect",
+            [&repo, "main~1", "v9", &rules],
+            &["no revision `v9`"],
+        ),
+        (
+            "bisect",
+            [&nowhere, "a", "b", &rules],
+            &["no Git repository"],
+        ),
+        (
+            "bisect",
+            [&repo, "main~1", "main", &missing],
+            &["none.toml"],
+        ),
+        (
+            "bisect",
+            [&repo, "main~1", "main", &rules],
+            &["kernel.source", "is not a revision of a kernel"],
+        ),
+        ("ab", [&repo, "main", "HEAD", &rules], &["the same kernel"]),
+    ];
+    for (command, [repo, old, new, rules], fragments) in cases {
+        let names = match command {
+            "ab" => ["--base", "--head"],
+            _ => ["--good", "--bad"],
+        };
+        let words = [command, "--repo", repo, names[0], old, names[1], new];
+        let more = ["--rules", rules, "--out", &out, "--platform", "tcg-svm"];
+        let outcome = run(&[&words[..], &more].concat());
+        outcome.assert_failed(2, &[fragments, &["cure:"]].concat());
+        assert!(!place.path("out").exists(), "nothing is left behind");
+    }
+}
+
+#[test]
+fn a_revision_is_named_with_what_is_wrong_with_it() {
+    let place = Place::new();
+    let repo = repository(&place);
+    let source = |text: &str| format!("kernel.source=git:{text}");
+    let config = "name = \"x\"\n";
+    for (set, fragment) in [
+        (source(&repo), "names no revision"),
+        (
+            source(&format!("{repo}#no-such")),
+            "has no revision `no-such`",
+        ),
+        (source("no/such/linux#main"), "is no Git repository"),
+        (
+            source(&format!("{repo}#main")),
+            "is not a revision of a kernel",
+        ),
+    ] {
+        let fragments = ["kernel.source", fragment, "cure:"];
+        refused(&place, config, &[&set], 2, &fragments);
+    }
+}
