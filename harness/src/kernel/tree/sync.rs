@@ -111,6 +111,9 @@ mod tests {
         cache: Cache,
     }
 
+    /// Its name, what it does, and what is compiled for it.
+    type Edit = (&'static str, &'static dyn Fn(&Place), Vec<&'static str>);
+
     impl Place {
         fn new() -> Place {
             let dir = tempfile::tempdir().unwrap();
@@ -152,7 +155,7 @@ mod tests {
     async fn an_edit_compiles_what_it_reaches_and_the_tree_is_as_a_fresh_one() {
         let place = Place::new();
         let all = vec!["CC kernel.o", "CC kvm.o"];
-        let edits: [(&str, &dyn Fn(&Place), Vec<&str>); 6] = [
+        let edits: [Edit; 6] = [
             ("nothing", &|_| {}, all.clone()),
             ("words", &|p| p.write("README", "two\n"), vec![]),
             (
