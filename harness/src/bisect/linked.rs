@@ -107,7 +107,7 @@ impl Linked {
 
     /// What Git has kept of the bisection.
     pub fn log(&self) -> Result<String> {
-        run(&self.dir, &["bisect", "log"])
+        Ok(run(&self.dir, &["bisect", "log"])? + "\n")
     }
 
     /// The commits of which one is the first bad one, the last known bad one first.
