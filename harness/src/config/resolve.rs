@@ -6,16 +6,10 @@ use std::ops::RangeInclusive;
 use super::choice::{self, Asked};
 use super::document::{Document, Given, List};
 use super::layer::{Entry, Layers};
-use super::plan::{
-    Accelerator, GuestRecipe, HostPlan, KernelPlan, KernelSource, Plan, PlatformKind,
-};
+use super::plan::{Accelerator, GuestRecipe, HostPlan, Plan, PlatformKind};
 use super::problem::{Problem, Wrong};
-use super::value::{
-    address, choose, cmdline, existing_file, kernel_source, name, not_blank, within,
-};
-use super::{defaults, duration, guest, schedule, size, speed};
-use super::{parameter, phase};
-use crate::record::Channel;
+use super::value::{address, choose, cmdline, existing_file, name, not_blank, within};
+use super::{defaults, guest, parameter, phase, size, speed};
 
 /// What the host needs beside the guest's memory: kernel, root file system, QEMU.
 const HOST_OWN_MIB: u32 = 400;
@@ -104,7 +98,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn refuse_empty(
+    pub(super) fn refuse_empty(
         &mut self,
         key: &'static str,
         get: impl Fn(&'a Document) -> &'a Given<List>,
@@ -181,60 +175,6 @@ impl<'a> Resolver<'a> {
             speed: speed.map_or(0, |entry| *entry.value),
             cycles: cycles.is_some_and(|entry| *entry.value),
         }
-    }
-
-    fn kernel(&mut self, plan: &mut KernelPlan) {
-        self.value(
-            "kernel.source",
-            |d| &d.kernel.source,
-            &mut plan.source,
-            kernel_source,
-        );
-        self.value(
-            "kernel.census",
-            |d| &d.kernel.census,
-            &mut plan.census,
-            |e| Ok(*e.value),
-        );
-        self.list(
-            "kernel.patches",
-            |d| &d.kernel.patches,
-            &mut plan.patches,
-            existing_file,
-        );
-        self.list(
-            "kernel.fragments",
-            |d| &d.kernel.fragments,
-            &mut plan.fragments,
-            existing_file,
-        );
-        if matches!(plan.source, KernelSource::Image(_)) {
-            self.built("kernel.census", |d| &d.kernel.census, |census| *census);
-            self.built("kernel.patches", |d| &d.kernel.patches, Vec::is_empty);
-            self.built("kernel.fragments", |d| &d.kernel.fragments, Vec::is_empty);
-        }
-    }
-
-    /// Refuses a key that says how a kernel is built where none is. A default that was
-    /// written out before the image was chosen does no harm: `--set kernel.source` goes
-    /// with every file.
-    fn built<T: 'a>(
-        &mut self,
-        key: &'static str,
-        get: impl Fn(&'a Document) -> &'a Given<T>,
-        is_default: impl Fn(&T) -> bool,
-    ) {
-        let source = self.layers.entry("kernel.source", |d| &d.kernel.source);
-        let (Some(source), Some(entry)) = (source, self.layers.entry(key, get)) else {
-            return;
-        };
-        if is_default(entry.value) && self.layers.before(&entry, &source) {
-            return;
-        }
-        self.problems.push(entry.problem(Wrong::new(
-            "says how a kernel is built, and kernel.source is a ready image",
-            format!("leave {key} out, or choose a source that is built"),
-        )));
     }
 
     fn host(&mut self, plan: &mut HostPlan, platform: PlatformKind) {
@@ -321,64 +261,6 @@ impl<'a> Resolver<'a> {
             .extend(given.or(named).map(|entry| entry.problem(wrong)));
     }
 
-    fn sampling(&mut self, plan: &mut Plan) {
-        let Plan {
-            sampling: plan,
-            kernel,
-            inspect,
-            guest,
-            ..
-        } = plan;
-        let ssh = guest.ssh;
-        let mut clock = schedule::Clock::of(ssh);
-        self.list(
-            "sampling.schedule",
-            |d| &d.sampling.schedule,
-            &mut plan.schedule,
-            |e| clock.next(e.value),
-        );
-        self.refuse_empty(
-            "sampling.schedule",
-            |d| &d.sampling.schedule,
-            "begin the schedule with \"boot\"",
-        );
-
-        let mut seen = Vec::new();
-        self.list(
-            "sampling.channels",
-            |d| &d.sampling.channels,
-            &mut plan.channels,
-            |e| {
-                let channels = [
-                    ("cpuid", Channel::Cpuid),
-                    ("stats", Channel::Stats),
-                    ("trace", Channel::Trace),
-                ];
-                let channel = choose(e.value, "channel", &channels)?;
-                if seen.contains(&channel) {
-                    return Err(Wrong::new("given twice", "give each channel once"));
-                }
-                seen.push(channel);
-                Ok(channel)
-            },
-        );
-        if inspect.is_empty() {
-            self.refuse_empty(
-                "sampling.channels",
-                |d| &d.sampling.channels,
-                "choose from \"cpuid\", \"stats\", \"trace\"; only where inspect has commands may \
-                 it be empty",
-            );
-        }
-        kernel.tracing = plan.channels.contains(&Channel::Trace);
-        self.value(
-            "sampling.cycles",
-            |d| &d.sampling.cycles,
-            &mut plan.cycles,
-            |e| Ok(*e.value),
-        );
-    }
-
     fn phases(&mut self, plan: &mut Plan) {
         let (phases, problems) = phase::read(self.layers, &plan.sampling.channels);
         plan.phases = phases;
@@ -394,49 +276,6 @@ impl<'a> Resolver<'a> {
         }
         plan.kvm = parameters;
         self.problems.extend(problems);
-    }
-
-    fn deadlines(&mut self, plan: &mut Plan) {
-        let plan = &mut plan.deadlines;
-        self.deadline(
-            "deadlines.host_boot",
-            |d| &d.deadlines.host_boot,
-            &mut plan.host_boot_s,
-        );
-        self.deadline(
-            "deadlines.silence",
-            |d| &d.deadlines.silence,
-            &mut plan.silence_s,
-        );
-        self.deadline(
-            "deadlines.guest_ssh",
-            |d| &d.deadlines.guest_ssh,
-            &mut plan.guest_ssh_s,
-        );
-        self.deadline(
-            "deadlines.exchange",
-            |d| &d.deadlines.exchange,
-            &mut plan.exchange_s,
-        );
-        self.deadline("deadlines.phase", |d| &d.deadlines.phase, &mut plan.phase_s);
-    }
-
-    fn deadline(
-        &mut self,
-        key: &'static str,
-        get: impl Fn(&'a Document) -> &'a Given<String>,
-        into: &mut f64,
-    ) {
-        self.value(key, get, into, |e| {
-            let deadline = duration::parse(e.value)?;
-            if deadline.is_zero() {
-                return Err(Wrong::new(
-                    "no time at all",
-                    "give it some seconds: \"30s\"",
-                ));
-            }
-            Ok(deadline.as_secs_f64())
-        });
     }
 
     /// The default goes with every platform, for it says nothing about the others.
