@@ -1,0 +1,1 @@
+//! Numbers of the CPUID leaves by which a guest reads its exit census.

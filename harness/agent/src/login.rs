@@ -1,0 +1,309 @@
+//! The SSH login to the guest. The server's key is known before the guest exists, and
+//! verified.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::{Channel, ChannelMsg, client};
+use tokio::net::TcpStream;
+
+use crate::keys::GuestKeys;
+
+use super::failure::Failure;
+use super::vigil::Vigil;
+use exitlab_model::order::Order;
+
+/// How long a server may take from accepting a connection to its first bytes. QEMU's
+/// user network accepts before the guest listens, so silence means "not yet".
+const GREETING: Duration = Duration::from_secs(1);
+
+/// Pause between attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Most output of a command that is kept, bytes.
+const MOST_OUTPUT: usize = 1 << 20;
+
+/// A login to the guest as root.
+pub struct Login {
+    session: client::Handle<ExpectKey>,
+}
+
+/// What a command in the guest printed and how it ended.
+pub struct Output {
+    /// Exit status.
+    pub exit: u32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Accepts one server key.
+struct ExpectKey(PublicKey);
+
+impl client::Handler for ExpectKey {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        shown: &russh::keys::PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        Ok(match shown {
+            russh::keys::PublicKeyOrCertificate::PublicKey { key, .. } => {
+                key.key_data() == self.0.key_data()
+            }
+            _ => false,
+        })
+    }
+}
+
+/// Where to log in, as whom, and who must answer.
+pub struct Door {
+    port: u16,
+    user: String,
+    key: PrivateKey,
+    server: PublicKey,
+}
+
+impl Door {
+    /// The guest's door, behind that port of the host's loopback interface.
+    pub fn of(order: &Order, port: u16) -> Result<Door, String> {
+        let keys = GuestKeys::derive(&order.guest.seed);
+        let key = keys
+            .client_private()
+            .map_err(|e| format!("bad login key: {e}"))?;
+        Ok(Door {
+            port,
+            user: "root".to_owned(),
+            key,
+            server: keys.server_public(),
+        })
+    }
+}
+
+impl Login {
+    /// Waits until the guest's SSH server lets us in.
+    pub async fn wait(door: Door, vigil: &Vigil) -> Result<Login, Failure> {
+        vigil
+            .wait("SSH login", async {
+                let stream = greeted(door.port).await;
+                log_in(stream, door).await
+            })
+            .await
+    }
+
+    /// Runs a command and collects what it prints.
+    pub async fn exec(&self, command: &str, vigil: &Vigil) -> Result<Output, Failure> {
+        vigil
+            .wait(&format!("end of '{command}'"), async {
+                let channel = self.open(command).await?;
+                collect(channel).await
+            })
+            .await
+    }
+
+    /// Starts a command; its standard input and output are the channel's.
+    pub async fn open(&self, command: &str) -> Result<Channel<client::Msg>, String> {
+        let refused = |e: russh::Error| format!("the guest refused to run '{command}': {e}");
+        let channel = self.session.channel_open_session().await.map_err(refused)?;
+        channel.exec(true, command).await.map_err(refused)?;
+        Ok(channel)
+    }
+}
+
+/// Connects again and again until a server speaks first, as SSH servers do.
+async fn greeted(port: u16) -> TcpStream {
+    loop {
+        let attempt = async {
+            let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+            stream.set_nodelay(true)?;
+            let mut first = [0; 4];
+            let seen = stream.peek(&mut first).await?;
+            std::io::Result::Ok((seen > 0).then_some(stream))
+        };
+        if let Ok(Ok(Some(stream))) = tokio::time::timeout(GREETING, attempt).await {
+            return stream;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn log_in(stream: TcpStream, door: Door) -> Result<Login, String> {
+    let config = client::Config {
+        preferred: russh::Preferred {
+            // One choice for each, so that a new default of either side changes no count.
+            kex: Cow::Borrowed(&[russh::kex::CURVE25519]),
+            cipher: Cow::Borrowed(&[russh::cipher::CHACHA20_POLY1305]),
+            ..russh::Preferred::DEFAULT
+        },
+        ..client::Config::default()
+    };
+    let mut session = client::connect_stream(Arc::new(config), stream, ExpectKey(door.server))
+        .await
+        .map_err(|e| match e {
+            russh::Error::UnknownKey => "the guest's SSH server showed another host key than \
+                                         the one made for it"
+                .to_owned(),
+            e => format!("failed to open the SSH session: {e}"),
+        })?;
+    let key = PrivateKeyWithHashAlg::new(Arc::new(door.key), None);
+    let answer = session
+        .authenticate_publickey(door.user, key)
+        .await
+        .map_err(|e| format!("failed to log in: {e}"))?;
+    if !answer.success() {
+        return Err("the guest's SSH server refused our key".to_owned());
+    }
+    Ok(Login { session })
+}
+
+async fn collect(mut channel: Channel<client::Msg>) -> Result<Output, String> {
+    let (mut stdout, mut stderr, mut exit) = (Vec::new(), Vec::new(), None);
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } => stdout.extend_from_slice(&data),
+            ChannelMsg::ExtendedData { data, .. } => stderr.extend_from_slice(&data),
+            ChannelMsg::ExitStatus { exit_status } => exit = Some(exit_status),
+            _ => {}
+        }
+        if stdout.len() + stderr.len() > MOST_OUTPUT {
+            return Err(format!("the command printed more than {MOST_OUTPUT} bytes"));
+        }
+    }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let exit = exit.ok_or("the command ended without an exit status")?;
+    Ok(Output {
+        exit,
+        stdout: text(stdout),
+        stderr: text(stderr),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::super::vigil::test_vigil;
+    use super::*;
+    use exitlab_model::failure::FailureKind;
+
+    /// A real sshd on the loopback interface, with a guest's keys.
+    struct Sshd {
+        child: Child,
+        port: u16,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Drop for Sshd {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    fn sshd(keys: &GuestKeys) -> Sshd {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).unwrap();
+            path.display().to_string()
+        };
+        let host_key = write("host_key", &keys.server_openssh().unwrap());
+        let authorized = write("authorized_keys", &keys.authorized_keys().unwrap());
+        let port = free_port();
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\n\
+             AuthorizedKeysFile {authorized}\nStrictModes no\nUsePAM no\nPidFile none\n"
+        );
+        let config = write("sshd_config", &config);
+        // sshd wants it where packages put it, and nobody may have started sshd here yet.
+        let _ = std::fs::create_dir_all("/run/sshd");
+        let child = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f", &config])
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        Sshd {
+            child,
+            port,
+            _dir: dir,
+        }
+    }
+
+    fn free_port() -> u16 {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.local_addr().unwrap().port()
+    }
+
+    fn door(keys: &GuestKeys, port: u16) -> Door {
+        let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+        Door {
+            port,
+            user,
+            key: keys.client_private().unwrap(),
+            server: keys.server_public(),
+        }
+    }
+
+    #[tokio::test]
+    async fn commands_run_and_their_end_is_known() {
+        let keys = GuestKeys::derive("login test");
+        let sshd = sshd(&keys);
+        let (_alive, vigil) = test_vigil(20.0);
+        let login = Login::wait(door(&keys, sshd.port), &vigil).await.unwrap();
+        let output = login
+            .exec("echo out; echo err >&2; exit 3", &vigil)
+            .await
+            .unwrap();
+        assert_eq!(
+            (output.exit, output.stdout.as_str(), output.stderr.as_str()),
+            (3, "out\n", "err\n")
+        );
+    }
+
+    #[tokio::test]
+    async fn another_server_key_is_refused() {
+        let keys = GuestKeys::derive("login test");
+        let sshd = sshd(&keys);
+        let mut door = door(&keys, sshd.port);
+        door.server = GuestKeys::derive("somebody else").server_public();
+        let (_alive, vigil) = test_vigil(20.0);
+        let failure = Login::wait(door, &vigil).await.err().unwrap();
+        assert!(
+            failure.message.contains("another host key"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_authorized_is_refused() {
+        let keys = GuestKeys::derive("login test");
+        let sshd = sshd(&keys);
+        let mut door = door(&keys, sshd.port);
+        door.key = GuestKeys::derive("somebody else").client_private().unwrap();
+        let (_alive, vigil) = test_vigil(20.0);
+        let failure = Login::wait(door, &vigil).await.err().unwrap();
+        assert!(
+            failure.message.contains("refused our key"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_stays_silent_meets_the_deadline() {
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let keys = GuestKeys::derive("login test");
+        let (_alive, vigil) = test_vigil(2.5);
+        let failure = Login::wait(door(&keys, port), &vigil).await.err().unwrap();
+        assert_eq!(failure.kind, FailureKind::Deadline);
+        assert_eq!(failure.message, "no SSH login within 2.5 s");
+    }
+}

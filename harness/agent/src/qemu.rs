@@ -1,0 +1,199 @@
+//! The QEMU process.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::process::Command;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::keys::GuestKeys;
+use crate::secrets::secrets;
+use exitlab_base::process::die_with_parent;
+use exitlab_model::event::{Event, Stage};
+use exitlab_model::failure::FailureKind;
+
+use super::argv::{Places, qemu_args};
+use super::console::{Tail, follow};
+use super::events::Events;
+use super::failure::Failure;
+use super::seed;
+use super::vigil::Vigil;
+use exitlab_model::order::Order;
+
+/// How long QEMU may take to end by itself after the experiment, before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A running QEMU, reaped by a task of its own.
+pub struct Qemu {
+    process: u32,
+    kill: Option<oneshot::Sender<()>>,
+    reaper: JoinHandle<()>,
+    followers: Vec<JoinHandle<()>>,
+    ended: watch::Receiver<Option<String>>,
+    guest: Tail,
+    log: Tail,
+    lines: Option<mpsc::UnboundedReceiver<String>>,
+}
+
+/// Where the QMP socket lies in the private directory.
+pub fn qmp_socket(dir: &Path) -> std::path::PathBuf {
+    dir.join("qmp")
+}
+
+impl Qemu {
+    /// Starts QEMU.
+    pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
+        require_kvm()?;
+        let files = &order.kit.guest;
+        let initramfs = with_secrets(order, dir)?;
+        let seed = seed::lay_out(order, dir)?;
+        let places = Places {
+            firmware: order.kit.firmware.as_deref(),
+            kernel: files.kernel.as_deref(),
+            initramfs: initramfs.as_deref(),
+            disk: files.disk.as_deref(),
+            seed: seed.as_deref(),
+            qmp: Some(&qmp_socket(dir)),
+        };
+        let mut command = Command::new(&order.kit.qemu);
+        command
+            .args(qemu_args(&order.guest, "kvm", places))
+            // What a guest writes to its disk goes, and goes with us.
+            .env("TMPDIR", std::path::absolute(dir).unwrap_or_default())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        // The backstop for an agent that is killed itself.
+        die_with_parent(&mut command, Signal::KILL);
+        let mut child = command.spawn().map_err(|e| {
+            let message = format!("failed to start {}: {e}", order.kit.qemu.display());
+            Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
+        })?;
+
+        // Known as long as the child is not reaped, and that is the reaper's work.
+        let process = child.id().unwrap_or_default();
+        let (guest, log) = (Tail::default(), Tail::default());
+        let (printed, lines) = mpsc::unbounded_channel();
+        // With SSH nobody asks for them.
+        let printed = (!order.guest.ssh).then_some(printed);
+        let mut followers = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            let guest = guest.clone();
+            let events = events.sender();
+            followers.push(follow(stdout, move |line| {
+                guest.push(line.clone());
+                if let Some(printed) = &printed {
+                    let _ = printed.send(line.clone());
+                }
+                let _ = events.send(Event::GuestConsole { line });
+            }));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            let log = log.clone();
+            let events = events.sender();
+            followers.push(follow(stderr, move |line| {
+                log.push(line.clone());
+                let _ = events.send(Event::QemuLog { line });
+            }));
+        }
+        let (kill, killed) = oneshot::channel();
+        let (tell, ended) = watch::channel(None);
+        let reaper = tokio::spawn(async move {
+            let status = tokio::select! {
+                status = child.wait() => status,
+                _ = killed => {
+                    let _ = child.start_kill();
+                    child.wait().await
+                }
+            };
+            let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+            let _ = tell.send(Some(how));
+        });
+        Ok(Qemu {
+            process,
+            kill: Some(kill),
+            reaper,
+            followers,
+            ended,
+            guest,
+            log,
+            lines: Some(lines),
+        })
+    }
+
+    /// Its number among the host's processes.
+    pub fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// The lines of the guest's console from the first on, for whoever asks first. A guest
+    /// with SSH has none here.
+    pub fn lines(&mut self) -> Option<mpsc::UnboundedReceiver<String>> {
+        self.lines.take()
+    }
+
+    /// A vigil over this QEMU.
+    pub fn vigil(&self) -> Vigil {
+        Vigil::new(self.ended.clone(), self.guest.clone(), self.log.clone())
+    }
+
+    /// Waits for QEMU's end, killing it if it does not end by itself; then for the last
+    /// line of its console.
+    pub async fn stop(&mut self) {
+        let quit = self.ended.borrow().is_some();
+        if !quit && let Some(kill) = self.kill.take() {
+            let _ = kill.send(());
+        }
+        let _ = tokio::time::timeout(GRACE, &mut self.reaper).await;
+        for follower in &mut self.followers {
+            if tokio::time::timeout(GRACE, &mut *follower).await.is_err() {
+                // It holds a sender of events, which must be gone before they can close.
+                follower.abort();
+            }
+        }
+    }
+}
+
+/// The guest's initramfs, if it has one; with its keys, if it has SSH, in the agent's
+/// private directory.
+fn with_secrets(order: &Order, dir: &Path) -> Result<Option<PathBuf>, Failure> {
+    let files = &order.kit.guest;
+    let Some(initramfs) = files.initramfs.as_ref().filter(|_| order.guest.ssh) else {
+        return Ok(files.initramfs.clone());
+    };
+    let failure = |why: String| {
+        let message = format!("failed to give the guest its keys: {why}");
+        Failure::new(Stage::Qemu, FailureKind::Host, message)
+    };
+    let keys = GuestKeys::derive(&order.guest.seed);
+    let archive = secrets(&order.guest, &keys, files.sampler.as_deref());
+    let archive = archive.map_err(|e| failure(e.to_string()))?;
+    let path = dir.join("initramfs");
+    let append = || {
+        std::fs::copy(initramfs, &path)?;
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path)?;
+        // An archive begins where the next four bytes do; what is before may be compressed.
+        let length = file.metadata()?.len();
+        file.set_len(length.next_multiple_of(4))?;
+        file.write_all(&archive)
+    };
+    append().map_err(|e| failure(e.to_string()))?;
+    Ok(Some(path))
+}
+
+fn require_kvm() -> Result<(), Failure> {
+    std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+        .map(drop)
+        .map_err(|e| {
+            let message = format!("failed to open /dev/kvm: {e}");
+            Failure::new(Stage::Qemu, FailureKind::Host, message)
+        })
+}

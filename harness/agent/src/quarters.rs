@@ -1,0 +1,132 @@
+//! The agent's private directory: QEMU's socket and the guest's initramfs with its keys.
+//! Nobody else can enter it, and it goes when the agent goes.
+
+use std::path::Path;
+
+use exitlab_base::artifact::Lock;
+use exitlab_model::event::Stage;
+use exitlab_model::failure::FailureKind;
+
+use super::failure::Failure;
+
+/// Begins the name of every agent's directory.
+const PREFIX: &str = "agent-";
+
+/// The lock file of a directory of agents, and of each agent's own.
+const LOCK: &str = "lock";
+
+/// A directory that the agent works in.
+pub struct Quarters {
+    _dir: tempfile::TempDir,
+    /// Held as long as the agent lives, so that others can tell.
+    _lock: Option<Lock>,
+}
+
+impl Quarters {
+    /// Moves into a temporary directory: on a host that nobody else uses.
+    pub fn in_temp() -> Result<Quarters, Failure> {
+        Quarters::enter(builder().tempdir(), None)
+    }
+
+    /// Moves into a directory below `place`, after clearing away those of agents that died
+    /// without doing so themselves.
+    pub fn below(place: &Path) -> Result<Quarters, Failure> {
+        let _all = hold(place)?;
+        sweep_held(place);
+        let dir = builder().tempdir_in(place);
+        let lock = match &dir {
+            Ok(dir) => Lock::try_acquire(&dir.path().join(LOCK)).map_err(cannot)?,
+            Err(_) => None,
+        };
+        Quarters::enter(dir, lock)
+    }
+
+    /// The working directory, not a path: a socket's path may be no longer than 107 bytes,
+    /// and a home directory is as long as it likes.
+    fn enter(
+        dir: std::io::Result<tempfile::TempDir>,
+        lock: Option<Lock>,
+    ) -> Result<Quarters, Failure> {
+        let dir = dir.map_err(cannot)?;
+        std::env::set_current_dir(dir.path()).map_err(cannot)?;
+        Ok(Quarters {
+            _dir: dir,
+            _lock: lock,
+        })
+    }
+
+    /// Its path as the agent and its children see it.
+    pub fn path(&self) -> &'static Path {
+        Path::new(".")
+    }
+}
+
+/// Clears away the directories of agents that died without doing so themselves.
+pub fn sweep(place: &Path) -> exitlab_base::error::Result<()> {
+    if !place.is_dir() {
+        return Ok(());
+    }
+    let _all = Lock::wait(&place.join(LOCK))?;
+    sweep_held(place);
+    Ok(())
+}
+
+/// Nobody comes or goes while this is held.
+fn hold(place: &Path) -> Result<Lock, Failure> {
+    std::fs::create_dir_all(place).map_err(|e| cannot(at(place, &e)))?;
+    Lock::wait(&place.join(LOCK)).map_err(cannot)
+}
+
+fn sweep_held(place: &Path) {
+    let entries = std::fs::read_dir(place).into_iter().flatten();
+    let dirs = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    for dir in dirs.filter(|dir| is_quarters(dir)) {
+        // Its owner is gone when its lock is free. What cannot be removed does no harm.
+        if let Ok(Some(_free)) = Lock::try_acquire(&dir.join(LOCK)) {
+            let _ = std::fs::remove_dir_all(&dir);
+        }
+    }
+}
+
+fn is_quarters(dir: &Path) -> bool {
+    let name = dir.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(PREFIX)) && dir.is_dir()
+}
+
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder
+        .prefix(PREFIX)
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder
+}
+
+fn at(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn cannot(why: impl std::fmt::Display) -> Failure {
+    let message = format!("failed to make a private directory: {why}");
+    Failure::new(Stage::Host, FailureKind::Host, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_directories_of_the_dead_are_cleared_away() {
+        let place = tempfile::tempdir().unwrap();
+        let of = |name: &str| place.path().join(name);
+        for name in ["agent-alive", "agent-dead", "somebody-else"] {
+            std::fs::create_dir(of(name)).unwrap();
+        }
+        let alive = Lock::try_acquire(&of("agent-alive").join(LOCK)).unwrap();
+        assert!(alive.is_some());
+        std::fs::write(of("agent-dead").join("qmp"), "").unwrap();
+        sweep(place.path()).unwrap();
+        let left = |name: &str| of(name).exists();
+        assert!(left("agent-alive") && left("somebody-else") && !left("agent-dead"));
+        sweep(&of("no such place")).unwrap();
+    }
+}

@@ -1,0 +1,197 @@
+//! Rules of exitlab's own interface: statistics, status, leaf maps and switches. A kernel
+//! without it is not judged by them.
+
+use super::super::bench::Bench;
+use super::super::guest::{Answer, PLAIN_PORT, Step};
+use super::super::leaves::{DISCOVERY, LeafMap, POISON, STATUS};
+use super::super::switches::Switch;
+use super::super::trouble::Result;
+use super::super::vm::Vm;
+use super::range::sweep;
+use super::{broken, holds, not_judged};
+use exitlab_model::reasons::Rule as EnabledBy;
+use exitlab_model::rule::Verdict;
+
+/// The histogram of the statistics.
+const HISTOGRAM: &str = "exits_by_reason";
+/// A leaf of the same range that nobody defines: KVM answers it as any it does not know.
+const NOBODYS: u32 = 0x4fff_ffef;
+/// Indices below this, and so many random ones, are tried with each leaf map.
+const INDICES: u32 = 0x400;
+const RANDOM: usize = 2000;
+
+/// `exits_by_reason` of `KVM_GET_STATS_FD` has the same counts.
+pub fn statistics(bench: &Bench) -> Result<Verdict> {
+    let mut vm = bench.maker.vm(2)?;
+    vm.run_all(&|_| vec![Step::out(PLAIN_PORT, 20), Step::hammer(100)])?;
+    let census = bench.census(&mut vm)?;
+    let Some(histogram) = census.statistics.histogram(HISTOGRAM) else {
+        return not_judged(format!("KVM has no statistic '{HISTOGRAM}'"));
+    };
+    for reason in bench.table.defined() {
+        let slot = bench
+            .table
+            .slot(reason.number)
+            .and_then(|at| histogram.get(at));
+        let (leaf, slot) = (census.of(reason.number), slot.copied().unwrap_or_default());
+        if leaf != slot {
+            return broken(format!(
+                "reason {} ({}): the leaf says {leaf}, the statistic {slot}",
+                reason.number, reason.name
+            ));
+        }
+    }
+    let sum: u64 = histogram.iter().sum();
+    if sum != census.exits() {
+        return broken(format!(
+            "the statistics of all reasons are {sum}, KVM's exits {}",
+            census.exits()
+        ));
+    }
+    holds(format!("{sum} exits, the same for every reason"))
+}
+
+/// The status of a reason follows the controls in force for the VM that asks.
+pub fn status(bench: &Bench) -> Result<Verdict> {
+    let mut vm = bench.maker.vm(1)?;
+    if !bench.has_discovery(&mut vm)? {
+        return not_judged("this kernel has no discovery leaf");
+    }
+    vm.run(&[Step::out(PLAIN_PORT, 3), Step::sleep(10_000, 2)])?;
+    let census = bench.census(&mut vm)?;
+    let undefined = bench.undefined();
+    let defined = bench.table.defined().map(|reason| reason.number);
+    let numbers: Vec<u32> = undefined.into_iter().chain(defined).collect();
+    let read = |number: &u32| Step::cpuid(STATUS, *number, POISON);
+    let answers = vm.run(&numbers.iter().map(read).collect::<Vec<Step>>())?;
+    let mut enabled = 0;
+    for (number, answer) in numbers.into_iter().zip(answers) {
+        let (status, count) = (answer.eax, census.of(number));
+        let wrong = match bench.table.get(number).map(|reason| reason.enabled_by) {
+            None => status != 0,
+            Some(EnabledBy::Always) => status != 2,
+            Some(EnabledBy::Never) => status != 1,
+            Some(_) => status == 0 || (count > 0 && status != 2),
+        };
+        if wrong {
+            return broken(format!(
+                "reason {number} ({}), counted {count} times, has status {status}",
+                bench.table.name(number)
+            ));
+        }
+        enabled += u32::from(status == 2);
+    }
+    let hlt = bench.reasons.hlt;
+    let mut alone = bench.maker.vm_that_halts_alone()?;
+    let (with, without) = (status_of(&mut vm, hlt)?, status_of(&mut alone, hlt)?);
+    if (with, without) != (2, 1) {
+        return broken(format!(
+            "HLT has status {with} in a VM whose HLT exits, and {without} in one whose HLT does \
+             not; expected 2 and 1"
+        ));
+    }
+    holds(format!(
+        "{enabled} of {} reasons enabled; HLT only where the VM exits for it",
+        bench.table.defined().len()
+    ))
+}
+
+fn status_of(vm: &mut Vm, reason: u32) -> Result<u32> {
+    Ok(vm.run(&[Step::cpuid(STATUS, reason, POISON)])?[0].eax)
+}
+
+/// Each map keeps count, cycles and totals where it should.
+pub fn leaf_maps(bench: &Bench) -> Result<Verdict> {
+    if !Switch::LeafMap.is_there() {
+        return not_judged("this kernel has no switch for its leaf map");
+    }
+    let mut indices: Vec<u32> = (0..INDICES).collect();
+    indices.extend(Bench::random(RANDOM));
+    for number in 1..=3 {
+        let _set = Switch::LeafMap.set(&number.to_string())?;
+        let Some(map) = LeafMap::of(number) else {
+            continue;
+        };
+        if let Some(wrong) = wrong_in_map(bench, map, &indices)? {
+            return broken(format!("leaf map {number}: {wrong}"));
+        }
+    }
+    for bad in ["0", "4", "1x"] {
+        if Switch::LeafMap.write(bad).is_ok() {
+            return broken(format!("the kernel took '{bad}' for a leaf map"));
+        }
+    }
+    holds(format!(
+        "counts, totals and {} indices right in maps 1, 2 and 3",
+        indices.len()
+    ))
+}
+
+fn wrong_in_map(bench: &Bench, map: LeafMap, indices: &[u32]) -> Result<Option<String>> {
+    let mut vm = bench.maker.vm(1)?;
+    let said = vm.run(&[Step::cpuid(DISCOVERY, 0, POISON)])?[0].ebx >> 16 & 0xff;
+    if said != u32::from(map.number) {
+        return Ok(Some(format!("the discovery leaf says map {said}")));
+    }
+    let count = vm.run(&[Step::hammer(50), map.read_count(bench.reasons.cpuid)])?[1];
+    if count.count() != vm.cpuids {
+        let (counted, executed) = (count.count(), vm.cpuids);
+        return Ok(Some(format!("{executed} CPUIDs read {counted}")));
+    }
+    let census = bench_with(bench, map).census(&mut vm)?;
+    if census.total != census.sum() {
+        let (total, sum) = (census.total, census.sum());
+        return Ok(Some(format!("the total is {total}, the sum {sum}")));
+    }
+    for leaf in [map.count, map.cycles] {
+        if let Some(wrong) = sweep(bench, &mut vm, leaf, indices)? {
+            return Ok(Some(wrong));
+        }
+    }
+    Ok(None)
+}
+
+fn bench_with(bench: &Bench, map: LeafMap) -> Bench {
+    Bench {
+        maker: bench.maker.clone(),
+        table: bench.table.clone(),
+        map,
+        reasons: bench.reasons,
+    }
+}
+
+/// With the leaves off, none differs from a leaf that nobody defines; counting goes on.
+pub fn switched_off(bench: &Bench) -> Result<Verdict> {
+    if !Switch::Leaves.is_there() {
+        return not_judged("this kernel has no switch for its leaves");
+    }
+    let mut vm = bench.maker.vm(1)?;
+    let leaves = [DISCOVERY, STATUS]
+        .into_iter()
+        .chain(0x4fff_fffc..=0x4fff_ffff);
+    let off = Switch::Leaves.set("N")?;
+    for leaf in leaves {
+        for ecx in [0, bench.reasons.cpuid, bench.an_undefined(), u32::MAX] {
+            let steps = [
+                Step::cpuid(leaf, ecx, POISON),
+                Step::cpuid(NOBODYS, ecx, POISON),
+            ];
+            let answers: Vec<Answer> = vm.run(&steps)?;
+            if answers[0] != answers[1] {
+                return broken(format!(
+                    "leaf {leaf:#x} with ecx {ecx:#x} answers {}, as no unpatched KVM does",
+                    answers[0].shown()
+                ));
+            }
+        }
+    }
+    drop(off);
+    let count = vm.run(&[bench.map.read_count(bench.reasons.cpuid)])?[0].count();
+    if count != vm.cpuids {
+        return broken(format!(
+            "{} CPUIDs, some while the leaves were off, read {count} afterwards",
+            vm.cpuids
+        ));
+    }
+    holds("six leaves answer as one that nobody defines, and counting went on")
+}

@@ -1,0 +1,213 @@
+//! Every wait of the agent is a race of three: it is ready, QEMU died, or the deadline
+//! passed. Each end is worded differently.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use exitlab_model::event::Stage;
+use exitlab_model::failure::FailureKind;
+
+use super::clock::host_seconds;
+use super::console::Tail;
+use super::failure::Failure;
+
+/// Watches over QEMU during waits.
+#[derive(Debug, Clone)]
+pub struct Vigil {
+    stage: Stage,
+    deadline_s: f64,
+    /// How QEMU ended, once it has.
+    ended: watch::Receiver<Option<String>>,
+    /// The guest's console.
+    guest: Tail,
+    /// What QEMU itself printed.
+    qemu: Tail,
+}
+
+impl Vigil {
+    /// A vigil over a QEMU that was just started.
+    pub fn new(ended: watch::Receiver<Option<String>>, guest: Tail, qemu: Tail) -> Vigil {
+        Vigil {
+            stage: Stage::Qemu,
+            deadline_s: 30.0,
+            ended,
+            guest,
+            qemu,
+        }
+    }
+
+    /// The same vigil for another stage; `deadline_s` is for each wait, seconds of the
+    /// host's clock.
+    pub fn in_stage(&self, stage: Stage, deadline_s: f64) -> Vigil {
+        Vigil {
+            stage,
+            deadline_s,
+            ..self.clone()
+        }
+    }
+
+    /// Waits for `ready`; `what` completes "no ... within N s".
+    pub async fn wait<T>(
+        &self,
+        what: &str,
+        ready: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, Failure> {
+        self.wait_for(what, self.deadline_s, ready).await
+    }
+
+    /// Sleeps until the host's clock shows `host_s`, unless QEMU dies first.
+    pub async fn sleep_until(&self, host_s: f64) -> Result<(), Failure> {
+        let seconds = (host_s - host_seconds()).max(0.0);
+        let sleep = async {
+            tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+            Ok(())
+        };
+        self.wait_for("end of the pause", seconds + self.deadline_s, sleep)
+            .await
+    }
+
+    /// Like [`Vigil::wait`], with more time for something known to take `longer_s`.
+    pub async fn wait_longer<T>(
+        &self,
+        what: &str,
+        longer_s: f64,
+        ready: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, Failure> {
+        self.wait_for(what, self.deadline_s + longer_s.max(0.0), ready)
+            .await
+    }
+
+    /// A failure of this stage, with the guest's console.
+    pub fn failure(&self, kind: FailureKind, message: impl Into<String>) -> Failure {
+        Failure {
+            stage: self.stage,
+            kind,
+            message: message.into(),
+            tail: self.guest.lines(),
+        }
+    }
+
+    /// Waits for QEMU's own end, which is the good end of a shutdown.
+    pub async fn ended(&self) -> Result<(), Failure> {
+        let mut ended = self.ended.clone();
+        let end = async {
+            match ended.wait_for(Option::is_some).await {
+                Ok(_) | Err(_) => (),
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs_f64(self.deadline_s), end).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.too_late("end of QEMU", self.deadline_s)),
+        }
+    }
+
+    /// The failure of a QEMU that is gone, or about to be, before `what`.
+    pub async fn gone(&self, what: &str) -> Failure {
+        match self.ended().await {
+            Ok(()) => self.died(what, &self.ended.borrow().clone().unwrap_or_default()),
+            Err(late) => late,
+        }
+    }
+
+    async fn wait_for<T>(
+        &self,
+        what: &str,
+        deadline_s: f64,
+        ready: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, Failure> {
+        let mut ended = self.ended.clone();
+        tokio::select! {
+            // What is ready counts, even if QEMU died or time ran out in the same moment.
+            biased;
+            outcome = ready => outcome.map_err(|why| {
+                // A broken connection is often the first sign of a QEMU that died.
+                match self.ended.borrow().as_deref() {
+                    Some(how) => self.died(what, how),
+                    None => self.failure(FailureKind::Protocol, why),
+                }
+            }),
+            end = ended.wait_for(Option::is_some) => {
+                let how = end.ok().and_then(|end| end.clone()).unwrap_or_default();
+                Err(self.died(what, &how))
+            }
+            () = tokio::time::sleep(Duration::from_secs_f64(deadline_s)) => {
+                Err(self.too_late(what, deadline_s))
+            }
+        }
+    }
+
+    fn too_late(&self, what: &str, deadline_s: f64) -> Failure {
+        self.failure(
+            FailureKind::Deadline,
+            format!("no {what} within {deadline_s} s"),
+        )
+    }
+
+    /// Whether the guest's Linux said that it panicked.
+    pub fn panicked(&self) -> bool {
+        let mut lines = self.guest.lines().into_iter();
+        lines.any(|line| line.contains("Kernel panic"))
+    }
+
+    fn died(&self, what: &str, how: &str) -> Failure {
+        let panicked = self.panicked();
+        let (kind, message) = if panicked {
+            (
+                FailureKind::GuestDied,
+                format!("the guest panicked before {what}"),
+            )
+        } else {
+            (
+                FailureKind::QemuDied,
+                format!("QEMU ended before {what} ({how})"),
+            )
+        };
+        let mut failure = self.failure(kind, message);
+        if !panicked {
+            failure.tail.extend(self.qemu.lines());
+        }
+        failure
+    }
+}
+
+/// A vigil over a QEMU that is taken to live as long as the sender.
+#[cfg(test)]
+pub(super) fn test_vigil(deadline_s: f64) -> (watch::Sender<Option<String>>, Vigil) {
+    let (sender, receiver) = watch::channel(None);
+    let vigil = Vigil::new(receiver, Tail::default(), Tail::default());
+    (sender, vigil.in_stage(Stage::Guest, deadline_s))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_three_ends_are_worded_differently() {
+        let (_sender, alive) = test_vigil(0.5);
+        assert_eq!(alive.wait("answer", async { Ok(1) }).await.unwrap(), 1);
+
+        let late = alive
+            .wait::<()>("answer", std::future::pending())
+            .await
+            .unwrap_err();
+        assert_eq!(late.kind, FailureKind::Deadline);
+        assert_eq!(late.message, "no answer within 0.5 s");
+
+        let (sender, dead) = test_vigil(30.0);
+        sender.send_replace(Some("exit status: 1".to_owned()));
+        let died = dead
+            .wait::<()>("answer", std::future::pending())
+            .await
+            .unwrap_err();
+        assert_eq!(died.kind, FailureKind::QemuDied);
+        assert_eq!(died.message, "QEMU ended before answer (exit status: 1)");
+
+        let broken = alive
+            .wait::<()>("answer", async { Err("bad word".into()) })
+            .await;
+        assert_eq!(broken.unwrap_err().kind, FailureKind::Protocol);
+    }
+}

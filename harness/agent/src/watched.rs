@@ -1,0 +1,160 @@
+//! A guest without SSH: it is started, watched, and sampled by time, by the lines of its
+//! console, and at its end.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use exitlab_model::event::{Event, Stage};
+use exitlab_model::failure::FailureKind;
+use exitlab_model::plan::Moment;
+
+use super::events::Events;
+use super::failure::Failure;
+use super::qmp::{Halt, Qmp};
+use super::vigil::Vigil;
+use super::{Census, Title};
+
+/// How long the last lines of a guest that has ended may take to come out of QEMU.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Starts the guest, whose console prints `lines`, and follows the schedule.
+pub async fn run(
+    census: &Census<'_>,
+    lines: UnboundedReceiver<String>,
+    vigil: &Vigil,
+    events: &Events,
+) -> Result<(), Failure> {
+    events.stage(Stage::Sampling);
+    let deadlines = &census.order.deadlines;
+    let mut watched = Watched {
+        qmp: census.qmp,
+        lines,
+        last_s: 0.0,
+        vigil: vigil.in_stage(Stage::Sampling, deadlines.exchange_s),
+        working: vigil.in_stage(Stage::Sampling, deadlines.phase_s),
+    };
+    for (number, moment) in (1..).zip(&census.order.sampling.schedule) {
+        watched.wait_for(moment).await?;
+        let boot = *moment == Moment::Boot;
+        let label = moment.label();
+        // A phase is called by the moment that ended it.
+        let title = Title {
+            number,
+            label: &label,
+            phase: &label,
+        };
+        let sample = census.sample(title, None, &watched.vigil).await?;
+        watched.last_s = sample.clocks.host_s;
+        events.emit(Event::Sample(Box::new(sample)));
+        if boot {
+            watched.qmp.resume(&watched.vigil).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A guest that is only watched.
+struct Watched<'a> {
+    qmp: &'a Qmp,
+    lines: UnboundedReceiver<String>,
+    /// When the last sample was taken, seconds of the host's clock.
+    last_s: f64,
+    vigil: Vigil,
+    /// With the deadline for what the guest takes its time for.
+    working: Vigil,
+}
+
+impl Watched<'_> {
+    async fn wait_for(&mut self, moment: &Moment) -> Result<(), Failure> {
+        match moment {
+            Moment::Boot => Ok(()),
+            Moment::After(seconds) => self.time(self.last_s + seconds).await,
+            Moment::Line(text) => self.line(text).await,
+            Moment::End => {
+                let end = self.working.wait("end of the guest", self.qmp.halted());
+                require_end(end.await?, &self.working)
+            }
+        }
+    }
+
+    async fn time(&mut self, until_s: f64) -> Result<(), Failure> {
+        let vigil = &self.vigil;
+        tokio::select! {
+            biased;
+            slept = vigil.sleep_until(until_s) => slept,
+            end = self.qmp.halted() => {
+                let end = end.map_err(|why| vigil.failure(FailureKind::Protocol, why))?;
+                require_end(end, vigil)?;
+                Err(too_early("its next sample was due", vigil))
+            }
+        }
+    }
+
+    async fn line(&mut self, text: &str) -> Result<(), Failure> {
+        let working = &self.working;
+        let wanted = format!("a line that contains '{text}'");
+        let found = async {
+            tokio::select! {
+                biased;
+                found = next_with(&mut self.lines, text) => Ok(found),
+                end = self.qmp.halted() => {
+                    // What it printed last may still be on its way.
+                    let rest = next_with(&mut self.lines, text);
+                    match tokio::time::timeout(LAST_LINES, rest).await {
+                        Ok(found) => Ok(found),
+                        Err(_) => end.map(|end| Found::Not(Some(end))),
+                    }
+                }
+            }
+        };
+        match working
+            .wait(&format!("line that contains '{text}'"), found)
+            .await?
+        {
+            Found::Yes => Ok(()),
+            Found::Not(Some(end)) => {
+                require_end(end, working)?;
+                Err(too_early(&format!("it printed {wanted}"), working))
+            }
+            // Its console is closed: QEMU is gone or about to be.
+            Found::Not(None) => Err(working.gone(&wanted).await),
+        }
+    }
+}
+
+enum Found {
+    Yes,
+    /// And why not: how the guest stopped, or that there will be no more lines.
+    Not(Option<Halt>),
+}
+
+async fn next_with(lines: &mut UnboundedReceiver<String>, text: &str) -> Found {
+    while let Some(line) = lines.recv().await {
+        if line.contains(text) {
+            return Found::Yes;
+        }
+    }
+    Found::Not(None)
+}
+
+/// Only a guest that shut down or reset has come to an end.
+fn require_end(end: Halt, vigil: &Vigil) -> Result<(), Failure> {
+    match end {
+        Halt::Shutdown => Ok(()),
+        Halt::Other(state) => {
+            let why = format!("the guest stopped: QEMU calls it {state}");
+            Err(vigil.failure(FailureKind::GuestDied, why))
+        }
+    }
+}
+
+fn too_early(before: &str, vigil: &Vigil) -> Failure {
+    let verb = if vigil.panicked() {
+        "panicked"
+    } else {
+        "ended"
+    };
+    let why = format!("the guest {verb} before {before}");
+    vigil.failure(FailureKind::GuestDied, why)
+}

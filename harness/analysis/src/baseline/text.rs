@@ -1,0 +1,141 @@
+//! The text of a baseline: sorted, so that equal counts give equal text, and a difference
+//! in a review is a difference in counts.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::SCHEMA;
+use crate::compare::{Cell, PhaseCounts, Series, UNKNOWN_REASON};
+use exitlab_model::reasons::{Isa, ReasonTable};
+
+const HEAD: &str = "\
+# VM exits by cell, phase and reason: a baseline of exitlab. Written by `exitlab baseline`;
+# docs/regression.md explains it. A reason that is not listed had no exits.
+";
+
+/// The whole file.
+pub fn text(cells: &[Cell]) -> String {
+    let mut cells: Vec<&Cell> = cells.iter().collect();
+    cells.sort_by(|one, other| one.key.cmp(&other.key));
+    let common = common_facts(&cells);
+    let mut text = format!("{HEAD}schema = {SCHEMA}\n");
+    if !common.is_empty() {
+        text += "\n# What all cells have in common.\n[provenance]\n";
+        facts(
+            &mut text,
+            common.iter().map(|(name, value)| (*name, *value)),
+        );
+    }
+    for cell in cells {
+        write_cell(&mut text, cell, &common);
+    }
+    text
+}
+
+fn common_facts<'a>(cells: &[&'a Cell]) -> BTreeMap<&'a str, &'a str> {
+    let Some((first, others)) = cells.split_first() else {
+        return BTreeMap::new();
+    };
+    let everywhere = |(name, value): &(&String, &String)| {
+        others
+            .iter()
+            .all(|cell| cell.facts.0.get(*name) == Some(value))
+    };
+    let shared = first.facts.0.iter().filter(everywhere);
+    shared
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+fn facts<'a>(text: &mut String, facts: impl Iterator<Item = (&'a str, &'a str)>) {
+    for (name, value) in facts {
+        let _ = writeln!(text, "{} = {}", quoted(name), quoted(value));
+    }
+}
+
+fn write_cell(text: &mut String, cell: &Cell, common: &BTreeMap<&str, &str>) {
+    let isa = cell.isa.name().to_lowercase();
+    let values: Vec<String> = cell
+        .key
+        .values
+        .iter()
+        .map(|(key, value)| format!("{} = {}", quoted(key), quoted(value)))
+        .collect();
+    let phases: Vec<String> = cell
+        .phases
+        .iter()
+        .map(|phase| quoted(&phase.name))
+        .collect();
+    let _ = write!(
+        text,
+        "\n[[cell]]\nplatform = {}\nexperiment = {}\nisa = \"{isa}\"\nchannel = \"{}\"\n\
+         repeats = {}\nvalues = {{{}}}\nphases = [{}]\n",
+        quoted(&cell.key.platform),
+        quoted(&cell.key.experiment),
+        cell.channel,
+        cell.repeats,
+        values.join(", "),
+        phases.join(", "),
+    );
+    let own: Vec<(&str, &str)> = cell
+        .facts
+        .0
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !common.contains_key(name))
+        .collect();
+    if !own.is_empty() {
+        *text += "\n[cell.provenance]\n";
+        facts(text, own.into_iter());
+    }
+    for phase in &cell.phases {
+        write_phase(text, phase, cell.isa);
+    }
+}
+
+fn write_phase(text: &mut String, phase: &PhaseCounts, isa: Isa) {
+    let _ = writeln!(text, "\n[cell.exits.{}]", quoted(&phase.name));
+    for (&reason, series) in &phase.reasons {
+        let _ = writeln!(
+            text,
+            "{} = {}",
+            quoted(&reason_key(reason, isa)),
+            line(series)
+        );
+    }
+}
+
+/// `10 CPUID`, `0x072 CPUID`: the number decides, the name is for people.
+pub(super) fn reason_key(reason: u32, isa: Isa) -> String {
+    if reason == UNKNOWN_REASON {
+        return "unknown".to_owned();
+    }
+    match ReasonTable::of(isa).get(reason) {
+        Some(known) => format!("{} {}", isa.label(reason), known.mnemonic),
+        None => isa.label(reason),
+    }
+}
+
+fn line(series: &Series) -> String {
+    match series.cycles.is_empty() {
+        true => numbers(&series.exits),
+        false => format!(
+            "{{ exits = {}, cycles = {} }}",
+            numbers(&series.exits),
+            numbers(&series.cycles)
+        ),
+    }
+}
+
+/// One number if all repeats agree, else each.
+fn numbers(values: &[u64]) -> String {
+    match values {
+        [first, others @ ..] if others.iter().all(|value| value == first) => first.to_string(),
+        values => format!("{values:?}"),
+    }
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,302 @@
+//! The comparison itself: a verdict for each reason of each phase of each pair of cells.
+
+use std::collections::BTreeSet;
+
+use super::exact;
+use super::facts::Difference;
+use super::interval::{Interval, relative_interval};
+use super::noisy::{self, Tested, Tests, floats};
+use super::pair::{Pair, Side, pairs, unpaired};
+use super::permutation::Tail;
+use super::subject::{Cell, CellKey, Series};
+use exitlab_base::error::Result;
+use exitlab_model::reasons::Isa;
+use exitlab_model::record::Channel;
+
+/// What counts as a difference on a noisy platform.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Probability of at least one false alarm in a whole comparison of equal sides.
+    pub level: f64,
+    /// Relative changes below this do not matter; 0.01 is 1 %.
+    pub floor: f64,
+    /// Reasons with fewer exits than this in a phase, on average, are not tested.
+    pub least_exits: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            level: 0.05,
+            floor: 0.01,
+            least_exits: 20,
+        }
+    }
+}
+
+/// What came of one reason in one phase. The order is that of what matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// The sides differ.
+    Differs,
+    /// The repeats of one side differ among each other, where they must not.
+    NotRepeatable,
+    /// Too few repeats for any result to be significant.
+    Undecided {
+        /// Repeats of the side that has fewer.
+        repeats: usize,
+        /// So many are needed on each side, at least.
+        needs: usize,
+    },
+    /// The sides differ by less than matters.
+    BelowFloor,
+    /// Repeatable platforms: equal. Noisy ones: no difference was found.
+    Same,
+    /// Too few exits to be tested.
+    TooFew,
+}
+
+/// One reason in one phase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The phase's name.
+    pub phase: String,
+    /// Number of the reason.
+    pub reason: u32,
+    /// Counts of the base.
+    pub base: Series,
+    /// Counts of the head.
+    pub head: Series,
+    /// Noisy platforms: the test, if it was made.
+    pub tested: Option<Tested>,
+    /// Noisy platforms: how well the relative change is known.
+    pub interval: Option<Interval>,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+impl Finding {
+    /// How many more exits the head has, on average.
+    pub fn change(&self) -> f64 {
+        self.head.mean() - self.base.mean()
+    }
+
+    /// The same as a part of the base; `None` if the base has none.
+    pub fn relative(&self) -> Option<f64> {
+        let base = self.base.mean();
+        (base > 0.0).then(|| self.change() / base)
+    }
+}
+
+/// Two cells, compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellComparison {
+    /// The head's key.
+    pub key: CellKey,
+    /// Whose exit reasons.
+    pub isa: Isa,
+    /// Which channel was compared.
+    pub channel: Channel,
+    /// Repeats of base and head.
+    pub repeats: [usize; 2],
+    /// In what their provenance differs.
+    pub differences: Vec<Difference>,
+    /// What else must be known: phases of one side only, repeats that differ.
+    pub notes: Vec<String>,
+    /// Every reason of every common phase that happened on a side; what matters first.
+    pub findings: Vec<Finding>,
+}
+
+/// Two sides, compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Names of base and head.
+    pub names: [String; 2],
+    /// What counted as a difference.
+    pub settings: Settings,
+    /// How many tests were corrected together.
+    pub tests: usize,
+    /// What else must be known: cells of one side only.
+    pub notes: Vec<String>,
+    /// Each pair of cells.
+    pub cells: Vec<CellComparison>,
+}
+
+impl Comparison {
+    /// How many findings have a verdict that `is` accepts.
+    pub fn count(&self, is: impl Fn(Verdict) -> bool) -> usize {
+        let findings = self.cells.iter().flat_map(|cell| &cell.findings);
+        findings.filter(|finding| is(finding.verdict)).count()
+    }
+}
+
+/// Compares two sides.
+///
+/// # Errors
+///
+/// As [`pairs`].
+pub fn compare(base: &Side, head: &Side, settings: &Settings) -> Result<Comparison> {
+    let mut comparison = judge(base, head, settings)?;
+    let findings = comparison
+        .cells
+        .iter_mut()
+        .flat_map(|cell| &mut cell.findings);
+    for finding in findings.filter(|finding| finding.tested.is_some()) {
+        let (base, head) = (&finding.base.exits, &finding.head.exits);
+        finding.interval = relative_interval(base, head, settings.level);
+    }
+    Ok(comparison)
+}
+
+/// The same without intervals, which take the most time and decide nothing.
+pub(super) fn judge(base: &Side, head: &Side, settings: &Settings) -> Result<Comparison> {
+    let pairs = pairs(base, head)?;
+    let mut cells: Vec<CellComparison> =
+        pairs.iter().map(|pair| untested(*pair, settings)).collect();
+    let tests = test(&mut cells, settings);
+    for cell in &mut cells {
+        cell.findings.sort_by(|one, other| {
+            let size = |finding: &Finding| finding.change().abs();
+            (one.verdict.rank().cmp(&other.verdict.rank())).then(size(other).total_cmp(&size(one)))
+        });
+    }
+    let left = |side: &Side, which: &str| -> Vec<String> {
+        let cells = unpaired(side, &pairs);
+        cells
+            .iter()
+            .map(|cell| format!("only in the {which}: {}", cell.key))
+            .collect()
+    };
+    Ok(Comparison {
+        names: [base.name.clone(), head.name.clone()],
+        settings: *settings,
+        tests,
+        notes: [left(base, "base"), left(head, "head")].concat(),
+        cells,
+    })
+}
+
+impl Verdict {
+    fn rank(self) -> u8 {
+        match self {
+            Verdict::Differs => 0,
+            Verdict::NotRepeatable => 1,
+            Verdict::Undecided { .. } => 2,
+            Verdict::BelowFloor => 3,
+            Verdict::Same => 4,
+            Verdict::TooFew => 5,
+        }
+    }
+}
+
+/// The pair with every verdict that needs no test. What is to be tested is still `Same`.
+fn untested(pair: Pair, settings: &Settings) -> CellComparison {
+    let Pair { base, head } = pair;
+    let repeatable = head.key.repeatable();
+    let mut findings = Vec::new();
+    for phase in &head.phases {
+        let Some(before) = base.phase(&phase.name) else {
+            continue;
+        };
+        let reasons: BTreeSet<u32> = before
+            .reasons
+            .keys()
+            .chain(phase.reasons.keys())
+            .copied()
+            .collect();
+        for reason in reasons {
+            let series = |of: &super::PhaseCounts, repeats| {
+                of.reasons.get(&reason).cloned().unwrap_or_else(|| Series {
+                    exits: vec![0; repeats],
+                    cycles: Vec::new(),
+                })
+            };
+            let (base, head) = (series(before, base.repeats), series(phase, head.repeats));
+            let verdict = if repeatable {
+                exact::verdict(&base.exits, &head.exits)
+            } else if noisy::is_tested(&base.exits, &head.exits, settings) {
+                Verdict::Same
+            } else {
+                Verdict::TooFew
+            };
+            findings.push(Finding {
+                phase: phase.name.clone(),
+                reason,
+                base,
+                head,
+                tested: None,
+                interval: None,
+                verdict,
+            });
+        }
+    }
+    CellComparison {
+        key: head.key.clone(),
+        isa: head.isa,
+        channel: head.channel,
+        repeats: [base.repeats, head.repeats],
+        differences: base.facts.differences(&head.facts),
+        notes: notes(base, head, repeatable),
+        findings,
+    }
+}
+
+fn notes(base: &Cell, head: &Cell, repeatable: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut only = |one: &Cell, other: &Cell, which: &str| {
+        for phase in one.phase_names() {
+            if other.phase(phase).is_none() {
+                notes.push(format!("phase `{phase}` is only in the {which}"));
+            }
+        }
+    };
+    only(base, head, "base");
+    only(head, base, "head");
+    for (cell, which) in [(base, "base"), (head, "head")] {
+        let unequal = exact::unequal_repeats(cell);
+        if repeatable && unequal > 0 {
+            notes.push(format!(
+                "the {} repeats of the {which} are not identical, which they must be on {}: they \
+                 differ in {unequal} counts",
+                cell.repeats, cell.key.platform
+            ));
+        }
+    }
+    notes
+}
+
+/// Tests what must be tested, corrects all tests together, and returns how many they are.
+fn test(cells: &mut [CellComparison], settings: &Settings) -> usize {
+    let mut open: Vec<(&mut Finding, [usize; 2])> = cells
+        .iter_mut()
+        .filter(|cell| !cell.key.repeatable())
+        .flat_map(|cell| {
+            let repeats = cell.repeats;
+            let tested = cell
+                .findings
+                .iter_mut()
+                .filter(|f| f.verdict == Verdict::Same);
+            tested.map(move |finding| (finding, repeats))
+        })
+        .collect();
+    let tests = Tests::new(open.len(), settings.level);
+    let p = |(finding, _): &(&mut Finding, [usize; 2])| {
+        tests.p(
+            &floats(&finding.base.exits),
+            &floats(&finding.head.exits),
+            Tail::Both,
+        )
+    };
+    let p_values: Vec<f64> = open.iter().map(p).collect();
+    for ((finding, [base, head]), tested) in open.iter_mut().zip(tests.holm(&p_values)) {
+        finding.tested = Some(tested);
+        finding.verdict = match tests.decidable(*base, *head, Tail::Both) {
+            Ok(()) => noisy::verdict(tested, finding.relative(), settings),
+            Err(needs) => Verdict::Undecided {
+                repeats: (*base).min(*head),
+                needs,
+            },
+        };
+    }
+    p_values.len()
+}

@@ -1,0 +1,213 @@
+//! `table.md`: the table for people, which reads as well unrendered.
+
+use super::grid::{self, Grid};
+use super::numbers::counted;
+use super::{sentences, time};
+use crate::figures::{CountTable, Report, Row};
+use exitlab_model::reasons::Isa;
+use exitlab_model::record::ReasonStatus;
+
+/// The whole document.
+pub fn table_md(report: &Report) -> String {
+    let mut sections = vec![heading(report)];
+    sections.extend(phases(&report.table));
+    sections.push(figures(grid::full(&report.table)));
+    sections.extend(clocks(&report.table));
+    sections.extend(folded(&report.table));
+    sections.extend(spent(report));
+    sections.extend(list("Observations", sentences::observations(report)));
+    if let Some(checks) = &report.checks {
+        sections.extend(list("Checks", sentences::checks(report, checks)));
+    }
+    sections.extend(list("Cost of sampling", sentences::sampling(report)));
+    sections.extend(provenance(report));
+    sections.join("\n\n") + "\n"
+}
+
+fn heading(report: &Report) -> String {
+    let mut text = format!("# {}: VM exits by reason", report.subject.title);
+    if !report.subject.facts.is_empty() {
+        text += &format!("\n\n{}", report.subject.facts.join(" · "));
+    }
+    text
+}
+
+fn figures(grid: Grid) -> String {
+    let total = grid.total.into_iter().map(|cell| match &*cell {
+        "" => cell,
+        _ => format!("**{cell}**"),
+    });
+    let lines = grid.rows.into_iter().chain([total.collect()]);
+    aligned(&grid.titles, &grid.text, &lines.collect::<Vec<_>>())
+}
+
+/// What each phase caused, if workloads ran; the counts follow under a title of their own.
+fn phases(table: &CountTable) -> Option<String> {
+    let grid = figures(grid::phases(table)?);
+    let lengths = grid::lengths(table);
+    Some(format!(
+        "## Exits in each phase\n\n{grid}\n\n{lengths}\n\n## Counts at each sample"
+    ))
+}
+
+/// Where the time went, if cycles were counted.
+fn spent(report: &Report) -> Option<String> {
+    let spent = report.time.as_ref()?;
+    let table = figures(time::full(spent, report.table.isa));
+    let below = [time::explanations(spent), time::observations(spent, report)].concat();
+    Some(format!(
+        "## {}\n\n{table}\n\n- {}",
+        time::TITLE,
+        below.join("\n- ")
+    ))
+}
+
+/// When each sample was taken, if the clock is known.
+fn clocks(table: &CountTable) -> Option<String> {
+    let moments = table.columns.iter().enumerate().map(|(sample, column)| {
+        Some(format!(
+            "{} at {:.3} s",
+            grid::sample_title(table, sample),
+            column.guest_s?
+        ))
+    });
+    let moments: Vec<String> = moments.collect::<Option<_>>()?;
+    (!moments.is_empty()).then(|| format!("Guest uptime: {}.", moments.join(" · ")))
+}
+
+/// Reasons that never happened, out of the way but not hidden.
+fn folded(table: &CountTable) -> Option<String> {
+    let never: Vec<&Row> = table
+        .rows
+        .iter()
+        .filter(|row| row.never_happened())
+        .collect();
+    let group = |title, status| {
+        let rows = never.iter().filter(|row| row.status == status);
+        let names: Vec<String> = rows.map(|row| member(row, table.isa)).collect();
+        (!names.is_empty()).then(|| format!("{title} ({}): {}.", names.len(), names.join(" · ")))
+    };
+    let groups = [
+        group("Never happened", None),
+        group("Enabled, never happened", Some(ReasonStatus::Enabled)),
+        group("Not enabled", Some(ReasonStatus::NotEnabled)),
+        group("Undefined", Some(ReasonStatus::Undefined)),
+    ];
+    let groups: Vec<String> = groups.into_iter().flatten().collect();
+    (!groups.is_empty()).then(|| {
+        let count = counted(never.len(), "reason number");
+        let groups = groups.join("\n\n");
+        format!("<details>\n<summary>{count} without exits</summary>\n\n{groups}\n\n</details>")
+    })
+}
+
+fn member(row: &Row, isa: Isa) -> String {
+    match row.status {
+        Some(ReasonStatus::Undefined) => isa.label(row.reason),
+        _ => format!("{} {}", isa.label(row.reason), row.name),
+    }
+}
+
+fn list(title: &str, items: Vec<String>) -> Option<String> {
+    (!items.is_empty()).then(|| format!("## {title}\n\n- {}", items.join("\n- ")))
+}
+
+fn provenance(report: &Report) -> Option<String> {
+    let facts = &report.subject.provenance;
+    let rows: Vec<_> = facts
+        .iter()
+        .map(|(name, value)| vec![name.clone(), value.clone()])
+        .collect();
+    let titles = ["what", "which"].map(str::to_owned);
+    (!rows.is_empty()).then(|| {
+        format!(
+            "## Provenance\n\n{}",
+            aligned(&titles, &[true, true], &rows)
+        )
+    })
+}
+
+/// A Markdown table whose columns stand under one another; texts to the left, numbers
+/// to the right.
+pub(crate) fn aligned(titles: &[String], text: &[bool], rows: &[Vec<String>]) -> String {
+    let titles: Vec<String> = titles.iter().map(|title| escaped(title)).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| escaped(cell)).collect())
+        .collect();
+    let lines = || std::iter::once(&titles).chain(&rows);
+    let width = |at: usize| {
+        lines()
+            .map(|line| line[at].chars().count())
+            .fold(3, usize::max)
+    };
+    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+    let line = |cells: &Vec<String>| {
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .zip(text)
+            .map(|((cell, &width), &is_text)| {
+                if is_text {
+                    format!(" {cell:<width$} ")
+                } else {
+                    format!(" {cell:>width$} ")
+                }
+            });
+        format!("|{}|", padded.collect::<Vec<_>>().join("|"))
+    };
+    let rule = widths.iter().zip(text).map(|(&width, &is_text)| {
+        let dashes = "-".repeat(width + 1);
+        if is_text {
+            format!(":{dashes}")
+        } else {
+            format!("{dashes}:")
+        }
+    });
+    let rule = format!("|{}|", rule.collect::<Vec<_>>().join("|"));
+    let mut text = vec![line(&titles), rule];
+    text.extend(rows.iter().map(line));
+    text.join("\n")
+}
+
+/// What would end a cell or a line early.
+pub(crate) fn escaped(cell: &str) -> String {
+    cell.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::{Subject, fixture};
+    use exitlab_model::reasons::ReasonTable;
+
+    #[test]
+    fn table_of_a_run() {
+        insta::assert_snapshot!(table_md(&Report::of_record(
+            &fixture::record(),
+            ReasonTable::vmx()
+        )));
+    }
+
+    #[test]
+    fn table_with_cycles() {
+        let record = fixture::record_of(Isa::Svm, true);
+        insta::assert_snapshot!(table_md(&Report::of_record(&record, ReasonTable::svm())));
+    }
+
+    #[test]
+    fn table_of_the_reference() {
+        let subject = Subject {
+            title: "original".to_owned(),
+            ..Subject::default()
+        };
+        insta::assert_snapshot!(table_md(&Report::of_table(subject, fixture::reference())));
+    }
+
+    #[test]
+    fn cells_cannot_break_the_table() {
+        let rows = [vec!["a|b".to_owned(), "1\n2".to_owned()]];
+        let text = aligned(&["x".to_owned(), "y".to_owned()], &[true, false], &rows);
+        assert_eq!(text, "| x    |   y |\n|:-----|----:|\n| a\\|b | 1 2 |");
+    }
+}

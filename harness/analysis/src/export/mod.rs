@@ -1,0 +1,44 @@
+//! The formats in which results are written. Pure: text out, no files.
+//!
+//! ```text
+//! RunRecord ─► samples.csv
+//! CountTable ─► counts.csv        (CountTable::from_csv reads it back)
+//! Report ─► table.md · terminal
+//! Comparison ─► terminal · Markdown · CSV · JSON
+//! ```
+
+mod benchmark;
+mod comparison;
+mod csv;
+mod finding;
+mod grid;
+mod markdown;
+mod numbers;
+mod reasons;
+mod sentences;
+mod terminal;
+mod time;
+
+pub use benchmark::benchmark;
+pub use comparison::{ComparisonFormat, comparison, reason_title};
+pub use csv::{counts_csv, samples_csv};
+pub use finding::{finding_details, finding_line};
+pub(crate) use markdown::aligned;
+pub use markdown::table_md;
+pub use numbers::grouped;
+pub use reasons::{Format, reasons};
+pub use terminal::terminal_table;
+
+use crate::figures::Report;
+use exitlab_model::record::RunRecord;
+
+/// Every file of tables that a run is written to: its name and its content.
+pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let reasons = record.reasons();
+    let report = Report::of_record(record, reasons);
+    vec![
+        ("samples.csv", samples_csv(record, reasons)),
+        ("counts.csv", counts_csv(&report.table)),
+        ("table.md", table_md(&report)),
+    ]
+}

@@ -1,0 +1,91 @@
+//! The list of exit reasons itself, as `exitlab reasons` prints it.
+
+use comfy_table::{Table, presets};
+use serde_json::json;
+
+use exitlab_model::reasons::{Reason, ReasonTable};
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
+}
+
+/// The defined reasons, or those that the SDM of a year defines.
+pub fn reasons(sdm: Option<u16>, format: Format) -> String {
+    let all = ReasonTable::vmx();
+    let cut = sdm.map(|year| all.up_to(year));
+    let rows: Vec<&Reason> = cut.as_ref().unwrap_or(all).defined().collect();
+    match format {
+        Format::Table => table(&rows),
+        Format::Csv => csv(&rows),
+        Format::Json => json(&rows),
+    }
+}
+
+fn table(rows: &[&Reason]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["reason", "name", "meaning"]);
+    for row in rows {
+        table.add_row([
+            row.number.to_string(),
+            row.name.to_string(),
+            row.meaning.to_string(),
+        ]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn csv(rows: &[&Reason]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    let _ = writer.write_record(["reason", "name", "mnemonic", "class", "sdm", "meaning"]);
+    for row in rows {
+        let (number, sdm) = (row.number.to_string(), row.sdm.to_string());
+        let class = row.class.to_string();
+        let fields: [&str; 6] = [
+            &number,
+            &row.name,
+            &row.mnemonic,
+            &class,
+            &sdm,
+            &row.meaning,
+        ];
+        let _ = writer.write_record(fields);
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+fn json(rows: &[&Reason]) -> String {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "reason": row.number,
+                "name": row.name,
+                "mnemonic": row.mnemonic,
+                "class": row.class,
+                "sdm": row.sdm,
+                "meaning": row.meaning,
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_manual_defines_fewer_reasons() {
+        assert_eq!(reasons(Some(2021), Format::Csv).lines().count(), 1 + 66);
+        assert!(reasons(None, Format::Csv).lines().count() > 67);
+    }
+}

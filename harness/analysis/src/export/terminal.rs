@@ -1,0 +1,123 @@
+//! The table for standard output: the reasons that happened, then the observations.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
+
+use super::grid::{self, Grid};
+use super::{sentences, time};
+use crate::figures::Report;
+
+/// Table, observations, and what came of the checks. No colour, and the same for
+/// every terminal.
+pub fn terminal_table(report: &Report) -> String {
+    let mut sections = match grid::phases(&report.table) {
+        Some(phases) => vec![figures(phases), grid::lengths(&report.table)],
+        None => vec![figures(grid::compact(&report.table))],
+    };
+    let never = report
+        .table
+        .rows
+        .iter()
+        .filter(|row| row.never_happened())
+        .count();
+    if never > 0 {
+        sections.push(format!("{never} reason numbers had no exits."));
+    }
+    if let Some(spent) = &report.time {
+        let below = time::explanations(spent).join("\n");
+        let grid = figures(time::compact(spent, report.table.isa));
+        sections.push(format!("{}\n\n{grid}\n\n{below}", time::TITLE));
+    }
+    let mut observations = sentences::observations(report);
+    observations.extend(
+        report
+            .time
+            .iter()
+            .flat_map(|t| time::observations(t, report)),
+    );
+    sections.push(observations.join("\n"));
+    let checks = report.checks.as_ref();
+    sections.extend(checks.map(|checks| sentences::checks(report, checks).join("\n")));
+    sections.retain(|section| !section.is_empty());
+    sections.join("\n\n") + "\n"
+}
+
+fn figures(grid: Grid) -> String {
+    let rows = grid.rows.into_iter().chain([grid.total]);
+    let mut lines = ruled(grid.titles, &grid.text, rows);
+    // The rule under the titles also sets the total apart.
+    if let Some(rule) = lines.get(1).cloned() {
+        lines.insert(lines.len() - 1, rule);
+    }
+    lines.join("\n")
+}
+
+/// Titles, a rule, and rows, without colour and without wrapping; `text` columns stand to
+/// the left.
+pub(super) fn ruled(
+    titles: Vec<String>,
+    text: &[bool],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Vec<String> {
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().header_separator(UTF8_HORIZONTAL_ONLY.top_border))
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    let row = |cells: Vec<String>| -> Vec<Cell> {
+        let cells = cells.into_iter().zip(text);
+        cells
+            .map(|(cell, text)| Cell::new(cell).set_alignment(alignment(*text)))
+            .collect()
+    };
+    table.set_header(row(titles));
+    for cells in rows {
+        table.add_row(row(cells));
+    }
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+fn alignment(text: bool) -> CellAlignment {
+    if text {
+        CellAlignment::Left
+    } else {
+        CellAlignment::Right
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::{Subject, fixture};
+    use exitlab_model::reasons::{Isa, ReasonTable};
+
+    #[test]
+    fn terminal_of_a_run() {
+        let report = Report::of_record(&fixture::record(), ReasonTable::vmx());
+        insta::assert_snapshot!(terminal_table(&report));
+    }
+
+    #[test]
+    fn terminal_with_cycles() {
+        for isa in [Isa::Vmx, Isa::Svm] {
+            let record = fixture::record_of(isa, true);
+            let text = terminal_table(&Report::of_record(&record, ReasonTable::of(isa)));
+            // Sentences wrap; tables must not.
+            let rules = text.lines().filter(|line| line.starts_with('─'));
+            assert!(
+                rules.map(|line| line.chars().count()).all(|n| n <= 100),
+                "{text}"
+            );
+            insta::assert_snapshot!(isa.name(), text);
+        }
+    }
+
+    #[test]
+    fn terminal_of_the_reference() {
+        let report = Report::of_table(Subject::default(), fixture::reference());
+        insta::assert_snapshot!(terminal_table(&report));
+    }
+}

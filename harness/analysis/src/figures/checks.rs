@@ -1,0 +1,314 @@
+//! Whether a run's counters agree with one another. Six laws hold for a census that
+//! misses nothing, the last only where cycles are counted, and a seventh where the kernel's
+//! tracepoint was counted, too; each that is broken is reported with its numbers.
+
+use super::sampling::{Rise, SamplingCost};
+use super::totals::{Overrun, TotalsCheck};
+use super::trace::TraceCheck;
+use exitlab_model::reasons::ReasonTable;
+use exitlab_model::record::{Channel, CpuidReading, RunRecord, Sample, StatsReading, TraceReading};
+
+/// The reason of the exits that reading a census by CPUID causes.
+pub(super) const CPUID: &str = "CPUID";
+
+/// What a counter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// VM exits.
+    Count,
+    /// Cycles from VM exit to VM entry.
+    Cycles,
+}
+
+impl Quantity {
+    const ALL: [Quantity; 2] = [Quantity::Count, Quantity::Cycles];
+
+    fn of_stats(self, reading: &StatsReading) -> Option<&[u64]> {
+        match self {
+            Quantity::Count => Some(&reading.counts),
+            Quantity::Cycles => reading.cycles.as_deref(),
+        }
+    }
+
+    /// The tracepoint counts events only.
+    fn of_trace(self, reading: &TraceReading) -> Option<&[u64]> {
+        match self {
+            Quantity::Count => Some(&reading.counts),
+            Quantity::Cycles => None,
+        }
+    }
+
+    fn of_cpuid(self, reading: &CpuidReading) -> Option<&[u64]> {
+        match self {
+            Quantity::Count => Some(&reading.counts),
+            Quantity::Cycles => reading.cycles.as_deref(),
+        }
+    }
+}
+
+/// The outcome of all checks over the samples of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// Samples in which `cpuid` was compared with the `stats` readings on both sides.
+    pub compared_samples: usize,
+    /// Reason numbers compared in each of them, undefined ones included.
+    pub compared_reasons: usize,
+    /// Whether their cycles were compared, too.
+    pub compared_cycles: bool,
+    /// Law 1, `stats ≤ cpuid ≤ stats-after` for every reason: where it is broken.
+    pub disagreements: Vec<Disagreement>,
+    /// Law 2, a reading causes as many CPUID exits as it reads leaves: one entry for
+    /// each sample that can tell, good or bad.
+    pub reading_costs: Vec<ReadingCost>,
+    /// `stats` readings whose sum was compared.
+    pub summed_readings: usize,
+    /// How many of KVM's own exits at the end were rounds in which it emulated the guest
+    /// instead of entering it; absent where it never does.
+    pub emulated: Option<u128>,
+    /// Law 3, all reasons together are KVM's own count of exits, or less than it where it
+    /// emulates the guest now and then: where it is broken.
+    pub sum_mismatches: Vec<SumMismatch>,
+    /// Pairs of consecutive readings of one channel.
+    pub followed_readings: usize,
+    /// Law 4, no count and no cycles ever decrease: where it is broken.
+    pub decreases: Vec<Decrease>,
+    /// Law 5, the totals that the guest read enclose the sum over its reasons.
+    pub totals: TotalsCheck,
+    /// Samples whose cycles were held against the time that had passed.
+    pub timed_samples: usize,
+    /// Law 6, the cycles of all reasons fit into the time that passed: where it is broken.
+    pub overruns: Vec<Overrun>,
+    /// Law 7, the tracepoint counted the same at the same standstill.
+    pub trace: TraceCheck,
+}
+
+/// A reason on which the channels disagree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The sample's number.
+    pub sample: u32,
+    /// Basic exit reason (VMX) or exit code (SVM).
+    pub reason: u32,
+    /// What they disagree on.
+    pub quantity: Quantity,
+    /// `stats` before.
+    pub before: Option<u64>,
+    /// `cpuid`.
+    pub cpuid: u64,
+    /// `stats` after.
+    pub after: Option<u64>,
+}
+
+/// CPUID exits across one reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadingCost {
+    /// The sample's number.
+    pub sample: u32,
+    /// Leaves that were read.
+    pub leaves: u64,
+    /// CPUID exits from `stats` to `stats-after`.
+    pub exits: u64,
+    /// Every reason that rose across the reading: where the difference comes from.
+    pub rises: Vec<Rise>,
+}
+
+impl ReadingCost {
+    /// CPUID exits that no leaf explains; negative if some were not counted.
+    pub fn difference(&self) -> i128 {
+        i128::from(self.exits) - i128::from(self.leaves)
+    }
+}
+
+/// A `stats` reading whose parts do not make its whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SumMismatch {
+    /// The sample's number.
+    pub sample: u32,
+    /// True for `stats-after`, false for `stats`.
+    pub after: bool,
+    /// Sum over all reasons and `other`.
+    pub sum: u128,
+    /// KVM's own count.
+    pub exits: u64,
+}
+
+/// A count that went down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decrease {
+    /// Number of the sample with the lower count.
+    pub sample: u32,
+    /// Basic exit reason (VMX) or exit code (SVM).
+    pub reason: u32,
+    /// What went down.
+    pub quantity: Quantity,
+    /// The channel.
+    pub channel: Channel,
+    /// The count of the reading before.
+    pub from: u64,
+    /// The count.
+    pub to: u64,
+}
+
+impl Checks {
+    /// Checks every law on every sample that has the readings for it.
+    pub fn of(record: &RunRecord, reasons: &ReasonTable) -> Checks {
+        let samples = &record.samples;
+        let mut checks = Checks {
+            totals: TotalsCheck::of(samples, reasons),
+            emulated: record.emulates.then_some(0),
+            ..Checks::default()
+        };
+        for sample in samples {
+            for quantity in Quantity::ALL {
+                checks.agreement(sample, quantity, reasons);
+            }
+            checks.sums(sample);
+            checks.trace.add(sample, record.emulates, reasons);
+            if let Some(fits) = Overrun::of(sample, record) {
+                checks.timed_samples += 1;
+                checks.overruns.extend(fits.err());
+            }
+        }
+        let costs = samples.iter().filter_map(|s| reading_cost(s, reasons));
+        checks.reading_costs = costs.collect();
+        for channel in [Channel::Cpuid, Channel::Stats, Channel::Trace] {
+            for quantity in Quantity::ALL {
+                checks.monotony(channel, quantity, samples, reasons);
+            }
+        }
+        checks
+    }
+
+    /// True if no law is broken.
+    pub fn hold(&self) -> bool {
+        self.disagreements.is_empty()
+            && self.reading_costs.iter().all(|cost| cost.difference() == 0)
+            && self.sum_mismatches.is_empty()
+            && self.decreases.is_empty()
+            && self.totals.unbracketed.is_empty()
+            && self.overruns.is_empty()
+            && self.trace.mismatches.is_empty()
+    }
+
+    fn agreement(&mut self, sample: &Sample, quantity: Quantity, reasons: &ReasonTable) {
+        let read = sample.cpuid.as_ref().and_then(|r| quantity.of_cpuid(r));
+        let Some(read) = read else { return };
+        let bound = |reading: &Option<StatsReading>| {
+            let values = quantity.of_stats(reading.as_ref()?)?;
+            Some(values.to_vec())
+        };
+        let (before, after) = (bound(&sample.stats_before), bound(&sample.stats_after));
+        // A sample read on one side only can break the law, not confirm it.
+        if before.is_some() && after.is_some() {
+            match quantity {
+                Quantity::Count => self.compared_samples += 1,
+                Quantity::Cycles => self.compared_cycles = true,
+            }
+            self.compared_reasons = self.compared_reasons.max(read.len());
+        }
+        let of_slot = |values: &Option<Vec<u64>>, slot: usize| {
+            let values = values.as_ref()?;
+            Some(values.get(slot).copied().unwrap_or(0))
+        };
+        for (slot, &cpuid) in read.iter().enumerate() {
+            let (before, after) = (of_slot(&before, slot), of_slot(&after, slot));
+            if before.is_some_and(|n| n > cpuid) || after.is_some_and(|n| n < cpuid) {
+                self.disagreements.push(Disagreement {
+                    sample: sample.number,
+                    reason: reasons.number(slot),
+                    quantity,
+                    before,
+                    cpuid,
+                    after,
+                });
+            }
+        }
+    }
+
+    fn sums(&mut self, sample: &Sample) {
+        for (after, reading) in [(false, &sample.stats_before), (true, &sample.stats_after)] {
+            let Some(StatsReading {
+                counts,
+                other,
+                exits,
+                ..
+            }) = reading
+            else {
+                continue;
+            };
+            self.summed_readings += 1;
+            let sum: u128 = counts.iter().chain([other]).map(|&n| u128::from(n)).sum();
+            let rest = u128::from(*exits).checked_sub(sum);
+            match (&mut self.emulated, rest) {
+                (Some(emulated), Some(rest)) => *emulated = rest,
+                (None, Some(0)) => {}
+                _ => {
+                    let sample = sample.number;
+                    self.sum_mismatches.push(SumMismatch {
+                        sample,
+                        after,
+                        sum,
+                        exits: *exits,
+                    });
+                }
+            }
+        }
+    }
+
+    fn monotony(
+        &mut self,
+        channel: Channel,
+        quantity: Quantity,
+        samples: &[Sample],
+        reasons: &ReasonTable,
+    ) {
+        for pair in series(channel, quantity, samples).windows(2) {
+            if quantity == Quantity::Count {
+                self.followed_readings += 1;
+            }
+            let ((_, then), (sample, now)) = (pair[0], pair[1]);
+            let values = then.iter().zip(now).enumerate();
+            let fallen = values.filter(|(_, (from, to))| to < from);
+            self.decreases
+                .extend(fallen.map(|(slot, (&from, &to))| Decrease {
+                    sample,
+                    reason: reasons.number(slot),
+                    quantity,
+                    channel,
+                    from,
+                    to,
+                }));
+        }
+    }
+}
+
+fn reading_cost(sample: &Sample, reasons: &ReasonTable) -> Option<ReadingCost> {
+    let leaves = sample.cpuid.as_ref()?.leaves;
+    let cost = SamplingCost::of(sample, reasons)?;
+    Some(ReadingCost {
+        sample: cost.sample,
+        leaves,
+        exits: cost.exits(reasons.by_mnemonic(CPUID)?.number),
+        rises: cost.rises,
+    })
+}
+
+/// The readings of a channel in the order in which they were taken, with the numbers of
+/// their samples.
+fn series(channel: Channel, quantity: Quantity, samples: &[Sample]) -> Vec<(u32, &[u64])> {
+    let readings = samples.iter().flat_map(|sample| {
+        let values = match channel {
+            Channel::Cpuid => vec![sample.cpuid.as_ref().and_then(|r| quantity.of_cpuid(r))],
+            Channel::Stats => [&sample.stats_before, &sample.stats_after]
+                .map(|reading| quantity.of_stats(reading.as_ref()?))
+                .to_vec(),
+            Channel::Trace => vec![sample.trace.as_ref().and_then(|r| quantity.of_trace(r))],
+        };
+        let values = values.into_iter().flatten();
+        values.map(|values| (sample.number, values))
+    });
+    readings.collect()
+}
+
+#[cfg(test)]
+mod tests;

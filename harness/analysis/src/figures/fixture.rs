@@ -1,0 +1,175 @@
+//! A small synthetic run for tests: counts of a real Bochs run, three samples; on SVM the
+//! same counts under the codes that come closest.
+
+use super::CountTable;
+use exitlab_model::reasons::{Isa, ReasonTable};
+use exitlab_model::record::*;
+
+/// VMX reason, SVM code, cycles for each exit, and the three counts.
+const COUNTS: [(u32, u32, u64, [u64; 3]); 11] = [
+    (1, 0x60, 3_000, [634, 735, 830]),
+    (7, 0x64, 2_500, [349, 375, 407]),
+    (10, 0x72, 2_000, [888, 1024, 1160]),
+    (12, 0x78, 11_000_000, [19, 106, 176]),
+    (28, 0x65, 4_000, [57, 57, 57]),
+    (30, 0x7b, 9_000, [30047, 30416, 30789]),
+    (32, 0x7c, 5_000, [1109, 1351, 1581]),
+    (48, 0x400, 12_000, [8655, 8672, 8682]),
+    (49, 0x401, 20_000, [852, 874, 893]),
+    (52, 0x61, 2_200, [963, 1051, 1143]),
+    (54, 0x89, 800, [2, 2, 2]),
+];
+
+/// Reasons that are not enabled.
+const NOT_ENABLED: [u32; 7] = [5, 6, 14, 17, 46, 47, 57];
+
+/// Cycles in a second.
+const HZ: f64 = 2e8;
+
+/// A complete run on VMX, without cycles, whose checks all hold.
+pub(crate) fn record() -> RunRecord {
+    record_of(Isa::Vmx, false)
+}
+
+/// A complete run whose checks all hold.
+pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
+    let reasons = ReasonTable::of(isa);
+    RunRecord {
+        schema: SCHEMA,
+        experiment: "boot-vs-idle".to_owned(),
+        started: "2026-11-23T03:28:00Z".to_owned(),
+        finished: Some("2026-11-23T03:28:17Z".to_owned()),
+        outcome: Outcome::Complete,
+        platform: "bochs-vmx".to_owned(),
+        isa: Some(isa),
+        emulates: false,
+        attempts: 1,
+        agent_started: Some(HostMoment {
+            host_s: 0.9,
+            host_tsc: tsc(0.9),
+        }),
+        discovery: Some(Discovery {
+            isa,
+            version: 2,
+            leaf_map: 1,
+            cycles,
+            reasons: reasons.defined().len() as u32,
+        }),
+        kvm_parameters: Vec::new(),
+        cell: None,
+        plan: serde_json::json!({"guest": {"vcpus": 1}}),
+        provenance: Provenance {
+            exitlab: "0.1.0".to_owned(),
+            commit: "cb64ff5".to_owned(),
+            host_kernel: "6.12.117-exitlab".to_owned(),
+            kernel_key: "5c1f09a7e2".repeat(6),
+            kernel_inputs: vec![("compiler".to_owned(), "gcc 12.2.0".to_owned())],
+            emulator: "Bochs 2.7".to_owned(),
+            qemu: "7.2.22".to_owned(),
+            cpu: "Intel(R) Core(TM) i7-4770 CPU @ 3.40GHz".to_owned(),
+            ..Provenance::default()
+        },
+        statuses: reasons
+            .slots()
+            .into_iter()
+            .map(|(_, number)| status(reasons, number))
+            .collect(),
+        samples: (0..3).map(|at| sample(at, reasons, cycles)).collect(),
+        inspections: Vec::new(),
+    }
+}
+
+fn status(reasons: &ReasonTable, number: u32) -> ReasonStatus {
+    match reasons.get(number) {
+        None => ReasonStatus::Undefined,
+        Some(_) if reasons.isa() == Isa::Vmx && NOT_ENABLED.contains(&number) => {
+            ReasonStatus::NotEnabled
+        }
+        Some(_) => ReasonStatus::Enabled,
+    }
+}
+
+fn tsc(seconds: f64) -> u64 {
+    (seconds * HZ).round() as u64
+}
+
+/// The slot of the reason that is `vmx` on VMX.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+fn slot(reasons: &ReasonTable, vmx: u32) -> usize {
+    let (_, svm, ..) = COUNTS.iter().find(|row| row.0 == vmx).unwrap();
+    let number = if reasons.isa() == Isa::Vmx { vmx } else { *svm };
+    reasons.slot(number).unwrap()
+}
+
+fn sample(at: usize, reasons: &ReasonTable, with_cycles: bool) -> Sample {
+    let mut counts = vec![0; reasons.len_slots()];
+    let mut cycles = vec![0; reasons.len_slots()];
+    for (vmx, _, each, by_sample) in COUNTS {
+        counts[slot(reasons, vmx)] = by_sample[at];
+        cycles[slot(reasons, vmx)] = by_sample[at] * each;
+    }
+    let cpuid = slot(reasons, 10);
+    let leaves = 2 + counts.len() as u64 * if with_cycles { 2 } else { 1 };
+    // The counts above are those of a run that read 88 leaves for each sample.
+    counts[cpuid] += (leaves - 88) * at as u64;
+    // The reading counts itself: the total, and the counts up to that of CPUID exits.
+    let counted = 1 + cpuid as u64 + 1;
+    let mut before = counts.clone();
+    before[cpuid] -= counted;
+    let mut after = before.clone();
+    after[cpuid] += leaves;
+    after[slot(reasons, 12)] += 2;
+    after[slot(reasons, 32)] += 3;
+    let mut cycles_after = cycles.clone();
+    cycles_after[cpuid] += 100_000;
+    let total = |nth: u64, counts: &[u64], cycles: &[u64]| TotalReading {
+        nth,
+        count: counts.iter().sum::<u64>() + nth,
+        cycles: with_cycles.then(|| cycles.iter().sum()),
+    };
+    let totals = Totals {
+        bits: 32,
+        before: total(1, &before, &cycles),
+        after: total(leaves, &before, &cycles_after),
+    };
+    let at_s = [10.9, 15.9, 20.9][at];
+    Sample {
+        number: at as u32 + 1,
+        label: ["boot", "+5s", "+5s"][at].to_owned(),
+        phase: ["boot", "idle", "idle"][at].to_owned(),
+        clocks: Clocks {
+            guest_s: Some(at_s - 8.25),
+            host_s: at_s,
+            guest_tsc: Some(tsc(at_s)),
+            host_tsc: tsc(at_s),
+            host_end_tsc: Some(tsc(at_s + 0.01)),
+        },
+        trace: None,
+        stats_before: Some(stats(before, with_cycles.then(|| cycles.clone()))),
+        cpuid: Some(CpuidReading {
+            counts,
+            cycles: with_cycles.then_some(cycles),
+            totals: Some(totals),
+            leaves,
+        }),
+        stats_after: Some(stats(after, with_cycles.then_some(cycles_after))),
+    }
+}
+
+fn stats(counts: Vec<u64>, cycles: Option<Vec<u64>>) -> StatsReading {
+    let exits = counts.iter().sum();
+    StatsReading {
+        counts,
+        cycles,
+        other: 0,
+        failed_entries: Some(0),
+        exits,
+    }
+}
+
+/// The counts that the original system reported.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub(crate) fn reference() -> CountTable {
+    let text = include_str!("../../../exitlab/tests/data/original-boot-vs-idle.csv");
+    CountTable::from_csv("original-boot-vs-idle.csv", text, ReasonTable::vmx()).unwrap()
+}

@@ -1,0 +1,170 @@
+//! All that is derived from one run, ready to be written in any format.
+
+use super::{Checks, CountTable, Observations, SamplingCost, TimeTable};
+use exitlab_model::reasons::ReasonTable;
+use exitlab_model::record::{Discovery, Outcome, ParameterReading, Provenance, RunRecord};
+
+/// Figures, findings and origin of one table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Where the counts come from.
+    pub subject: Subject,
+    /// The counts.
+    pub table: CountTable,
+    /// Where the time went, if cycles were counted.
+    pub time: Option<TimeTable>,
+    /// What stands out in them.
+    pub observations: Observations,
+    /// Whether they agree with one another; `None` if only a table is known.
+    pub checks: Option<Checks>,
+    /// What each sample cost, where that was measured.
+    pub sampling: Vec<SamplingCost>,
+}
+
+/// Where counts come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The experiment, or the file.
+    pub title: String,
+    /// The most important facts, for one line.
+    pub facts: Vec<String>,
+    /// Everything that is known: name and value.
+    pub provenance: Vec<(String, String)>,
+}
+
+impl Report {
+    /// The report of a run, complete or not.
+    pub fn of_record(record: &RunRecord, reasons: &ReasonTable) -> Report {
+        let table = CountTable::from_record(record, reasons);
+        Report {
+            checks: Some(Checks::of(record, reasons)),
+            sampling: record
+                .samples
+                .iter()
+                .filter_map(|sample| SamplingCost::of(sample, reasons))
+                .collect(),
+            time: TimeTable::of_record(&table, record),
+            ..Report::of_table(Subject::of(record), table)
+        }
+    }
+
+    /// The report of a table whose samples are not known.
+    pub fn of_table(subject: Subject, table: CountTable) -> Report {
+        let observations = Observations::of(&table);
+        Report {
+            subject,
+            time: TimeTable::of(&table, None, None),
+            table,
+            observations,
+            checks: None,
+            sampling: Vec::new(),
+        }
+    }
+
+    /// Number and name of a reason: `10 CPUID`, on SVM `0x072 CPUID`.
+    pub fn reason_label(&self, reason: u32) -> String {
+        let number = self.table.isa.label(reason);
+        match self.table.rows.iter().find(|row| row.reason == reason) {
+            Some(row) => format!("{number} {}", row.name),
+            None => number,
+        }
+    }
+}
+
+impl Subject {
+    fn of(record: &RunRecord) -> Subject {
+        let origin = &record.provenance;
+        let facts = [
+            record.platform.clone(),
+            record
+                .isa
+                .map_or(String::new(), |isa| isa.name().to_owned()),
+            prefixed("host ", &origin.host_kernel),
+            prefixed("QEMU ", &origin.qemu),
+            record.started.clone(),
+            outcome(&record.outcome),
+        ];
+        Subject {
+            title: record.experiment.clone(),
+            facts: facts.into_iter().filter(|fact| !fact.is_empty()).collect(),
+            provenance: provenance(record, origin),
+        }
+    }
+}
+
+fn prefixed(prefix: &str, value: &str) -> String {
+    if value.is_empty() {
+        String::new()
+    } else {
+        format!("{prefix}{value}")
+    }
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Unfinished => "unfinished".to_owned(),
+        Outcome::Complete => "complete".to_owned(),
+        Outcome::Failed { message } => format!("failed: {message}"),
+        Outcome::Interrupted => "interrupted".to_owned(),
+    }
+}
+
+fn interface(found: &Discovery) -> String {
+    let cycles = if found.cycles { "" } else { "not " };
+    let Discovery {
+        version,
+        leaf_map,
+        reasons,
+        ..
+    } = found;
+    format!("version {version}, leaf map {leaf_map}, {reasons} reasons, cycles {cycles}counted")
+}
+
+fn parameter(reading: &ParameterReading) -> String {
+    let ParameterReading {
+        parameter,
+        asked,
+        found,
+    } = reading;
+    match found {
+        Some(found) => format!("{parameter}={asked} (host shows {found})"),
+        None => format!("{parameter}={asked} (no part of this host)"),
+    }
+}
+
+/// Every known fact; unknown ones are empty and left out.
+fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> {
+    let finished = record.finished.as_deref().unwrap_or("");
+    let isa = record.isa.map_or("", |isa| isa.name());
+    let interface = record.discovery.as_ref().map_or(String::new(), interface);
+    let parameters: Vec<String> = record.kvm_parameters.iter().map(parameter).collect();
+    let parameters = parameters.join(" · ");
+    let facts = [
+        ("platform", &*record.platform),
+        ("instruction set", isa),
+        ("CPUID leaves", &interface),
+        ("KVM parameters", &parameters),
+        ("started", &record.started),
+        ("finished", finished),
+        ("host kernel", &origin.host_kernel),
+        ("host CPU", &origin.cpu),
+        ("emulator", &origin.emulator),
+        ("QEMU on the host", &origin.qemu),
+        ("exitlab", &origin.exitlab),
+        ("exitlab commit", &origin.commit),
+        ("exitlab binary", &origin.exitlab_digest),
+        ("kernel key", &origin.kernel_key),
+        ("kernel image", &origin.kernel_digest),
+        ("host image", &origin.host_image_digest),
+        ("guest image", &origin.guest_image_digest),
+    ];
+    let facts = facts
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let inputs = origin.kernel_inputs.iter();
+    let inputs = inputs.map(|(name, value)| (format!("kernel input: {name}"), value.clone()));
+    facts
+        .chain(inputs)
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}

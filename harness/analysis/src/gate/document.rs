@@ -1,0 +1,255 @@
+//! The TOML mirror of a file of rules, and everything that may be wrong with it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::parts::Parts;
+use super::rules::{Allow, Limit, ReasonChoice, Rule, Rules, Scope};
+use crate::compare::{Percent, Settings};
+use exitlab_base::toml::{Problem, Text, Wrong};
+
+const MANUAL: &str = "docs/regression.md";
+
+/// Every key of the format; a test holds it against the document.
+pub(super) const KEYS: &[&str] = &[
+    "baseline",
+    "level",
+    "least_exits",
+    "rule",
+    "rule.name",
+    "rule.platform",
+    "rule.phase",
+    "rule.reason",
+    "rule.class",
+    "rule.exact",
+    "rule.max_increase",
+    "rule.max_exits",
+    "rule.least_exits",
+    "allow",
+    "allow.platform",
+    "allow.phase",
+    "allow.reason",
+    "allow.class",
+    "allow.because",
+    "allow.until",
+];
+
+pub(super) type Given<T> = Option<Spanned<T>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+#[derive(Default)]
+struct Document {
+    baseline: Given<String>,
+    level: Given<String>,
+    least_exits: Given<i64>,
+    rule: Vec<Spanned<RuleDocument>>,
+    allow: Vec<Spanned<AllowDocument>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+struct RuleDocument {
+    name: Given<String>,
+    platform: Given<String>,
+    phase: Given<String>,
+    reason: Given<toml::Value>,
+    class: Given<String>,
+    exact: Given<bool>,
+    max_increase: Given<String>,
+    max_exits: Given<i64>,
+    least_exits: Given<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+struct AllowDocument {
+    platform: Given<String>,
+    phase: Given<String>,
+    reason: Given<toml::Value>,
+    class: Given<String>,
+    because: Given<String>,
+    until: Given<toml::Value>,
+}
+
+/// Reads a whole file; `dir` is what its paths are relative to.
+pub(super) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
+    let document: Document = text.parse(KEYS, MANUAL).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let mut settings = Settings::default();
+    if let Some(given) = &document.level {
+        match given.get_ref().parse::<Percent>() {
+            Ok(level) if level.fraction() > 0.0 && level.fraction() <= 0.5 => {
+                settings.level = level.fraction();
+            }
+            _ => {
+                let wrong = Wrong::new("not a level", "give a percentage, at most \"50%\"");
+                problems.push(text.problem("level", given, wrong));
+            }
+        }
+    }
+    match whole(text, "least_exits", &document.least_exits) {
+        Ok(least) => settings.least_exits = least.unwrap_or(settings.least_exits),
+        Err(problem) => problems.push(problem),
+    }
+    if document.rule.is_empty() {
+        let cure = format!("add a [[rule]]; {MANUAL} has examples");
+        problems.push(text.whole(Wrong::new("there is no rule in it", cure)));
+    }
+    let mut rules = Vec::new();
+    for given in &document.rule {
+        keep(rule(text, given), &mut rules, &mut problems);
+    }
+    let mut allows = Vec::new();
+    for given in &document.allow {
+        keep(allow(text, given), &mut allows, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Rules {
+        name: text.name.clone(),
+        baseline: document.baseline.map(|file| dir.join(file.into_inner())),
+        settings,
+        rules,
+        allows,
+    })
+}
+
+fn keep<T>(read: Result<T, Problem>, good: &mut Vec<T>, problems: &mut Vec<Problem>) {
+    match read {
+        Ok(value) => good.push(value),
+        Err(problem) => problems.push(problem),
+    }
+}
+
+fn rule(text: &Text, given: &Spanned<RuleDocument>) -> Result<Rule, Problem> {
+    let rule = given.get_ref();
+    let scope = Parts {
+        section: "rule",
+        platform: &rule.platform,
+        phase: &rule.phase,
+        reason: &rule.reason,
+        class: &rule.class,
+    };
+    let scope = scope.read(text)?;
+    let limit = limit(text, given)?;
+    let least_exits = whole(text, "rule.least_exits", &rule.least_exits)?;
+    let title = match &rule.name {
+        Some(name) => name.get_ref().clone(),
+        None => format!("{} {}", limit.words(), scope.words()),
+    };
+    Ok(Rule {
+        place: text.place(given.span().start),
+        title,
+        scope,
+        limit,
+        least_exits,
+    })
+}
+
+/// Exactly one of three keys.
+fn limit(text: &Text, given: &Spanned<RuleDocument>) -> Result<Limit, Problem> {
+    let rule = given.get_ref();
+    let max_exits = whole(text, "rule.max_exits", &rule.max_exits)?;
+    let choose = "give one of exact = true, max_increase = \"2%\" and max_exits = 1000";
+    match (&rule.exact, &rule.max_increase, max_exits) {
+        (Some(exact), None, None) if *exact.get_ref() => Ok(Limit::Exact),
+        (Some(exact), None, None) => {
+            let wrong = Wrong::new("asks for nothing", choose);
+            Err(text.problem("rule.exact", exact, wrong))
+        }
+        (None, Some(increase), None) => {
+            increase
+                .get_ref()
+                .parse()
+                .map(Limit::MaxIncrease)
+                .map_err(|cure: String| {
+                    let wrong = Wrong::new("not a percentage", cure);
+                    text.problem("rule.max_increase", increase, wrong)
+                })
+        }
+        (None, None, Some(exits)) => Ok(Limit::MaxExits(exits)),
+        (None, None, None) => {
+            Err(text.section("rule", given, Wrong::new("asks for nothing", choose)))
+        }
+        _ => Err(text.section(
+            "rule",
+            given,
+            Wrong::new("asks for more than one thing", choose),
+        )),
+    }
+}
+
+fn allow(text: &Text, given: &Spanned<AllowDocument>) -> Result<Allow, Problem> {
+    let allow = given.get_ref();
+    let scope = Parts {
+        section: "allow",
+        platform: &allow.platform,
+        phase: &allow.phase,
+        reason: &allow.reason,
+        class: &allow.class,
+    };
+    let scope = scope.read(text)?;
+    let missing = |key: &str, cure: &str| {
+        text.section(
+            "allow",
+            given,
+            Wrong::new(format!("{key} is missing"), cure),
+        )
+    };
+    let because = allow
+        .because
+        .as_ref()
+        .filter(|text| !text.get_ref().trim().is_empty());
+    let because = because.ok_or_else(|| missing("because", "say why this may change"))?;
+    let until = allow.until.as_ref();
+    let until = until.ok_or_else(|| missing("until", "give a date: until = 2027-03-31"))?;
+    Ok(Allow {
+        place: text.place(given.span().start),
+        scope,
+        because: because.get_ref().clone(),
+        until: date(until).ok_or_else(|| {
+            let wrong = Wrong::new("not a date", "write it without quotes: until = 2027-03-31");
+            text.problem("allow.until", until, wrong)
+        })?,
+    })
+}
+
+fn date(given: &Spanned<toml::Value>) -> Option<jiff::civil::Date> {
+    match given.get_ref() {
+        toml::Value::Datetime(moment) if moment.time.is_none() => moment.to_string().parse().ok(),
+        _ => None,
+    }
+}
+
+fn whole(text: &Text, key: &str, given: &Given<i64>) -> Result<Option<u64>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    u64::try_from(*given.get_ref())
+        .map(Some)
+        .map_err(|_| text.problem(key, given, Wrong::new("out of range", "give 0 or more")))
+}
+
+impl Limit {
+    fn words(self) -> String {
+        match self {
+            Limit::Exact => "exactly the same".to_owned(),
+            Limit::MaxIncrease(percent) => format!("at most {percent} more"),
+            Limit::MaxExits(exits) => format!("at most {exits}"),
+        }
+    }
+}
+
+impl Scope {
+    fn words(&self) -> String {
+        match &self.reasons {
+            ReasonChoice::Each => "exits of each reason".to_owned(),
+            ReasonChoice::Total => "exits in total".to_owned(),
+            ReasonChoice::Number(number) => format!("exits of reason {number}"),
+            ReasonChoice::Named(name) => format!("exits of {name}"),
+            ReasonChoice::Class(class) => format!("exits of class {class}"),
+        }
+    }
+}

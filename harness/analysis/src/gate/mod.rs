@@ -1,0 +1,72 @@
+//! Is this change allowed? Rules in a file, a verdict for each rule and phase: passed,
+//! failed, or undecided, which are three different things.
+//!
+//! ```text
+//! rules.toml ─► Rules ─┐ judge
+//! base, head: Side ────┴──────► Judgement ─► plain · JUnit XML · GitHub
+//! ```
+
+mod document;
+mod github;
+mod judge;
+mod junit;
+mod limit;
+mod parts;
+mod plain;
+mod quantity;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use github::{annotations, summary, tell as tell_github};
+pub use judge::{Case, Judgement, Outcome, judge};
+pub use junit::junit;
+pub use plain::plain;
+pub use rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules, Scope};
+
+use exitlab_base::error::{Error, Result};
+use exitlab_base::files::write_whole;
+use exitlab_base::toml::{Text, as_error};
+
+/// Reads a file of rules; with `platform` only the rules that concern it.
+///
+/// # Errors
+///
+/// [`Error::Config`] with file, line, key and cure of everything that is wrong.
+pub fn load(path: &Path, platform: Option<&str>) -> Result<Rules> {
+    let content = std::fs::read_to_string(path).map_err(|error| Error::Config {
+        message: format!("failed to read the rules {}: {error}", path.display()),
+        cure: "check the path; docs/regression.md has an example".to_owned(),
+    })?;
+    let text = Text::new(path.display().to_string(), content);
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let mut rules = document::read(&text, dir).map_err(as_error)?;
+    if let Some(platform) = platform {
+        let before = rules.rules.len();
+        rules.rules.retain(|rule| rule.scope.concerns(platform));
+        if rules.rules.is_empty() {
+            return Err(Error::Config {
+                message: format!(
+                    "{}: none of its {before} rules concerns platform {platform}",
+                    path.display()
+                ),
+                cure: "check --platform and the rules' keys `platform`".to_owned(),
+            });
+        }
+    }
+    Ok(rules)
+}
+
+/// Today, UTC: what allowances expire by.
+pub fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date()
+}
+
+/// Writes the verdicts as JUnit XML.
+pub fn write_junit(judgement: &Judgement, path: &Path) -> Result<()> {
+    write_whole(path, junit(judgement).as_bytes())
+}

@@ -1,0 +1,141 @@
+//! What a gate asks for.
+
+use std::path::PathBuf;
+
+use crate::compare::{Percent, Settings};
+use exitlab_model::platform::PlatformKind;
+use exitlab_model::reasons::{Class, Isa, ReasonTable};
+
+/// All of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// The file's name.
+    pub name: String,
+    /// The baseline that it names.
+    pub baseline: Option<PathBuf>,
+    /// What counts as a difference where counts are noisy.
+    pub settings: Settings,
+    /// The rules, in order.
+    pub rules: Vec<Rule>,
+    /// What is allowed to change.
+    pub allows: Vec<Allow>,
+}
+
+/// One `[[rule]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// `gate.toml:12`
+    pub place: String,
+    /// Its name, or what it says.
+    pub title: String,
+    /// What it is about.
+    pub scope: Scope,
+    /// What it asks for.
+    pub limit: Limit,
+    /// Reasons that have fewer exits on both sides are not judged.
+    pub least_exits: Option<u64>,
+}
+
+/// Which counts a rule or an allowance is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// Only this platform.
+    pub platform: Option<PlatformKind>,
+    /// Which phases.
+    pub phase: PhaseChoice,
+    /// Which reasons.
+    pub reasons: ReasonChoice,
+}
+
+/// Which phases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhaseChoice {
+    /// Each, by itself.
+    Each,
+    /// The one of that name, or, each by itself, those that are numbered under it.
+    Named(String),
+}
+
+/// Which reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReasonChoice {
+    /// Each, by itself.
+    Each,
+    /// All together.
+    Total,
+    /// The one of that number.
+    Number(u32),
+    /// The one of that mnemonic, on the instruction sets that have it.
+    Named(String),
+    /// All of a class together.
+    Class(Class),
+}
+
+/// What a rule asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The same number of exits, for each reason.
+    Exact,
+    /// At most so much more than the base.
+    MaxIncrease(Percent),
+    /// At most so many, in every repeat.
+    MaxExits(u64),
+}
+
+/// One `[[allow]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    /// `gate.toml:20`
+    pub place: String,
+    /// What may change.
+    pub scope: Scope,
+    /// Why.
+    pub because: String,
+    /// The last day on which it holds.
+    pub until: jiff::civil::Date,
+}
+
+impl Scope {
+    /// Whether it is about this platform, by name (`nested`) or as a record has it
+    /// (`nested, emulated by TCG`).
+    pub fn concerns(&self, platform: &str) -> bool {
+        self.platform
+            .is_none_or(|own| PlatformKind::of_place(platform) == Some(own))
+    }
+}
+
+impl PhaseChoice {
+    /// Whether it chooses a phase.
+    pub fn has(&self, phase: &str) -> bool {
+        match self {
+            PhaseChoice::Each => true,
+            PhaseChoice::Named(name) => phase.strip_prefix(name.as_str()).is_some_and(|rest| {
+                let digits = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+                rest.is_empty() || rest.strip_prefix(' ').is_some_and(digits)
+            }),
+        }
+    }
+}
+
+impl ReasonChoice {
+    /// Whether it chooses a reason.
+    pub fn has(&self, reason: u32, isa: Isa) -> bool {
+        let known = ReasonTable::of(isa).get(reason);
+        match self {
+            ReasonChoice::Each | ReasonChoice::Total => true,
+            ReasonChoice::Number(number) => *number == reason,
+            ReasonChoice::Named(name) => known.is_some_and(|known| known.mnemonic == *name),
+            ReasonChoice::Class(class) => known.is_some_and(|known| known.class == *class),
+        }
+    }
+
+    /// Whether an instruction set has what it chooses.
+    pub fn exists_on(&self, isa: Isa) -> bool {
+        let table = ReasonTable::of(isa);
+        match self {
+            ReasonChoice::Each | ReasonChoice::Total | ReasonChoice::Class(_) => true,
+            ReasonChoice::Number(number) => table.get(*number).is_some(),
+            ReasonChoice::Named(name) => table.by_mnemonic(name).is_some(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What is made of samples: figures, tables, comparisons, verdicts. Pure, but for reading
+//! results directories and baseline files.
+//!
+//! ```text
+//! RunRecord ─► figures::Report ─► export
+//! results directories ─► reading ─► compare::Comparison ─► gate::Judgement ─► export
+//! ```
+
+pub mod baseline;
+pub mod compare;
+pub mod export;
+pub mod figures;
+pub mod gate;
+pub mod reading;

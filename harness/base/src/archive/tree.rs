@@ -1,0 +1,196 @@
+//! A file tree in memory: what an image will hold, before it has a format.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// One entry of a tree. Owner is always root and time always 0: neither may depend on
+/// the machine that builds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A directory, mode 0755.
+    Dir,
+    /// A file with its content.
+    File {
+        /// The content.
+        content: Vec<u8>,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it points.
+        target: String,
+    },
+}
+
+/// A file tree. Keys are paths without a leading slash, so that the order of the map
+/// puts every directory before what it holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    nodes: BTreeMap<String, Node>,
+}
+
+impl Tree {
+    /// Adds a directory and its parents.
+    pub fn dir(&mut self, path: &str) {
+        let path = path.trim_matches('/');
+        for (slash, _) in path.match_indices('/') {
+            self.nodes
+                .entry(path[..slash].to_owned())
+                .or_insert(Node::Dir);
+        }
+        if !path.is_empty() {
+            self.nodes.entry(path.to_owned()).or_insert(Node::Dir);
+        }
+    }
+
+    /// Adds a file; its parents come with it.
+    pub fn file(&mut self, path: &str, content: impl Into<Vec<u8>>, mode: u32) {
+        self.insert(
+            path,
+            Node::File {
+                content: content.into(),
+                mode,
+            },
+        );
+    }
+
+    /// Adds a symbolic link; its parents come with it.
+    pub fn link(&mut self, path: &str, target: &str) {
+        self.insert(
+            path,
+            Node::Link {
+                target: target.to_owned(),
+            },
+        );
+    }
+
+    /// Copies a file of this machine to `path`; symbolic links are followed.
+    pub fn copy(&mut self, from: &Path, path: &str, mode: u32) -> Result<()> {
+        let content = std::fs::read(from).map_err(Error::io("read", from))?;
+        self.file(path, content, mode);
+        Ok(())
+    }
+
+    /// Copies a program of this machine, and every library it needs, each to the path
+    /// it has here.
+    pub fn program(&mut self, from: &Path) -> Result<()> {
+        self.program_at(from, &from.to_string_lossy())
+    }
+
+    /// The same, with the program at another path.
+    pub fn program_at(&mut self, from: &Path, path: &str) -> Result<()> {
+        self.copy(from, path, 0o755)?;
+        for library in super::closure::libraries(from)? {
+            self.copy(&library, &library.to_string_lossy(), 0o755)?;
+        }
+        Ok(())
+    }
+
+    /// Path and node of every entry, directories before what they hold.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// Digest of everything in the tree.
+    pub fn digest(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        let mut field = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        for (path, node) in &self.nodes {
+            field(path.as_bytes());
+            match node {
+                Node::Dir => field(b"dir"),
+                Node::File { content, mode } => {
+                    field(&mode.to_le_bytes());
+                    field(content);
+                }
+                Node::Link { target } => {
+                    field(b"link");
+                    field(target.as_bytes());
+                }
+            }
+        }
+        hasher.finalize()
+    }
+
+    /// Writes the tree below an existing directory.
+    pub fn write_below(&self, root: &Path) -> Result<()> {
+        for (path, node) in &self.nodes {
+            let at: PathBuf = root.join(path);
+            match node {
+                Node::Dir => std::fs::create_dir(&at).map_err(Error::io("create", &at))?,
+                Node::File { content, mode } => {
+                    std::fs::write(&at, content).map_err(Error::io("write", &at))?;
+                    let permissions = std::fs::Permissions::from_mode(*mode);
+                    std::fs::set_permissions(&at, permissions).map_err(Error::io("chmod", &at))?;
+                }
+                Node::Link { target } => symlink(target, &at).map_err(Error::io("link", &at))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, path: &str, node: Node) {
+        let path = path.trim_matches('/');
+        if let Some((parent, _)) = path.rsplit_once('/') {
+            self.dir(parent);
+        }
+        self.nodes.insert(path.to_owned(), node);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_come_before_children() {
+        let mut tree = Tree::default();
+        tree.file("/a/b/c", "x", 0o644);
+        tree.link("/a-b", "a");
+        let paths: Vec<&str> = tree.nodes().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["a", "a-b", "a/b", "a/b/c"]);
+    }
+
+    #[test]
+    fn digest_tells_content_mode_and_place_apart() {
+        let tree = |path: &str, content: &str, mode| {
+            let mut tree = Tree::default();
+            tree.file(path, content, mode);
+            tree.digest()
+        };
+        let base = tree("a", "x", 0o644);
+        assert_eq!(base, tree("a", "x", 0o644));
+        for other in [
+            tree("b", "x", 0o644),
+            tree("a", "y", 0o644),
+            tree("a", "x", 0o755),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn tree_is_written_as_described() {
+        let mut tree = Tree::default();
+        tree.file("/etc/motd", "hello", 0o600);
+        tree.link("/motd", "etc/motd");
+        let dir = tempfile::tempdir().unwrap();
+        tree.write_below(dir.path()).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join("motd")).unwrap(),
+            "hello"
+        );
+        let mode = std::fs::metadata(dir.path().join("etc/motd"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,258 @@
+//! The top-level error: what failed, in which stage, what cures it, and the exit code.
+
+use std::path::PathBuf;
+
+/// Documented exit codes (`docs/exit-codes.md`).
+pub mod exit_code {
+    /// All went well.
+    pub const SUCCESS: u8 = 0;
+    /// A gate found a regression, or an exit census breaks rules.
+    pub const REGRESSION: u8 = 1;
+    /// Usage or configuration.
+    pub const CONFIG: u8 = 2;
+    /// A prerequisite is missing.
+    pub const PREREQUISITE: u8 = 3;
+    /// A build failed.
+    pub const BUILD: u8 = 4;
+    /// The experiment failed: host or guest died, deadline, results not writable.
+    pub const EXPERIMENT: u8 = 5;
+    /// A gate can say neither yes nor no, or a bisection does not reach one commit.
+    pub const UNDECIDED: u8 = 6;
+    /// Interrupted.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Result with exitlab's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Anything that ends a command of exitlab. The message is a lower-case fragment that
+/// fits after "exitlab: "; [`Error::cure`] says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A configuration file, `--set` or an argument is wrong.
+    #[error("{message}")]
+    Config {
+        /// File, key, value and what is wrong with it.
+        message: String,
+        /// What to do.
+        cure: String,
+    },
+    /// Programs, packages or rights that are missing: all of them at once.
+    #[error("{}", missing_list(.missing))]
+    Prerequisite {
+        /// One line for each thing that is missing.
+        missing: Vec<String>,
+        /// The command that installs them.
+        cure: String,
+    },
+    /// A build of a kernel or an image failed.
+    #[error("{stage}: {message}")]
+    Build {
+        /// For example `kernel: apply hooks`.
+        stage: String,
+        /// What happened.
+        message: String,
+        /// Last lines of the build's output.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// The experiment failed.
+    #[error("{stage}: {message}")]
+    Experiment {
+        /// For example `guest boots`.
+        stage: String,
+        /// What happened.
+        message: String,
+        /// Last lines of the console of what died or never answered.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// The host gave no sign of life for too long.
+    #[error("host: {message}")]
+    Silence {
+        /// For how long.
+        message: String,
+        /// Last lines of its console.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// A file or directory of ours could not be read or written.
+    #[error("failed to {action} {}: {source}", path.display())]
+    Io {
+        /// A verb: `write`, `create`.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A kernel's exit census breaks rules. The report has been printed.
+    #[error("{broken} of {judged} rules are broken")]
+    Conformance {
+        /// How many.
+        broken: usize,
+        /// Of how many that were judged.
+        judged: usize,
+    },
+    /// A gate found regressions. The verdicts have been printed.
+    #[error("the gate failed: {failed} of {judged} cases")]
+    Regression {
+        /// How many cases failed.
+        failed: usize,
+        /// Of how many that were judged.
+        judged: usize,
+    },
+    /// A gate found no regression, but could not decide all cases.
+    #[error("the gate is undecided: {undecided} of {judged} cases")]
+    Undecided {
+        /// How many cases are undecided.
+        undecided: usize,
+        /// Of how many that were judged.
+        judged: usize,
+    },
+    /// A bisection ended before the first bad commit was known. What is has been printed.
+    #[error("skipped commits hide the first bad one: it is one of {suspects}")]
+    Hidden {
+        /// How many commits it may be.
+        suspects: usize,
+    },
+    /// The agent sent a failure as its last event; the conductor has the words.
+    #[error("the experiment failed; the last event says why")]
+    AgentFailed,
+    /// The user pressed Ctrl-C (or sent SIGTERM).
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn missing_list(missing: &[String]) -> String {
+    format!("missing:\n  {}", missing.join("\n  "))
+}
+
+impl Error {
+    /// The exit code of the process (DESIGN: 0 1 2 3 4 5 130).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Config { .. } => exit_code::CONFIG,
+            Error::Prerequisite { .. } => exit_code::PREREQUISITE,
+            Error::Build { .. } => exit_code::BUILD,
+            Error::Experiment { .. }
+            | Error::Silence { .. }
+            | Error::Io { .. }
+            | Error::AgentFailed => exit_code::EXPERIMENT,
+            Error::Conformance { .. } | Error::Regression { .. } => exit_code::REGRESSION,
+            Error::Undecided { .. } | Error::Hidden { .. } => exit_code::UNDECIDED,
+            Error::Interrupted => exit_code::INTERRUPTED,
+        }
+    }
+
+    /// What the user can do about it; empty if nothing.
+    pub fn cure(&self) -> String {
+        match self {
+            Error::Config { cure, .. }
+            | Error::Prerequisite { cure, .. }
+            | Error::Build { cure, .. }
+            | Error::Experiment { cure, .. }
+            | Error::Silence { cure, .. } => cure.clone(),
+            Error::Io { source, .. } => io_cure(source).to_owned(),
+            Error::Conformance { .. } => {
+                "see what each broken rule looks like, above; docs/conformance.md explains them"
+                    .to_owned()
+            }
+            Error::Regression { .. } => {
+                "see each failed case, above; what is meant to change goes into the baseline \
+                 (exitlab baseline update) or into an [[allow]] with because and until"
+                    .to_owned()
+            }
+            Error::Undecided { .. } => {
+                "see what each undecided case needs, above: more repeats, a rule that fits the \
+                 noise, or runs of the platforms that the rules name"
+                    .to_owned()
+            }
+            Error::Hidden { .. } => {
+                "see why each was skipped, above and in steps.json: repair what does not build \
+                 (kernel.patches), or give what was undecided more repeats"
+                    .to_owned()
+            }
+            Error::Interrupted | Error::AgentFailed => String::new(),
+        }
+    }
+
+    /// Last lines of the console or build output that belong to it.
+    pub fn tail(&self) -> &[String] {
+        match self {
+            Error::Build { tail, .. }
+            | Error::Experiment { tail, .. }
+            | Error::Silence { tail, .. } => tail,
+            _ => &[],
+        }
+    }
+
+    /// Wraps an I/O error of `path`: `.map_err(Error::io("write", path))`.
+    pub fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+fn io_cure(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            "free some space there, or choose another directory with --out"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "check the rights of that path, or choose another one"
+        }
+        std::io::ErrorKind::NotFound => "check that the path exists",
+        _ => "check that path and try again",
+    }
+}
+
+/// An error for people: what failed, the last lines of what died, and the cure.
+pub fn for_people(error: &Error) -> String {
+    let mut text = format!("exitlab: {error}\n");
+    for line in error.tail() {
+        text += &format!("  | {line}\n");
+    }
+    let cure = error.cure();
+    if !cure.is_empty() {
+        text += &format!("  cure: {}\n", indented(&cure));
+    }
+    text
+}
+
+/// A cure of several lines, each below the first.
+fn indented(cure: &str) -> String {
+    let lines: Vec<&str> = cure.lines().map(str::trim).collect();
+    lines.join("\n        ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_show_message_tail_and_cure() {
+        let error = Error::Experiment {
+            stage: "guest boots".into(),
+            message: "no SSH login within 6 s".into(),
+            tail: vec!["last words".into()],
+            cure: "look here\n  and there".into(),
+        };
+        insta::assert_snapshot!(for_people(&error), @r"
+        exitlab: guest boots: no SSH login within 6 s
+          | last words
+          cure: look here
+                and there
+        ");
+    }
+}

@@ -1,0 +1,35 @@
+//! Files that are written whole or not at all.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// How files are called that are being written.
+const WRITING: &str = ".writing-";
+
+/// Writes a file so that a reader sees the old one or the new one, never a part.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(WRITING)
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(dir)
+        .map_err(Error::io("write", path))?;
+    file.write_all(content).map_err(Error::io("write", path))?;
+    file.persist(path)
+        .map(drop)
+        .map_err(|e| Error::io("write", path)(e.error))
+}
+
+/// Removes files that a process was writing when it was killed.
+pub fn sweep(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir).map_err(Error::io("read", dir))? {
+        let entry = entry.map_err(Error::io("read", dir))?;
+        if entry.file_name().to_string_lossy().starts_with(WRITING) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(Error::io("remove", path))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! What a bisection says. Pure: texts from what was found.
+
+use super::bench::{Decision, Tested};
+use super::linked::End;
+use exitlab_analysis::gate::{Case, Judgement, Outcome};
+use exitlab_base::error::Error;
+use exitlab_base::git::Commit;
+
+/// Digits of a hash that people are shown.
+const SHORT: usize = 12;
+
+/// A hash for people.
+pub fn short(commit: &str) -> &str {
+    commit.get(..SHORT).unwrap_or(commit)
+}
+
+/// `1a2b3c4d5e6f is bad: HLT may not rise · boot: …  (x86: do this)`
+pub fn line(tested: &Tested) -> String {
+    let word = match tested.decision {
+        Decision::Good => "good",
+        Decision::Bad => "bad",
+        Decision::Skip => "skipped",
+    };
+    format!(
+        "{} is {word}: {}  ({})",
+        short(&tested.commit),
+        tested.why,
+        tested.subject
+    )
+}
+
+/// Why a commit is what it is, in one line.
+pub fn because(judgement: &Judgement) -> String {
+    let outcome = judgement.outcome();
+    let cases = judgement.cases.len();
+    let of = |case: &Case| {
+        let detail = case.details.first().map_or("", String::as_str);
+        format!("{} · {}: {detail}", case.rule, case.phase)
+    };
+    let first = judgement.cases.iter().find(|case| case.outcome == outcome);
+    let first = first.map_or_else(String::new, of);
+    match outcome {
+        Outcome::Passed => format!("the gate passed, all {cases} cases"),
+        Outcome::Failed => first,
+        Outcome::Undecided => format!("the gate is undecided: {first}"),
+    }
+}
+
+/// Why a commit is skipped that could not be built, in one line.
+pub fn does_not_build(error: &Error) -> String {
+    let words = error.to_string();
+    let lines: Vec<&str> = words.lines().map(str::trim).collect();
+    format!("it does not build: {}", lines.join(" "))
+}
+
+/// What was found: the first bad commit, or those of which one is it.
+pub fn found(end: &End, about: &[Commit]) -> String {
+    match (end, about) {
+        (End::Found(_), [first, ..]) => format!(
+            "The first bad commit is {}\n  {}\n  by {}, {}\n",
+            first.id, first.subject, first.author, first.date
+        ),
+        _ => {
+            let mut text = format!(
+                "The first bad commit is one of these {}; the others could not be judged:\n",
+                about.len()
+            );
+            for commit in about {
+                text += &format!("  {}  {}\n", short(&commit.id), commit.subject);
+            }
+            text
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(id: char, subject: &str) -> Commit {
+        Commit {
+            id: id.to_string().repeat(40),
+            subject: subject.to_owned(),
+            author: "A. Developer <a@example.org>".to_owned(),
+            date: "2026-01-02T03:04:05+01:00".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_was_found() {
+        let commits = [commit('b', "kvm: halt later"), commit('a', "kvm: rename")];
+        let ids: Vec<String> = commits.iter().map(|commit| commit.id.clone()).collect();
+        let first = found(&End::Found(ids[0].clone()), &commits[..1]);
+        let one_of = found(&End::OneOf(ids), &commits);
+        insta::assert_snapshot!(first + "\n" + &one_of, @r"
+        The first bad commit is bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+          kvm: halt later
+          by A. Developer <a@example.org>, 2026-01-02T03:04:05+01:00
+
+        The first bad commit is one of these 2; the others could not be judged:
+          bbbbbbbbbbbb  kvm: halt later
+          aaaaaaaaaaaa  kvm: rename
+        ");
+    }
+
+    #[test]
+    fn what_is_said_of_a_commit() {
+        let case = |outcome, detail: &str| Case {
+            cell: "boot-vs-idle on tcg-svm".to_owned(),
+            phase: "boot".to_owned(),
+            rule: "CPUID: max_increase = 1 %".to_owned(),
+            place: "gate.toml:3".to_owned(),
+            outcome,
+            details: vec![detail.to_owned()],
+            counts: 1,
+        };
+        let judgement = |case| Judgement {
+            rules: "gate.toml".to_owned(),
+            base: None,
+            head: "steps/2".to_owned(),
+            cases: vec![case],
+        };
+        let build = Error::Build {
+            stage: "kernel: compile".to_owned(),
+            message: "`make bzImage` failed\n  a.c:1:1: error: expected ';'".to_owned(),
+            tail: Vec::new(),
+            cure: String::new(),
+        };
+        let tested = |decision, why| Tested {
+            commit: "b".repeat(40),
+            subject: "kvm: halt later".to_owned(),
+            decision,
+            why,
+            results: None,
+            kernels: Vec::new(),
+        };
+        let passed = because(&judgement(case(Outcome::Passed, "")));
+        let failed = because(&judgement(case(Outcome::Failed, "588 → 1,588")));
+        let undecided = because(&judgement(case(Outcome::Undecided, "too few repeats")));
+        let lines = [
+            line(&tested(Decision::Good, passed)),
+            line(&tested(Decision::Bad, failed)),
+            line(&tested(Decision::Skip, undecided)),
+            line(&tested(Decision::Skip, does_not_build(&build))),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        bbbbbbbbbbbb is good: the gate passed, all 1 cases  (kvm: halt later)
+        bbbbbbbbbbbb is bad: CPUID: max_increase = 1 % · boot: 588 → 1,588  (kvm: halt later)
+        bbbbbbbbbbbb is skipped: the gate is undecided: CPUID: max_increase = 1 % · boot: too few repeats  (kvm: halt later)
+        bbbbbbbbbbbb is skipped: it does not build: kernel: compile: `make bzImage` failed a.c:1:1: error: expected ';'  (kvm: halt later)
+        ");
+    }
+}

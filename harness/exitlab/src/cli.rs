@@ -1,0 +1,341 @@
+//! The command line: types only, no behaviour.
+
+mod ab;
+mod bisect;
+mod compare;
+pub mod kernel;
+mod matrix;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use exitlab_analysis::export;
+
+use crate::matrix::Shard;
+use crate::ui::Progress;
+
+pub use ab::AbArgs;
+pub use bisect::{BisectArgs, BisectStepArgs};
+pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
+pub use matrix::{MergeArgs, PlanArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  exitlab doctor                             what is missing here, and how to install it
+  exitlab run                                boot against idle, the built-in experiment
+  exitlab run configs/microvm.toml           an experiment of your own
+  exitlab run --set guest.machine=pc         one key changed
+  exitlab compare results/a results/b        did this change alter the exits?
+  exitlab gate --rules gate.toml results/b   is that allowed?
+  exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
+                                             which commit altered them?
+  exitlab conformance                        is this kernel's counting right?
+  exitlab reasons --format csv               every VM exit that can be counted
+  exitlab kernel install                     a kernel that counts, for a machine of yours
+
+Exit codes:
+  0    success
+  1    a gate found a regression
+  2    usage or configuration
+  3    a prerequisite is missing
+  4    a build failed
+  5    the experiment failed
+  6    undecided: a gate can say neither yes nor no
+  130  interrupted";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  exitlab run
+  exitlab run my.toml --out results/today
+  exitlab run --set guest.vcpus=2 --set 'sampling.schedule=[\"boot\", \"+1m\"]'
+  exitlab run --progress json 2>progress.jsonl
+
+The first run builds a kernel, which takes some minutes; later ones find it in the cache.
+docs/configuration.md explains every key of an experiment.";
+
+const CONFORMANCE_EXAMPLES: &str = "\
+Examples:
+  exitlab conformance                                    the kernel that exitlab builds
+  exitlab conformance --platform bochs-vmx --format json
+  exitlab conformance --kernel student/bzImage --sdm 2021
+
+Exit code 0: no rule is broken; 1: at least one is. docs/conformance.md explains each rule, \
+and what a kernel of one's own needs to boot.";
+
+/// Counts the VM exits of a guest, by reason, from power-on to idle.
+///
+/// exitlab builds a Linux host whose KVM counts every VM exit, boots it, boots a QEMU
+/// guest on it, and reads the counters when the guest has booted and while it is idle.
+#[derive(Debug, Parser)]
+#[command(name = "exitlab", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// Log more to standard error; repeat for still more (-vv, -vvv).
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run an experiment and write its tables.
+    Run(RunArgs),
+    /// Run the same experiments on two kernels, and compare.
+    Ab(Box<AbArgs>),
+    /// Find the commit that altered the exits.
+    Bisect(Box<BisectArgs>),
+    /// What `git bisect run` runs; started by exitlab itself.
+    #[command(hide = true)]
+    BisectStep(BisectStepArgs),
+    /// Write the plan of a matrix for an engine that runs its parts.
+    Plan(PlanArgs),
+    /// Put the parts of a matrix together.
+    Merge(MergeArgs),
+    /// Build one part of an experiment, without running it.
+    Build(BuildArgs),
+    /// Check everything that a run needs, and say how to install what is missing.
+    Doctor(DoctorArgs),
+    /// Compare two sides: which exits did a change alter?
+    Compare(CompareArgs),
+    /// Judge runs by rules: passed, a regression, or undecided.
+    Gate(GateArgs),
+    /// Keep counts as text in a repository, to judge later runs by.
+    Baseline(BaselineArgs),
+    /// How often verdicts on noise are wrong; for scripts/benchmark-verdicts.
+    #[command(hide = true)]
+    Verdicts(VerdictsArgs),
+    /// Judge a kernel's exit census, rule by rule.
+    Conformance(ConformanceArgs),
+    /// List the VM-exit reasons that are counted.
+    Reasons(ReasonsArgs),
+    /// Build a kernel, or KVM's modules, for machines that exitlab does not boot.
+    #[command(subcommand)]
+    Kernel(kernel::KernelCommand),
+}
+
+/// Which experiment.
+#[derive(Debug, Clone, Args)]
+pub struct ExperimentArgs {
+    /// The experiment, a TOML file [default: the built-in boot-vs-idle].
+    #[arg(value_name = "CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Override one key of the experiment; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Where the host comes from; short for --set platform=NAME. `auto` chooses.
+    #[arg(long, value_name = "NAME")]
+    pub platform: Option<String>,
+    /// The machine of platform ssh, as ssh takes it; short for --set host.address=MACHINE.
+    #[arg(long, value_name = "MACHINE")]
+    pub host: Option<String>,
+}
+
+/// Where built kernels and images are kept.
+#[derive(Debug, Clone, Args)]
+pub struct CacheArgs {
+    /// Where built kernels and images are kept [default: $XDG_CACHE_HOME/exitlab].
+    #[arg(long = "cache", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `exitlab run`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub struct RunArgs {
+    /// Which experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// The results directory [default: results/<UTC time>-<name>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How many cells of a matrix run at the same time [default: as many as there are cores and
+    /// memory for, and one where time is real].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Run one part of a matrix: the I-th of N.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Finish what is missing in the results directory of a matrix.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "sets", "platform", "host", "out", "shard"])]
+    pub resume: Option<PathBuf>,
+    /// What is shown meanwhile.
+    #[command(flatten)]
+    pub shown: ShownArgs,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+/// What is shown while a host runs.
+#[derive(Debug, Clone, Args)]
+pub struct ShownArgs {
+    /// How progress is shown, on standard error.
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+    /// Show the consoles of host and guest as they are written.
+    #[arg(long)]
+    pub console: bool,
+}
+
+/// `exitlab build`
+#[derive(Debug, Clone, Args)]
+pub struct BuildArgs {
+    /// What to build.
+    #[arg(value_enum)]
+    pub part: Part,
+    /// Which experiment it is for.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+/// A part of an experiment that can be built by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The kernel of host and guest, with the exit census.
+    Kernel,
+    /// What the host boots from.
+    HostImage,
+    /// The guest's initramfs.
+    GuestImage,
+}
+
+/// `exitlab conformance`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = CONFORMANCE_EXAMPLES)]
+pub struct ConformanceArgs {
+    /// Which kernel, host and platform: an experiment, of which the guest is not used.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// A bzImage to judge, instead of building a kernel; short for --set kernel.source=image:PATH.
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+    /// Which leaf answers what when the kernel has booted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub leaf_map: u8,
+    /// Only the reasons that the manual of this year defines count as defined.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    pub sdm: Option<u16>,
+    /// How the findings are written.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table, value_name = "FORMAT")]
+    pub format: ReportFormat,
+    /// The results directory [default: results/<UTC time>-conformance].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What is shown meanwhile.
+    #[command(flatten)]
+    pub shown: ShownArgs,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// `exitlab doctor`
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Which experiment is to run here.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Where built artifacts are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+/// `exitlab reasons`
+#[derive(Debug, Clone, Args)]
+pub struct ReasonsArgs {
+    /// Only the reasons that Intel's SDM of this year defines.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    pub sdm: Option<u16>,
+    /// How the list is written.
+    #[arg(long, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
+    pub format: ListFormat,
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
+}
+
+impl From<ListFormat> for export::Format {
+    fn from(format: ListFormat) -> export::Format {
+        match format {
+            ListFormat::Table => export::Format::Table,
+            ListFormat::Csv => export::Format::Csv,
+            ListFormat::Json => export::Format::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn help() {
+        let mut root = Cli::command().term_width(100);
+        root.build();
+        let mut text = root.render_long_help().to_string();
+        let shown =
+            |command: &clap::Command| !command.is_hide_set() && command.get_name() != "help";
+        for command in root.get_subcommands_mut().filter(|command| shown(command)) {
+            let help = command.render_help().to_string();
+            text += &format!("\n=== {} ===\n{help}", command.get_name());
+            let name = command.get_name().to_owned();
+            for command in command
+                .get_subcommands_mut()
+                .filter(|command| shown(command))
+            {
+                let help = command.render_help().to_string();
+                text += &format!("\n=== {name} {} ===\n{help}", command.get_name());
+            }
+        }
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn reads_every_argument() {
+        Cli::command().debug_assert();
+        let arguments = "exitlab run x.toml --set a=1 --set b=c=d --progress json --console \
+                         --out o --cache c -vv";
+        let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("good arguments");
+        assert_eq!(cli.verbose, 2);
+        let Command::Run(run) = cli.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.experiment.sets, ["a=1", "b=c=d"]);
+        assert_eq!(
+            (run.shown.progress, run.shown.console),
+            (Progress::Json, true)
+        );
+
+        let usage = Cli::try_parse_from(["exitlab", "run", "--progress", "0"])
+            .expect_err("no such progress");
+        assert_eq!(
+            usage.exit_code(),
+            i32::from(exitlab_base::error::exit_code::CONFIG)
+        );
+    }
+}

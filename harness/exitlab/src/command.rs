@@ -1,0 +1,241 @@
+//! What each command does with its arguments.
+
+mod ab;
+mod bisect;
+mod kernels;
+mod matrix;
+mod regression;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cli::{
+    BuildArgs, CacheArgs, Command, ConformanceArgs, DoctorArgs, ExperimentArgs, Part, ReasonsArgs,
+    ReportFormat, RunArgs,
+};
+use crate::matrix::{self as cells, Work};
+use crate::signals::Interrupt;
+use crate::ui::{Progress, Ui};
+use crate::{conformance, doctor, run};
+use exitlab_analysis::export;
+use exitlab_analysis::figures::Report;
+use exitlab_base::artifact::Cache;
+use exitlab_base::error::{Error, Result};
+use exitlab_config::{self as config, Matrix};
+use exitlab_host::image;
+use exitlab_kernel as kernel;
+use exitlab_model::order::TrialOrder;
+use exitlab_model::plan::Plan;
+use exitlab_model::record::RunRecord;
+
+/// Runs one command to its end.
+pub fn run(command: Command) -> Result<()> {
+    // One thread: the conductor only waits.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::io("start", "the runtime"))?;
+    runtime.block_on(async {
+        match command {
+            Command::Run(args) => run_experiment(args).await,
+            Command::Ab(args) => ab::run(*args).await,
+            Command::Bisect(args) => bisect::run(*args).await,
+            Command::BisectStep(args) => bisect::step(&args),
+            Command::Plan(args) => matrix::plan(&args),
+            Command::Merge(args) => matrix::merge(&args),
+            Command::Build(args) => build(args).await,
+            Command::Doctor(args) => check(args),
+            Command::Conformance(args) => conform(args).await,
+            Command::Compare(args) => regression::compare(args),
+            Command::Gate(args) => regression::gate(args),
+            Command::Baseline(args) => regression::baseline(args),
+            Command::Verdicts(args) => regression::verdicts(args),
+            Command::Reasons(args) => reasons(args),
+            Command::Kernel(command) => kernels::run(command).await,
+        }
+    })
+}
+
+async fn run_experiment(args: RunArgs) -> Result<()> {
+    if let Some(dir) = &args.resume {
+        return run_cells(&args, Work::resume(dir)?).await;
+    }
+    let matrix = load_matrix(&args.experiment)?;
+    let [cell] = matrix.cells.as_slice() else {
+        let name = matrix.cells.first().map_or("", |cell| &cell.plan.name);
+        let out = args.out.clone().unwrap_or_else(|| default_out(name));
+        return run_cells(&args, Work::begin(&matrix, args.shard, &out)?).await;
+    };
+    if args.shard.is_some() {
+        return Err(Error::Config {
+            message: "--shard wants a matrix, and this is one experiment".to_owned(),
+            cure: "leave --shard out, or set repeat or a list of values".to_owned(),
+        });
+    }
+    let plan = &cell.plan;
+    let out = args.out.unwrap_or_else(|| default_out(&plan.name));
+    let cache = Cache::open(cache_dir(&args.cache)?)?;
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(args.shown.progress, args.shown.console);
+    let outcome = run::run(plan, None, &out, &cache, &mut ui, &mut interrupt).await;
+    ui.end(outcome.is_ok());
+    let done = outcome?;
+    let dir = shown(&done.dir);
+    print(&format!(
+        "{}\nresults: {}\n",
+        terminal(&done.record),
+        dir.display()
+    ))
+}
+
+async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
+    let cache = Cache::open(cache_dir(&args.cache)?)?;
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(args.shown.progress, args.shown.console);
+    let jobs = args.jobs.map(usize::from);
+    let outcome = cells::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
+    ui.end(outcome.is_ok());
+    let ran = outcome?;
+    print(&format!(
+        "{}\n\n{} cells done, {} of them before.\nresults: {}\n",
+        cells::summary::table(work.index(), &ran.dir),
+        ran.done,
+        ran.before,
+        shown(&ran.dir).display()
+    ))
+}
+
+fn terminal(record: &RunRecord) -> String {
+    export::terminal_table(&Report::of_record(record, record.reasons()))
+}
+
+async fn conform(args: ConformanceArgs) -> Result<()> {
+    let mut experiment = args.experiment;
+    if let Some(kernel) = &args.kernel {
+        let set = format!("kernel.source=image:{}", kernel.display());
+        experiment.sets.push(set);
+    }
+    let plan = load(&experiment)?;
+    let out = args.out.unwrap_or_else(|| default_out("conformance"));
+    let cache = Cache::open(cache_dir(&args.cache)?)?;
+    let order = TrialOrder {
+        leaf_map: args.leaf_map,
+        sdm: args.sdm,
+    };
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(args.shown.progress, args.shown.console);
+    let judged = conformance::run(&plan, order, &out, &cache, &mut ui, &mut interrupt).await;
+    ui.end(judged.is_ok());
+    let report = judged?;
+    match args.format {
+        ReportFormat::Table => print(&format!(
+            "{}\nresults: {}\n",
+            report.for_people(),
+            shown(&out).display()
+        ))?,
+        ReportFormat::Json => print(&report.to_json())?,
+    }
+    report.verdict()
+}
+
+async fn build(args: BuildArgs) -> Result<()> {
+    let plan = load(&args.experiment)?;
+    let dir = cache_dir(&args.cache)?;
+    doctor::check(&plan, &dir).require()?;
+    let cache = Cache::open(dir)?;
+    let mut interrupt = listen()?;
+    let mut ui = Ui::new(Progress::Auto, false);
+    ui.choice(&plan);
+    let work = build_part(args.part, &plan, &cache, &mut ui);
+    let outcome = interrupt.or(work).await;
+    ui.end(outcome.is_ok());
+    print(&format!("{}\n", outcome?.display()))
+}
+
+async fn build_part(part: Part, plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<PathBuf> {
+    match part {
+        Part::Kernel => {
+            ui.stage("kernel");
+            let note = |text: &str| ui.note(text);
+            Ok(kernel::build(cache, &plan.kernel, &note).await?.image)
+        }
+        Part::GuestImage => {
+            ui.stage("guest image");
+            let note = |text: &str| ui.note(text);
+            let guest = image::build_guest(cache, &plan.guest, &note).await?;
+            // Of a guest that is nothing but a kernel, the kernel.
+            let main = guest.main().or(plan.guest.kernel.as_deref());
+            Ok(main.unwrap_or(cache.root()).to_owned())
+        }
+        Part::HostImage => {
+            let host = crate::build::build(plan, cache, ui).await?.host;
+            host.map(|host| host.path).ok_or_else(|| Error::Config {
+                message: format!("{} boots no host: it has no image", plan.platform),
+                cure: "choose another --platform".to_owned(),
+            })
+        }
+    }
+}
+
+fn check(args: DoctorArgs) -> Result<()> {
+    let plan = load(&args.experiment)?;
+    let report = doctor::check(&plan, &cache_dir(&args.cache)?);
+    print(&report.render())?;
+    print(&doctor::platforms(&plan))?;
+    report.require()
+}
+
+fn reasons(args: ReasonsArgs) -> Result<()> {
+    print(&export::reasons(args.sdm, args.format.into()))
+}
+
+fn load(args: &ExperimentArgs) -> Result<Plan> {
+    let (here, sets) = texts(args)?;
+    config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
+}
+
+fn load_matrix(args: &ExperimentArgs) -> Result<Matrix> {
+    let (here, sets) = texts(args)?;
+    config::load_matrix(args.config.as_deref(), &sets, &here, &doctor::usable())
+}
+
+/// What is relative to where, and every `--set`, short or long.
+fn texts(args: &ExperimentArgs) -> Result<(PathBuf, Vec<String>)> {
+    let here = std::env::current_dir().map_err(Error::io("find", "the current directory"))?;
+    let mut sets = args.sets.clone();
+    if let Some(platform) = &args.platform {
+        sets.push(format!("platform={platform}"));
+    }
+    if let Some(host) = &args.host {
+        sets.push(format!("host.address={host}"));
+    }
+    Ok((here, sets))
+}
+
+fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {
+    args.dir.clone().map_or_else(Cache::default_dir, Ok)
+}
+
+fn default_out(name: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    Path::new("results").join(format!("{now}-{name}"))
+}
+
+/// A path as the user would type it from here.
+fn shown(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+    below.unwrap_or_else(|| path.to_owned())
+}
+
+fn listen() -> Result<Interrupt> {
+    Interrupt::listen().map_err(Error::io("listen to", "signals"))
+}
+
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // A reader that has seen enough, such as `head`.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::io("write", "standard output")),
+    }
+}

@@ -1,0 +1,212 @@
+//! What a trial found, for people and for programs.
+
+use serde::{Deserialize, Serialize};
+
+use exitlab_analysis::export::{finding_details, finding_line};
+use exitlab_base::error::{Error, Result};
+use exitlab_host::platform;
+use exitlab_model::artifacts::HostKernel;
+use exitlab_model::order::TrialOrder;
+use exitlab_model::plan::Plan;
+use exitlab_model::rule::{Finding, Rule, Verdict};
+
+/// Version of `conformance.json`.
+const SCHEMA: u32 = 1;
+
+/// A judged exit census.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this structure.
+    pub schema: u32,
+    /// exitlab's version.
+    pub exitlab: String,
+    /// Where the host came from: `bochs-vmx`.
+    pub platform: String,
+    /// Version of the emulator.
+    pub emulator: String,
+    /// `uname -r` of the host.
+    pub kernel: String,
+    /// Digest of the kernel's image (BLAKE3, hex).
+    pub kernel_digest: String,
+    /// CPU model as the host saw it.
+    pub cpu: String,
+    /// The leaf map that was asked for.
+    pub leaf_map: u8,
+    /// The year of the manual that says which reasons are defined, if not the current.
+    pub sdm: Option<u16>,
+    /// Findings in the order in which they were made.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// A report without findings.
+    pub fn new(plan: &Plan, kernel: &HostKernel, order: &TrialOrder) -> Report {
+        Report {
+            schema: SCHEMA,
+            exitlab: env!("CARGO_PKG_VERSION").to_owned(),
+            platform: plan.platform_name(),
+            emulator: platform::emulator_version(plan.platform),
+            kernel: kernel.release.clone(),
+            kernel_digest: kernel.digest.clone(),
+            cpu: String::new(),
+            leaf_map: order.leaf_map,
+            sdm: order.sdm,
+            findings: Vec::new(),
+        }
+    }
+
+    /// What the host says of itself.
+    pub fn host(&mut self, kernel: String, cpu: String) {
+        self.kernel = kernel;
+        self.cpu = cpu;
+    }
+
+    /// The host died while a rule was judged: that rule is broken, and no other can be
+    /// judged.
+    pub fn died(&mut self, rule: Rule, how: &str, tail: &[String]) {
+        let last = tail
+            .last()
+            .map_or(String::new(), |line| format!(": {line}"));
+        self.findings.push(Finding {
+            rule,
+            verdict: Verdict::Broken {
+                seen: format!("{how}{last}"),
+            },
+        });
+        for rest in Rule::ALL {
+            if self.findings.iter().all(|finding| finding.rule != rest) {
+                self.findings.push(Finding {
+                    rule: rest,
+                    verdict: Verdict::NotJudged {
+                        because: format!("the host died of rule '{}'", rule.name()),
+                    },
+                });
+            }
+        }
+    }
+
+    /// Rules that hold, are broken, and were not judged.
+    fn tally(&self) -> [usize; 3] {
+        let mut tally = [0; 3];
+        for finding in &self.findings {
+            tally[match finding.verdict {
+                Verdict::Holds { .. } => 0,
+                Verdict::Broken { .. } => 1,
+                Verdict::NotJudged { .. } => 2,
+            }] += 1;
+        }
+        tally
+    }
+
+    /// An error if a rule is broken.
+    pub fn verdict(&self) -> Result<()> {
+        let [held, broken, _] = self.tally();
+        if broken == 0 {
+            return Ok(());
+        }
+        Err(Error::Conformance {
+            broken,
+            judged: held + broken,
+        })
+    }
+
+    /// One JSON object, and a newline.
+    pub fn to_json(&self) -> String {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        format!("{text}\n")
+    }
+
+    /// A line for each rule, more for those that do not hold, and the sum.
+    pub fn for_people(&self) -> String {
+        let mut text = format!(
+            "Exit census of Linux {} on {}, leaf map {}\n{}\n\n",
+            self.kernel, self.platform, self.leaf_map, self.cpu
+        );
+        for finding in &self.findings {
+            text += &finding_line(finding);
+            text.push('\n');
+            text += &finding_details(finding);
+        }
+        let [held, broken, not_judged] = self.tally();
+        let all = self.findings.len();
+        text += &format!("\n{all} rules: {held} hold, {broken} broken, {not_judged} not judged");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let finding = |rule, verdict| Finding { rule, verdict };
+        Report {
+            schema: SCHEMA,
+            exitlab: "0.1.0".into(),
+            platform: "bochs-vmx".into(),
+            emulator: "bochs 2.7".into(),
+            kernel: "6.12.1".into(),
+            kernel_digest: "00".into(),
+            cpu: "Intel(R) Core(TM) i7-4770 CPU @ 3.40GHz".into(),
+            leaf_map: 1,
+            sdm: None,
+            findings: vec![
+                finding(
+                    Rule::Present,
+                    Verdict::Holds {
+                        seen: "leaf map 1, with exitlab's discovery leaf".into(),
+                    },
+                ),
+                finding(
+                    Rule::PerVm,
+                    Verdict::Broken {
+                        seen: "the calm one of two VMs executed 12 CPUIDs since it was made, and \
+                               reads 2012"
+                            .into(),
+                    },
+                ),
+                finding(
+                    Rule::Statistics,
+                    Verdict::NotJudged {
+                        because: "rule 'per-vm' does not hold or was not judged".into(),
+                    },
+                ),
+            ],
+        }
+    }
+
+    #[test]
+    fn for_people() {
+        insta::assert_snapshot!(report().for_people());
+    }
+
+    #[test]
+    fn a_broken_rule_is_exit_code_1() {
+        let error = report().verdict().expect_err("a rule is broken");
+        assert_eq!(error.to_string(), "1 of 2 rules are broken");
+        assert_eq!(
+            error.exit_code(),
+            exitlab_base::error::exit_code::REGRESSION
+        );
+    }
+
+    #[test]
+    fn json_reads_back() {
+        let report = report();
+        let read: Report = serde_json::from_str(&report.to_json()).expect("its own JSON");
+        assert_eq!(read, report);
+    }
+
+    #[test]
+    fn a_host_that_dies_breaks_the_rule_that_was_judged() {
+        let mut report = report();
+        report.findings.clear();
+        report.died(Rule::Range, "Bochs ended", &["BUG: page fault".into()]);
+        assert_eq!(report.findings.len(), Rule::ALL.len());
+        let verdict = &report.findings[0].verdict;
+        let Verdict::Broken { seen } = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!(seen, "Bochs ended: BUG: page fault");
+    }
+}

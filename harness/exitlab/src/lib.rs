@@ -1,0 +1,28 @@
+//! exitlab: which VM exits does a guest cause, how many of each, and when.
+//!
+//! This crate is the conductor. It knows all trades, and the order of everything:
+//!
+//! ```text
+//! config ─► Plan ─► build: kernel · images ─► session: a host, its agent's events
+//!                                                  │
+//!                      results ◄─ RunRecord ◄──────┘
+//!                         └─► analysis ─► tables, verdicts
+//! ```
+
+pub mod cli;
+pub mod command;
+pub mod doctor;
+
+pub mod build;
+pub mod provenance;
+pub mod results;
+pub mod run;
+pub mod seed;
+pub mod session;
+
+pub mod bisect;
+pub mod conformance;
+pub mod matrix;
+
+pub mod signals;
+pub mod ui;

@@ -1,0 +1,46 @@
+//! The `exitlab` binary: starts logging, runs one command, maps its error to an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use exitlab::cli::Cli;
+use exitlab::command;
+use exitlab_base::error::{self, Error};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(cli.verbose);
+    match command::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// `RUST_LOG` decides if it can be understood, else the number of `-v`s.
+fn start_logging(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "exitlab=info",
+        2 => "exitlab=debug",
+        _ => "trace",
+    };
+    let own = std::env::var("RUST_LOG").ok();
+    let own = own.filter(|text| !text.is_empty());
+    let own: Option<Targets> = own.and_then(|text| text.parse().ok());
+    let filter = own.or_else(|| level.parse().ok()).unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .init();
+}
+
+fn report(error: &Error) {
+    // With standard error closed, the exit code is all that can be said.
+    let _ = std::io::stderr().write_all(error::for_people(error).as_bytes());
+}

@@ -1,0 +1,79 @@
+//! What came of each cell, in a line: for people, and as `cells.csv`.
+
+use std::path::Path;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use exitlab_base::error::{Error, Result};
+use exitlab_config::Cell;
+use exitlab_model::record::{RunRecord, Sample};
+
+use super::index::{Index, done};
+
+/// The file of all cells.
+pub const FILE: &str = "cells.csv";
+
+/// All exits up to a sample, as its own table counts them.
+fn exits(sample: &Sample) -> u64 {
+    sample.counts().iter().sum()
+}
+
+/// The table of the cells that are done.
+pub fn table(index: &Index, dir: &Path) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let cells: Vec<(&Cell, RunRecord)> = records(index, dir);
+    let labels: Vec<String> = cells
+        .first()
+        .map(|(_, record)| record.samples.iter().map(|s| s.label.clone()).collect())
+        .unwrap_or_default();
+    table.set_header(std::iter::once("exits until".to_owned()).chain(labels));
+    for (cell, record) in &cells {
+        let counts = record
+            .samples
+            .iter()
+            .map(|sample| exits(sample).to_string());
+        table.add_row(std::iter::once(cell.id.clone()).chain(counts));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+/// Writes a line for each cell and sample.
+pub fn write(index: &Index, dir: &Path) -> Result<()> {
+    let path = dir.join(FILE);
+    let failed = |e: csv::Error| Error::Io {
+        action: "write",
+        path: path.clone(),
+        source: e.into(),
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let keys = index.axes.iter().map(|axis| axis.key.as_str());
+    let head = ["cell"].into_iter().chain(keys);
+    writer
+        .write_record(head.chain(["repeat", "sample", "label", "phase", "exits"]))
+        .map_err(failed)?;
+    for (cell, record) in records(index, dir) {
+        for sample in &record.samples {
+            let mut row = vec![cell.id.clone()];
+            row.extend(index.axes.iter().map(|axis| cell.values[&axis.key].clone()));
+            row.extend([cell.repeat.to_string(), sample.number.to_string()]);
+            row.extend([sample.label.clone(), sample.phase.clone()]);
+            row.push(exits(sample).to_string());
+            writer.write_record(&row).map_err(failed)?;
+        }
+    }
+    let text = writer
+        .into_inner()
+        .map_err(|e| Error::io("write", &path)(e.into_error()))?;
+    exitlab_base::files::write_whole(&path, &text)
+}
+
+fn records<'a>(index: &'a Index, dir: &Path) -> Vec<(&'a Cell, RunRecord)> {
+    let cells = index.cells.iter();
+    cells
+        .filter_map(|cell| Some((cell, done(dir, cell)?)))
+        .collect()
+}

@@ -1,0 +1,199 @@
+//! The results directory of a run. Raw samples are kept as they arrive; every table is
+//! written whole, to a temporary file that is then renamed.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use exitlab_analysis::export;
+use exitlab_base::error::{Error, Result};
+use exitlab_base::files::write_whole;
+use exitlab_model::event::Event;
+use exitlab_model::layout::EMULATOR_LOG;
+use exitlab_model::record::RunRecord;
+
+/// Where the emulator works, below the results directory, while the run lasts.
+const MACHINE: &str = ".machine";
+
+/// The results directory of a run that is going on.
+#[derive(Debug)]
+pub struct Results {
+    dir: PathBuf,
+    events: Log,
+    host_console: Log,
+    guest_console: Log,
+    qemu: Log,
+}
+
+impl Results {
+    /// Fails if `dir` exists, so that no run overwrites another.
+    pub fn require_absent(dir: &Path) -> Result<()> {
+        if dir.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        Err(Error::Config {
+            message: format!("output directory {} exists already", dir.display()),
+            cure: "choose another with --out, or remove it".to_owned(),
+        })
+    }
+
+    /// Creates the directory with its logs.
+    pub fn create(dir: &Path) -> Result<Results> {
+        if let Some(parent) = dir.parent() {
+            std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        }
+        std::fs::create_dir(dir).map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => match Results::require_absent(dir) {
+                Err(exists) => exists,
+                Ok(()) => Error::io("create", dir)(e),
+            },
+            _ => Error::io("create", dir)(e),
+        })?;
+        let dir = dir.canonicalize().map_err(Error::io("find", dir))?;
+        let machine = dir.join(MACHINE);
+        std::fs::create_dir(&machine).map_err(Error::io("create", machine))?;
+        Ok(Results {
+            events: Log::new(&dir, "events.jsonl"),
+            host_console: Log::new(&dir, "host-console.log"),
+            guest_console: Log::new(&dir, "guest-console.log"),
+            qemu: Log::new(&dir, "qemu.log"),
+            dir,
+        })
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the emulator works while the run lasts.
+    pub fn machine_dir(&self) -> PathBuf {
+        self.dir.join(MACHINE)
+    }
+
+    /// Keeps an event; lines of consoles also go to their logs.
+    pub fn event(&mut self, event: &Event) -> Result<()> {
+        let line = serde_json::to_string(event).map_err(|e| Error::Io {
+            action: "write",
+            path: self.events.path.clone(),
+            source: e.into(),
+        })?;
+        self.events.line(&line)?;
+        match event {
+            Event::GuestConsole { line } => self.guest_console.line(line),
+            Event::QemuLog { line } => self.qemu.line(line),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a line of the host's console.
+    pub fn host_console(&mut self, line: &str) -> Result<()> {
+        self.host_console.line(line)
+    }
+
+    /// Rewrites `run.json`.
+    pub fn record(&self, record: &RunRecord) -> Result<()> {
+        self.json("run.json", record)
+    }
+
+    /// Writes a file of JSON.
+    pub fn json(&self, name: &str, content: &impl Serialize) -> Result<()> {
+        let path = self.dir.join(name);
+        let mut text = serde_json::to_vec_pretty(content).map_err(|e| Error::Io {
+            action: "write",
+            path: path.clone(),
+            source: e.into(),
+        })?;
+        text.push(b'\n');
+        write_whole(&path, &text)
+    }
+
+    /// Writes every table of a record.
+    pub fn tables(&self, record: &RunRecord) -> Result<()> {
+        for (name, text) in export::tables(record) {
+            write_whole(&self.dir.join(name), text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was logged of a host that is started again.
+    pub fn begin_again(&mut self) -> Result<()> {
+        let logs = [
+            &mut self.events,
+            &mut self.host_console,
+            &mut self.guest_console,
+            &mut self.qemu,
+        ];
+        for log in logs {
+            log.clear()?;
+        }
+        let machine = self.machine_dir();
+        std::fs::remove_dir_all(&machine).map_err(Error::io("remove", &machine))?;
+        std::fs::create_dir(&machine).map_err(Error::io("create", machine))
+    }
+
+    /// Clears away what only the emulator needed, keeping its log.
+    pub fn close_machine(&self) {
+        let machine = self.machine_dir();
+        let _ = std::fs::rename(machine.join(EMULATOR_LOG), self.dir.join(EMULATOR_LOG));
+        // What cannot be removed does no harm: the run's files are all outside.
+        let _ = std::fs::remove_dir_all(machine);
+    }
+}
+
+/// A log, which exists as soon as it has a line.
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Log {
+    fn new(dir: &Path, name: &str) -> Log {
+        Log {
+            path: dir.join(name),
+            file: None,
+        }
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        match self.file.take() {
+            None => Ok(()),
+            Some(_) => std::fs::remove_file(&self.path).map_err(Error::io("remove", &self.path)),
+        }
+    }
+
+    fn line(&mut self, line: &str) -> Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(
+                OpenOptions::new()
+                    .create_new(true)
+                    .append(true)
+                    .open(&self.path)
+                    .map_err(Error::io("create", &self.path))?,
+            ),
+        };
+        let whole = format!("{line}\n");
+        file.write_all(whole.as_bytes())
+            .map_err(Error::io("write", &self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_existing_directory_is_refused_and_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("run");
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("precious"), "data").unwrap();
+        let error = Results::create(&dir).unwrap_err();
+        assert_eq!(error.exit_code(), exitlab_base::error::exit_code::CONFIG);
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,233 @@
+//! The story of the conductor: the only file that knows the order of the stages.
+
+use std::path::{Path, PathBuf};
+
+use crate::build::{Artifacts, build};
+use crate::doctor;
+use crate::provenance;
+use crate::results::Results;
+use crate::seed::fresh_seed;
+use crate::session::Session;
+use crate::signals::Interrupt;
+use crate::ui::Ui;
+use exitlab_base::artifact::Cache;
+use exitlab_base::error::{Error, Result};
+use exitlab_host::image;
+use exitlab_host::platform::Boot;
+use exitlab_model::event::Event;
+use exitlab_model::order::{Kit, Order, Task};
+use exitlab_model::plan::Plan;
+use exitlab_model::platform::PlatformKind;
+use exitlab_model::record::{CellName, HostMoment, Outcome, RunRecord, SCHEMA};
+
+/// The guest's QEMU on a machine that exitlab does not boot: on its search path.
+const QEMU: &str = "qemu-system-x86_64";
+
+/// How often a host is started that QEMU's emulation of SVM stops.
+const ATTEMPTS: u32 = 3;
+
+/// A run that came to its good end.
+#[derive(Debug)]
+pub struct Run {
+    /// The results directory.
+    pub dir: PathBuf,
+    /// What it measured.
+    pub record: RunRecord,
+}
+
+/// Runs an experiment: from kernel source to tables in `out`. `cell` says which one of a
+/// matrix it is.
+pub async fn run(
+    plan: &Plan,
+    cell: Option<CellName>,
+    out: &Path,
+    cache: &Cache,
+    ui: &mut Ui,
+    interrupt: &mut Interrupt,
+) -> Result<Run> {
+    Results::require_absent(out)?;
+    ui.choice(plan);
+    doctor::check(plan, cache.root()).require()?;
+    let artifacts = interrupt.or(build(plan, cache, ui)).await?;
+    let mut results = Results::create(out)?;
+    let mut record = new_record(plan, cell, &artifacts)?;
+    results.record(&record)?;
+
+    let experiment = attempts(plan, &artifacts, cache, &mut results, &mut record, ui);
+    let outcome = interrupt.or(experiment).await;
+
+    results.close_machine();
+    record.outcome = match &outcome {
+        Ok(()) => Outcome::Complete,
+        Err(Error::Interrupted) => Outcome::Interrupted,
+        Err(error) => Outcome::Failed {
+            message: error.to_string(),
+        },
+    };
+    record.finished = Some(provenance::now());
+    let kept = keep(&results, &record);
+    // The first error is the cause; that its record could not be kept comes second.
+    outcome?;
+    kept?;
+    Ok(Run {
+        dir: results.dir().to_owned(),
+        record,
+    })
+}
+
+/// Runs the experiment. QEMU's SVM can deliver an interrupt twice, and a guest that meets
+/// this with a lock held stops for good, its host with it (`docs/determinism.md`). Whether it
+/// does hangs on every instruction before, so such a host is started again, with one word
+/// more on its command line. All of this repeats, too.
+async fn attempts(
+    plan: &Plan,
+    artifacts: &Artifacts,
+    cache: &Cache,
+    results: &mut Results,
+    record: &mut RunRecord,
+    ui: &mut Ui,
+) -> Result<()> {
+    let mut plan = plan.clone();
+    let asked = plan.host.cmdline.clone();
+    loop {
+        let outcome = experiment(&plan, artifacts, cache, results, record, ui).await;
+        match outcome {
+            Err(Error::Silence { message, .. })
+                if plan.platform == PlatformKind::TcgSvm && record.attempts < ATTEMPTS =>
+            {
+                record.begin_again();
+                results.begin_again()?;
+                let attempt = record.attempts;
+                plan.host.cmdline = format!("{asked} exitlab.attempt={attempt}");
+                ui.say(&format!(
+                    "{message}: QEMU stops a guest now and then; attempt {attempt} of {ATTEMPTS}"
+                ));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Starts the host, and listens to its agent to the end.
+async fn experiment(
+    plan: &Plan,
+    artifacts: &Artifacts,
+    cache: &Cache,
+    results: &mut Results,
+    record: &mut RunRecord,
+    ui: &mut Ui,
+) -> Result<()> {
+    let session = Session {
+        plan,
+        boot: artifacts.host.as_ref().map(|image| Boot {
+            kernel: &artifacts.kernel,
+            image,
+        }),
+        task: Task::Experiment(Box::new(order(plan, artifacts)?)),
+        cache,
+        results,
+        ui,
+    };
+    let mut heard = |event: &Event, results: &Results| {
+        take_in(event, record);
+        if record.samples.is_empty() {
+            Ok(())
+        } else {
+            results.record(record)
+        }
+    };
+    session.hold(&mut heard).await
+}
+
+/// The agent's part of the plan.
+fn order(plan: &Plan, artifacts: &Artifacts) -> Result<Order> {
+    let guest = artifacts.guest.files(&artifacts.kernel.image);
+    if artifacts.host.is_some() {
+        return Ok(Order::of(plan, image::kit(&guest)));
+    }
+    let kit = Kit {
+        qemu: QEMU.into(),
+        firmware: None,
+        guest,
+    };
+    let mut order = Order::of(plan, kit);
+    // Other people may be able to reach the guest's port: only this run knows its keys.
+    order.guest.seed = fresh_seed()?;
+    Ok(order)
+}
+
+/// Enters an event into the record.
+fn take_in(event: &Event, record: &mut RunRecord) {
+    match event.clone() {
+        Event::Started {
+            kernel,
+            cpu,
+            isa,
+            emulates,
+            host_s,
+            host_tsc,
+            ..
+        } => {
+            record.provenance.host_kernel = kernel;
+            record.provenance.cpu = cpu;
+            record.isa = isa;
+            record.emulates = emulates;
+            record.agent_started = Some(HostMoment { host_s, host_tsc });
+        }
+        Event::Qemu { version } => record.provenance.qemu = version,
+        Event::Parameters { parameters } => record.kvm_parameters = parameters,
+        Event::Discovered(discovery) => record.discovery = Some(discovery),
+        Event::Statuses { statuses } => record.statuses = statuses,
+        Event::Sample(sample) => record.samples.push(*sample),
+        Event::Inspected(inspection) => record.inspections.push(inspection),
+        Event::Stage { .. }
+        | Event::Pulse { .. }
+        | Event::Phase { .. }
+        | Event::Judging { .. }
+        | Event::Found(_)
+        | Event::GuestConsole { .. }
+        | Event::QemuLog { .. }
+        | Event::Failed { .. }
+        | Event::Finished { .. } => {}
+    }
+}
+
+fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Result<RunRecord> {
+    let provenance = provenance::collect(plan, artifacts)?;
+    Ok(RunRecord {
+        schema: SCHEMA,
+        experiment: plan.name.clone(),
+        started: provenance::now(),
+        finished: None,
+        outcome: Outcome::Unfinished,
+        platform: plan.platform_name(),
+        isa: None,
+        emulates: false,
+        attempts: 1,
+        agent_started: None,
+        discovery: None,
+        kvm_parameters: Vec::new(),
+        cell,
+        plan: serde_json::to_value(plan).unwrap_or_default(),
+        provenance,
+        statuses: Vec::new(),
+        samples: Vec::new(),
+        inspections: Vec::new(),
+    })
+}
+
+/// Keeps tables of what was sampled, and the record. The record comes last: a matrix takes a
+/// cell for done whose record says so, and then its tables must be there.
+fn keep(results: &Results, record: &RunRecord) -> Result<()> {
+    let tables = if record.samples.is_empty() {
+        Ok(())
+    } else {
+        results.tables(record)
+    };
+    if record.outcome == Outcome::Complete {
+        tables?;
+        return results.record(record);
+    }
+    results.record(record)?;
+    tables
+}

@@ -1,0 +1,146 @@
+//! What a run looks like while it goes on: a live display on a terminal, plain lines
+//! elsewhere, or JSON lines. All of it goes to standard error; standard output is for
+//! the table. Nothing below this module prints.
+
+mod json;
+mod plain;
+mod silent;
+mod terminal;
+mod words;
+
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use exitlab_model::event::Event;
+use exitlab_model::plan::Plan;
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Progress {
+    /// A live display on a terminal, plain lines elsewhere.
+    Auto,
+    /// One line for each thing that happens.
+    Plain,
+    /// JSON lines, for programs.
+    Json,
+}
+
+/// What a display can be told.
+trait Display {
+    /// A stage begins; `before` is the one that it ends, with how long that took.
+    fn stage(&mut self, name: &str, before: Option<(&str, Duration)>);
+    /// Progress within a stage.
+    fn note(&mut self, text: &str);
+    /// Something that is worth a line of its own.
+    fn say(&mut self, text: &str);
+    /// The agent's event.
+    fn event(&mut self, event: &Event, elapsed: Duration);
+    /// A line of a console, when the user asked for consoles.
+    fn console(&mut self, whose: &str, line: &str);
+    /// The last stage is over.
+    fn end(&mut self, last: Option<(&str, Duration)>, good: bool);
+}
+
+/// The display of one command, and its Ctrl-C.
+pub struct Ui {
+    display: RefCell<Box<dyn Display>>,
+    consoles: bool,
+    stage: Option<(String, Instant)>,
+    started: Instant,
+}
+
+impl Ui {
+    /// A display as the user asked for it; `consoles` also shows both consoles.
+    pub fn new(progress: Progress, consoles: bool) -> Ui {
+        let live = std::io::stderr().is_terminal();
+        let display: Box<dyn Display> = match progress {
+            Progress::Json => Box::new(json::Json),
+            Progress::Auto if live => Box::new(terminal::Terminal::new()),
+            Progress::Auto | Progress::Plain => Box::new(plain::Plain::new()),
+        };
+        Ui::of(display, consoles)
+    }
+
+    /// A display that shows nothing.
+    pub fn silent() -> Ui {
+        Ui::of(Box::new(silent::Silent), false)
+    }
+
+    fn of(display: Box<dyn Display>, consoles: bool) -> Ui {
+        Ui {
+            display: RefCell::new(display),
+            consoles,
+            stage: None,
+            started: Instant::now(),
+        }
+    }
+
+    /// A stage begins.
+    pub fn stage(&mut self, name: &str) {
+        let before = self.stage.replace((name.to_owned(), Instant::now()));
+        let before = before
+            .as_ref()
+            .map(|(name, since)| (name.as_str(), since.elapsed()));
+        self.display.borrow_mut().stage(name, before);
+    }
+
+    /// Where the host comes from, if `auto` chose it, and why.
+    pub fn choice(&mut self, plan: &Plan) {
+        if let Some(why) = &plan.platform_choice {
+            self.stage(&format!("platform auto is {}: {why}", plan.platform));
+        }
+    }
+
+    /// Progress within a stage.
+    pub fn note(&self, text: &str) {
+        self.display.borrow_mut().note(text);
+    }
+
+    /// Something that is worth a line of its own.
+    pub fn say(&self, text: &str) {
+        self.display.borrow_mut().say(text);
+    }
+
+    /// The agent's event.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Stage { stage, .. } => {
+                let name = stage.to_string();
+                if self
+                    .stage
+                    .as_ref()
+                    .is_none_or(|(current, _)| *current != name)
+                {
+                    self.stage(&name);
+                }
+            }
+            Event::GuestConsole { line } if self.consoles => {
+                self.display.borrow_mut().console("guest", line);
+            }
+            Event::QemuLog { line } if self.consoles => {
+                self.display.borrow_mut().console("qemu", line);
+            }
+            event => self
+                .display
+                .borrow_mut()
+                .event(event, self.started.elapsed()),
+        }
+    }
+
+    /// A line of the host's console.
+    pub fn host_console(&mut self, line: &str) {
+        if self.consoles {
+            self.display.borrow_mut().console("host", line);
+        }
+    }
+
+    /// Everything is over.
+    pub fn end(&mut self, good: bool) {
+        let last = self.stage.take();
+        let last = last
+            .as_ref()
+            .map(|(name, since)| (name.as_str(), since.elapsed()));
+        self.display.borrow_mut().end(last, good);
+    }
+}

@@ -1,0 +1,31 @@
+//! Events in words, the same for every display that people read.
+
+use exitlab_analysis::export::{self, grouped};
+use exitlab_model::event::Event;
+
+/// A line for an event; `None` for what needs no words.
+pub fn describe(event: &Event) -> Option<String> {
+    match event {
+        Event::Started { kernel, cpu, .. } => Some(format!("host is up: Linux {kernel} on {cpu}")),
+        Event::Qemu { version } => Some(format!("QEMU {version}")),
+        Event::Phase { name, .. } => Some(format!("phase {name}")),
+        Event::Sample(sample) => {
+            let total: u64 = sample.counts().iter().sum();
+            let (whose, at) = match sample.clocks.guest_s {
+                Some(guest_s) => ("guest", guest_s),
+                None => ("host", sample.clocks.host_s),
+            };
+            let label = &sample.label;
+            Some(format!(
+                "sample {label:<5} {whose} at {at:>7.3} s  {:>10} exits",
+                grouped(total.into())
+            ))
+        }
+        Event::Inspected(inspection) => Some(format!(
+            "inspected: {} (exit {})",
+            inspection.command, inspection.exit
+        )),
+        Event::Found(finding) => Some(export::finding_line(finding)),
+        _ => None,
+    }
+}

@@ -1,0 +1,358 @@
+//! Changes that are planted one by one, on both platforms that repeat: `exitlab compare`
+//! must find each by name of reason and phase, and find nothing where nothing was changed
+//! that is used.
+//!
+//! They use the cache of the user who runs them, where `scripts/test` has put the kernels.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test that fails shows every comparison"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use support::{Outcome, Place, exitlab};
+
+/// A short life: a boot, a second of nothing, a fifth of a second of work, and another one of
+/// which most is slept through. The programs are of `tests/planted`.
+const EXPERIMENT: &str = r#"
+name = "planted"
+[guest]
+machine = "microvm"
+initrd = "plain.cpio"
+[sampling]
+schedule = ["boot", "+1s"]
+[[phase]]
+name = "busy"
+run = "/bin/spend"
+[[phase]]
+name = "naps"
+run = "/bin/spend napping"
+"#;
+
+/// What must be found of a change: in which phase, of which reason, and how much more.
+struct Found(&'static str, &'static str, Amount);
+
+enum Amount {
+    Exactly(f64),
+    AtLeast(f64),
+    /// So many fewer, or fewer still.
+    LessBy(f64),
+    /// Any difference, of this reason or of one of these.
+    AnyOrOf(&'static [&'static str]),
+}
+
+use Amount::{AnyOrOf, AtLeast, Exactly, LessBy};
+
+/// A platform, and what its processor calls what must be found.
+struct Platform {
+    name: &'static str,
+    /// How often the run without a change is repeated.
+    repeats: usize,
+    /// The parameter that turns nested paging off.
+    no_nested_paging: &'static str,
+    found: fn(&str) -> Vec<Found>,
+}
+
+const BOCHS_VMX: Platform = Platform {
+    name: "bochs-vmx",
+    repeats: 2,
+    no_nested_paging: "kvm_intel.ept=0",
+    found: found_on_vmx,
+};
+
+const TCG_SVM: Platform = Platform {
+    name: "tcg-svm",
+    repeats: 10,
+    no_nested_paging: "kvm_amd.npt=0",
+    found: found_on_svm,
+};
+
+fn found_on_vmx(change: &str) -> Vec<Found> {
+    match change {
+        "tick" => vec![
+            Found("busy", "VMX-preemption timer expired", AtLeast(100.0)),
+            Found("busy", "WRMSR", AtLeast(100.0)),
+        ],
+        "paging" => vec![
+            Found("boot", "EPT violation", LessBy(1000.0)),
+            Found(
+                "boot",
+                "Exception or non-maskable interrupt (NMI)",
+                AtLeast(1000.0),
+            ),
+            Found("boot", "Control-register accesses", AtLeast(1000.0)),
+            Found("boot", "INVLPG", AtLeast(10.0)),
+        ],
+        "polling" => vec![Found("naps", "HLT", LessBy(10.0))],
+        "cpuid" => vec![Found("boot", "CPUID", Exactly(1.0))],
+        change => panic!("{change}"),
+    }
+}
+
+fn found_on_svm(change: &str) -> Vec<Found> {
+    match change {
+        "tick" => vec![
+            Found("busy", "External interrupt", AtLeast(100.0)),
+            Found("busy", "MSR access", AtLeast(100.0)),
+        ],
+        "paging" => vec![
+            Found("boot", "Nested page fault", LessBy(1000.0)),
+            Found("boot", "Exception #PF page fault", AtLeast(1000.0)),
+            Found("boot", "CR3 write", AtLeast(1000.0)),
+            Found("boot", "INVLPG", AtLeast(10.0)),
+        ],
+        // QEMU puts its processor to sleep and wakes it at next to no cost, so that hardly
+        // more naps fit: which of their exits move, and how, hangs on the moment.
+        "polling" => vec![Found(
+            "naps",
+            "HLT",
+            AnyOrOf(&["MSR access", "External interrupt"]),
+        )],
+        "cpuid" => vec![Found("boot", "CPUID", Exactly(1.0))],
+        change => panic!("{change}"),
+    }
+}
+
+#[test]
+fn planted_changes_are_found_on_bochs_vmx() {
+    planted_changes_are_found(&BOCHS_VMX);
+}
+
+#[test]
+fn planted_changes_are_found_on_tcg_svm() {
+    planted_changes_are_found(&TCG_SVM);
+}
+
+fn planted_changes_are_found(platform: &Platform) {
+    let place = Place::new();
+    place.write("planted.toml", EXPERIMENT);
+    archive(&place, "plain", &[]);
+    archive(&place, "one-more", &["--defsym", "ONE_MORE=1"]);
+    let repeat = format!("repeat={}", platform.repeats);
+    let base = measure(&place, platform, "base", &repeat);
+    all_repeats_are_one(&base, platform.repeats);
+
+    let changes = changes(&place, platform);
+    // Two emulated hosts at a time: each takes one core.
+    let todo = Mutex::new(changes.iter());
+    let work = || {
+        loop {
+            let Some((name, set)) = todo.lock().unwrap().next() else {
+                return;
+            };
+            measure(&place, platform, name, set);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    let compared = changes.each_ref().map(|(name, set)| {
+        let comparison = Comparison::of(&base, &place.path(name));
+        println!("{}, {set}\n{comparison}", platform.name);
+        (*name, comparison)
+    });
+    for (name, comparison) in compared {
+        match name {
+            "unused" => comparison.assert_no_difference(),
+            "verbose" => {
+                let more = printed(&place.path(name)) - printed(&base.join("cells/r1"));
+                assert!(more > 1000.0, "characters");
+                comparison.assert_found(&[Found("boot", "I/O instruction", AtLeast(more))]);
+            }
+            name => comparison.assert_found(&(platform.found)(name)),
+        }
+    }
+    place.assert_deserted();
+}
+
+/// How many characters a guest printed: each goes to its port by an exit of its own.
+fn printed(dir: &Path) -> f64 {
+    let console = std::fs::metadata(dir.join("guest-console.log")).unwrap();
+    console.len() as f64
+}
+
+/// Each change by name, and as it is told to `exitlab run`.
+fn changes(place: &Place, platform: &Platform) -> [(&'static str, String); 6] {
+    let planted = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/planted");
+        path.join(name).display().to_string()
+    };
+    let tick = format!("kernel.fragments=[\"{}\"]", planted("tick.config"));
+    let tick = built(&["kernel", "--set", &tick]);
+    let one_more = place.path("one-more.cpio");
+    [
+        ("paging", platform.no_nested_paging.to_owned()),
+        ("tick", format!("guest.kernel={}", tick.display())),
+        ("verbose", "guest.cmdline=\"\"".to_owned()),
+        ("polling", "kvm.halt_poll_ns=0".to_owned()),
+        ("cpuid", format!("guest.initrd={}", one_more.display())),
+        (
+            "unused",
+            format!("kernel.patches=[\"{}\"]", planted("unused-driver.patch")),
+        ),
+    ]
+}
+
+/// Runs the experiment with one key set.
+fn measure(place: &Place, platform: &Platform, name: &str, set: &str) -> PathBuf {
+    let (file, out) = (place.path("planted.toml"), place.path(name));
+    let mut command = exitlab();
+    command
+        .args(["run", "--progress", "plain", "--platform", platform.name])
+        .args(["--set", set, "--out"])
+        .args([&out, &file]);
+    let outcome = Outcome::from(command.output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{set}: {}", outcome.stderr);
+    out
+}
+
+/// The path that `exitlab build` prints.
+fn built(args: &[&str]) -> PathBuf {
+    let outcome = Outcome::from(exitlab().arg("build").args(args).output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    PathBuf::from(outcome.stdout.trim())
+}
+
+/// `NAME.cpio`: the tiny guest's initramfs with a first program that executes one instruction
+/// before init, and a program that spends time.
+fn archive(place: &Place, name: &str, init: &[&str]) {
+    let tree = place.path(name);
+    std::fs::create_dir_all(tree.join("bin")).unwrap();
+    assemble(place, "init", init, &tree.join("init"));
+    assemble(place, "spend", &[], &tree.join("bin/spend"));
+    let guest_image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-image");
+    std::fs::copy(guest_image.join("init"), tree.join("init.proper")).unwrap();
+    let pack = "chmod 755 init init.proper bin/spend && \
+                touch -d @0 init init.proper bin/spend && \
+                printf '%s\\n' init init.proper bin/spend | cpio -o -H newc --reproducible --quiet";
+    let packed = Command::new("sh")
+        .args(["-c", pack])
+        .current_dir(&tree)
+        .output()
+        .unwrap();
+    assert!(packed.status.success(), "{packed:?}");
+    // Linux unpacks one archive after the other, and the later file counts.
+    let mut archive = std::fs::read(built(&["guest-image"])).unwrap();
+    archive.extend(packed.stdout);
+    std::fs::write(place.path(&format!("{name}.cpio")), archive).unwrap();
+}
+
+/// Assembles a program without symbols: what differs is what is said.
+fn assemble(place: &Place, name: &str, more: &[&str], program: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/planted/{name}.S"));
+    let object = place.path("planted.o");
+    let run = |command: &mut Command| assert!(command.status().unwrap().success());
+    run(Command::new("as")
+        .arg("--64")
+        .args(more)
+        .arg("-o")
+        .args([&object, &source]));
+    run(Command::new("ld")
+        .args(["-s", "-o"])
+        .args([program, &object]));
+}
+
+/// All repeats of a matrix are the same, byte for byte.
+fn all_repeats_are_one(base: &Path, repeats: usize) {
+    let cells = std::fs::read_dir(base.join("cells")).unwrap();
+    let counted: Vec<[Vec<u8>; 3]> = cells
+        .map(|cell| {
+            let cell = cell.unwrap().path();
+            ["samples.csv", "counts.csv", "events.jsonl"]
+                .map(|name| std::fs::read(cell.join(name)).unwrap())
+        })
+        .collect();
+    assert_eq!(counted.len(), repeats);
+    let distinct: BTreeSet<&[Vec<u8>; 3]> = counted.iter().collect();
+    assert_eq!(distinct.len(), 1, "{repeats} repeats are one result");
+}
+
+/// What `exitlab compare` says of two sides.
+struct Comparison {
+    cell: Value,
+    table: String,
+}
+
+impl Comparison {
+    fn of(base: &Path, head: &Path) -> Comparison {
+        let compare = |format: &str| {
+            let mut command = exitlab();
+            command
+                .arg("compare")
+                .args([base, head])
+                .args(["--format", format]);
+            let outcome = Outcome::from(command.output().unwrap());
+            assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+            outcome.stdout
+        };
+        let json: Value = serde_json::from_str(&compare("json")).unwrap();
+        Comparison {
+            cell: json["cells"][0].clone(),
+            table: compare("table"),
+        }
+    }
+
+    /// How much more exits the head has, of each reason of each phase that differs.
+    fn changes(&self) -> Vec<(&str, &str, f64)> {
+        let findings = self.cell["findings"].as_array().unwrap().iter();
+        findings
+            .filter(|finding| finding["verdict"] == "differs")
+            .map(|finding| {
+                let word = |key: &str| finding[key].as_str().unwrap();
+                (
+                    word("phase"),
+                    word("name"),
+                    finding["change"].as_f64().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    fn assert_found(&self, expected: &[Found]) {
+        let changes = self.changes();
+        for Found(phase, reason, amount) in expected {
+            let change = |reason: &str| {
+                let change = changes.iter().find(|(p, r, _)| p == phase && *r == reason);
+                change.map_or(0.0, |(_, _, change)| *change)
+            };
+            let others = |reasons: &[&str]| reasons.iter().any(|other| change(other) != 0.0);
+            let change = change(reason);
+            let right = match *amount {
+                Exactly(amount) => change == amount,
+                AtLeast(least) => change >= least,
+                LessBy(least) => change <= -least,
+                AnyOrOf(reasons) => change != 0.0 || others(reasons),
+            };
+            assert!(right, "{reason} in {phase}: {change}\n{self}");
+        }
+    }
+
+    /// Nothing differs but where the kernel came from: it is the same, byte for byte.
+    fn assert_no_difference(&self) {
+        assert_eq!(self.changes(), []);
+        assert!(self.table.contains("Verdict: no difference in "), "{self}");
+        let provenance = self.cell["provenance"].as_array().unwrap().iter();
+        let names: Vec<&str> = provenance.map(|p| p["name"].as_str().unwrap()).collect();
+        let expected = [
+            "kernel input patch unused-driver.patch",
+            "kernel key",
+            "plan kernel.patches",
+        ];
+        assert_eq!(names, expected, "{self}");
+    }
+}
+
+impl std::fmt::Display for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.table)
+    }
+}

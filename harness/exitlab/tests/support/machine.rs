@@ -1,0 +1,303 @@
+//! A "real" machine for tests: a computer that QEMU emulates (an AMD processor with SVM, and a
+//! network), running a kernel with the exit census, an SSH server, QEMU and exitlab.
+//! Nothing on it was booted by exitlab: to it, this is the machine it runs on, or one that
+//! it reaches by SSH.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use exitlab_agent::keys::GuestKeys;
+use exitlab_base::archive::Tree;
+
+use super::{Outcome, exitlab};
+
+/// What the machine does when it has booted. Two more names for its root have little room:
+/// `small` in its home, `full` where parts are kept.
+const INIT: &str = "#!/bin/busybox sh
+export PATH=/bin:/usr/bin:/usr/sbin HOME=/root
+busybox mount -t devtmpfs devtmpfs /dev
+busybox mount -t proc proc /proc
+busybox mount -t sysfs sysfs /sys
+busybox mount -t tmpfs tmpfs /tmp
+busybox mount -t tmpfs tmpfs /run
+busybox mount -t tmpfs -o mode=700 tmpfs /root
+busybox mount -t tmpfs -o mode=700,size=4m tmpfs /home/small
+busybox mount -t tmpfs -o mode=700 tmpfs /home/full
+for home in /root /home/small /home/full; do
+  busybox mkdir -p $home/.ssh
+  busybox cp /etc/dropbear/authorized_keys $home/.ssh
+done
+busybox mkdir -p /home/full/.cache/exitlab/parts
+busybox mount -t tmpfs -o size=2m tmpfs /home/full/.cache/exitlab/parts
+busybox --install -s /bin
+ifconfig lo up
+ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
+exec dropbear -F -E -r /etc/dropbear/host_key -p 22 -P /run/dropbear.pid
+";
+
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh
+small:x:0:0:small:/home/small:/bin/sh
+full:x:0:0:full:/home/full:/bin/sh
+";
+
+const FIRMWARE: [&str; 5] = [
+    "/usr/share/seabios/bios-256k.bin",
+    "/usr/share/seabios/bios-microvm.bin",
+    "/usr/share/qemu/kvmvapic.bin",
+    "/usr/share/qemu/linuxboot_dma.bin",
+    "/usr/share/qemu/pvh.bin",
+];
+
+/// How long the machine may take to boot, real time.
+const BOOT: Duration = Duration::from_secs(120);
+
+/// A running machine.
+pub struct RealMachine {
+    qemu: Child,
+    /// Its input must not end.
+    _monitor: ChildStdin,
+    dir: PathBuf,
+}
+
+impl RealMachine {
+    /// Boots a machine whose files lie in `dir`. `files` are put into its `/exp`.
+    pub fn boot(dir: &Path, kernel: &Path, files: &[(&str, Vec<u8>)]) -> RealMachine {
+        std::fs::create_dir_all(dir).unwrap();
+        let keys = GuestKeys::derive("a real machine");
+        let archive = exitlab_base::archive::archive(&tree(&keys, files));
+        std::fs::write(dir.join("initramfs"), archive).unwrap();
+        let mut qemu = Command::new("qemu-system-x86_64")
+            .args(["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm"])
+            // Its clock counts instructions while it works and goes with the real one while it
+            // is idle: on a busy computer it is slow, but no timer of its guest is late.
+            .args(["-icount", "shift=0"])
+            .args([
+                "-machine",
+                "pc",
+                "-m",
+                "1536M",
+                "-nodefaults",
+                "-no-user-config",
+            ])
+            .args(["-display", "none", "-no-reboot", "-monitor", "stdio"])
+            .args(["-serial", "file:console", "-initrd", "initramfs", "-kernel"])
+            .arg(kernel)
+            .args(["-append", "console=ttyS0 quiet no_timer_check panic=-1"])
+            .args([
+                "-netdev",
+                "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:22",
+            ])
+            .args(["-device", "virtio-net-pci,netdev=net0,romfile="])
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(dir.join("qemu.log")).unwrap())
+            .spawn()
+            .unwrap();
+        let (port, monitor) = forwarded_port(&mut qemu);
+        let machine = RealMachine {
+            qemu,
+            _monitor: monitor,
+            dir: dir.to_owned(),
+        };
+        machine.configure_ssh(&keys, port);
+        machine.wait_for_login();
+        machine
+    }
+
+    /// A configuration for `ssh` that knows the machine as `machine`, with its host key; as
+    /// `stranger`, with another one; and as `unknown`, with none.
+    fn configure_ssh(&self, keys: &GuestKeys, port: u16) {
+        let write = |name: &str, text: &str| {
+            let path = self.dir.join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+            path.display().to_string()
+        };
+        let client = keys.client_private().unwrap();
+        let client = client.to_openssh(Default::default()).unwrap();
+        let identity = write("identity", &client);
+        let known = |name: &str, keys: &GuestKeys| {
+            format!("{name} {}\n", keys.server_public().to_openssh().unwrap())
+        };
+        let other = GuestKeys::derive("somebody else");
+        let known = write(
+            "known_hosts",
+            &(known("machine", keys) + &known("stranger", &other)),
+        );
+        let host = |name: &str, alias: &str, user: &str| {
+            format!("Host {name}\n HostKeyAlias {alias}\n User {user}\n")
+        };
+        write(
+            "ssh_config",
+            &[
+                host("machine", "machine", "root"),
+                host("stranger", "stranger", "root"),
+                host("unknown", "unknown", "root"),
+                host("small", "machine", "small"),
+                host("full", "machine", "full"),
+                format!(
+                    "Host *\n HostName 127.0.0.1\n Port {port}\n IdentityFile {identity}\n \
+                     IdentitiesOnly yes\n UserKnownHostsFile {known}\n \
+                     GlobalKnownHostsFile /dev/null\n StrictHostKeyChecking yes\n"
+                ),
+            ]
+            .concat(),
+        );
+    }
+
+    fn wait_for_login(&self) {
+        let end = Instant::now() + BOOT;
+        while !self.ssh("true").status.success() {
+            let console = std::fs::read_to_string(self.dir.join("console"));
+            assert!(
+                Instant::now() < end,
+                "the machine does not boot: {console:?}"
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// The configuration for `ssh`.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.dir.join("ssh_config")
+    }
+
+    /// Runs a command on the machine.
+    pub fn ssh(&self, command: &str) -> Output {
+        Command::new("ssh")
+            .arg("-F")
+            .arg(self.ssh_config())
+            .args([
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "ConnectTimeout=5",
+                "machine",
+                command,
+            ])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// What a command on the machine printed; it must be good.
+    pub fn told(&self, command: &str) -> String {
+        let output = self.ssh(command);
+        let outcome = Outcome::from(output);
+        assert_eq!(outcome.code, Some(0), "{command}: {}", outcome.stderr);
+        outcome.stdout
+    }
+
+    /// `exitlab run` here, with the machine as its host.
+    pub fn run_there(&self, host: &str, args: &[&str]) -> Command {
+        let config = format!("host.ssh_config={}", self.ssh_config().display());
+        let mut command = exitlab();
+        command.args(["run", "--platform", "ssh", "--host", host, "--set", &config]);
+        command.args(args);
+        command
+    }
+
+    /// The numbers of the processes there whose command line contains `words`.
+    pub fn processes(&self, words: &str) -> Vec<u32> {
+        // Written so that the line that looks does not find itself.
+        let (last, before) = (&words[words.len() - 1..], &words[..words.len() - 1]);
+        let found = self.told(&format!(
+            "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | \
+             grep -q -e '{before}[{last}]' && echo ${{p#/proc/}}; done; true"
+        ));
+        found.lines().map(|line| line.parse().unwrap()).collect()
+    }
+
+    /// Fails unless, soon, no agent and no QEMU are left there and no directory of one.
+    pub fn assert_deserted(&self) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let agents = self.processes("agent --below");
+            let qemus = self.processes("qemu-system-x86_64");
+            let dirs = self.told("ls -d /root/.cache/exitlab/agents/agent-* 2>/dev/null; true");
+            let left = format!("agents {agents:?}, QEMUs {qemus:?}, directories {dirs:?}");
+            if agents.is_empty() && qemus.is_empty() && dirs.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < end, "left on the machine: {left}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Pulls the plug.
+    pub fn die(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+impl Drop for RealMachine {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn tree(keys: &GuestKeys, files: &[(&str, Vec<u8>)]) -> Tree {
+    let mut tree = Tree::default();
+    for dir in [
+        "dev",
+        "proc",
+        "sys",
+        "tmp",
+        "run",
+        "root",
+        "exp",
+        "usr/sbin",
+        "home/small",
+        "home/full",
+    ] {
+        tree.dir(dir);
+    }
+    tree.file("init", INIT, 0o755);
+    tree.file("etc/passwd", PASSWD, 0o644);
+    tree.file("etc/group", "root:x:0:\n", 0o644);
+    tree.file("etc/shells", "/bin/sh\n", 0o644);
+    tree.file("etc/dropbear/host_key", keys.server_dropbear(), 0o600);
+    tree.copy(Path::new("/bin/busybox"), "bin/busybox", 0o755)
+        .unwrap();
+    let authorized = keys.authorized_keys().unwrap();
+    tree.file("etc/dropbear/authorized_keys", authorized, 0o600);
+    tree.program(Path::new("/usr/sbin/dropbear")).unwrap();
+    tree.program(Path::new("/usr/bin/qemu-system-x86_64"))
+        .unwrap();
+    for file in FIRMWARE.map(Path::new) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        tree.copy(file, &format!("usr/share/qemu/{name}"), 0o644)
+            .unwrap();
+    }
+    let exe = Path::new(env!("CARGO_BIN_EXE_exitlab"));
+    tree.copy(exe, "usr/bin/exitlab", 0o755).unwrap();
+    let sampler = exe.with_file_name("exit-sampler");
+    tree.copy(&sampler, "usr/bin/exit-sampler", 0o755).unwrap();
+    for (name, content) in files {
+        tree.file(&format!("exp/{name}"), content.clone(), 0o644);
+    }
+    tree
+}
+
+/// Asks QEMU's monitor which port leads to the machine.
+fn forwarded_port(qemu: &mut Child) -> (u16, ChildStdin) {
+    let mut monitor = qemu.stdin.take().unwrap();
+    monitor.write_all(b"info usernet\n").unwrap();
+    let answer = BufReader::new(qemu.stdout.take().unwrap());
+    let row = answer
+        .lines()
+        .map_while(Result::ok)
+        .find(|line| line.contains("HOST_FORWARD"));
+    let row = row.expect("a row of the forwarded port");
+    let port = row.split_whitespace().nth(3).unwrap();
+    (port.parse().unwrap(), monitor)
+}

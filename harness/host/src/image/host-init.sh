@@ -1,0 +1,18 @@
+#!/bin/busybox sh
+# Init of the emulated host: mounts what the agent needs, runs it, powers off.
+export PATH=/bin:/usr/bin
+# From an initramfs, the kernel mounts no devices.
+[ -c /dev/ttyS1 ] || busybox mount -t devtmpfs devtmpfs /dev
+busybox mount -t proc proc /proc
+busybox mount -t sysfs sysfs /sys
+busybox mount -t tmpfs tmpfs /tmp
+busybox mount -t tmpfs tmpfs /run
+# QEMU's port forward binds on the loopback interface.
+busybox ifconfig lo up
+busybox stty -F /dev/ttyS1 raw -echo
+# The order is a file where the root is an initramfs, else the second disk.
+order=/order
+[ -f $order ] || order=/dev/sdb
+exitlab-agent --plan $order --events /dev/ttyS1
+echo "exitlab: the agent ended with status $?"
+busybox poweroff -f

@@ -1,0 +1,313 @@
+//! `bochs-vmx`: an Intel host with VMX, EPT and VPID, emulated by Bochs. It needs no
+//! virtualization hardware, opens no port and no window, and takes no input from
+//! outside: counts repeat bit for bit (`docs/determinism.md`).
+
+use std::ffi::OsStr;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::Boot;
+use super::machine::{CONSOLE, EVENTS, Machine};
+use crate::image::CYLINDER;
+use exitlab_base::artifact::{Cache, KeyBuilder};
+use exitlab_base::error::{Error, Result};
+use exitlab_base::need::{Need, Search};
+use exitlab_base::process::Supervised;
+use exitlab_base::tool;
+use exitlab_model::artifacts::HostKernel;
+use exitlab_model::layout::EMULATOR_LOG;
+use exitlab_model::order::Task;
+use exitlab_model::plan::HostPlan;
+use exitlab_model::plan::Plan;
+
+/// Debian's `bochs-bin` has the internal debugger, which waits for this at its prompt.
+const DEBUGGER_COMMANDS: &str = "c\n";
+
+/// The boot loader: where Debian has it, and Fedora.
+const ISOLINUX: [&str; 2] = [
+    "/usr/lib/ISOLINUX/isolinux.bin",
+    "/usr/share/syslinux/isolinux.bin",
+];
+const ISOLINUX_PACKAGE: &str = "isolinux";
+const LDLINUX: [&str; 2] = [
+    "/usr/lib/syslinux/modules/bios/ldlinux.c32",
+    "/usr/share/syslinux/ldlinux.c32",
+];
+const LDLINUX_PACKAGE: &str = "syslinux-common";
+
+/// Freezes the emulator's time of day.
+const FAKETIME: [&str; 2] = [
+    "/usr/lib/*/faketime/libfaketime.so.1",
+    "/usr/lib64/faketime/libfaketime.so.1",
+];
+const FAKETIME_PACKAGE: &str = "libfaketime";
+
+/// Bochs loads it by name, from where it was installed to.
+const DISPLAY: [&str; 3] = [
+    "/usr/lib/*/bochs/plugins/libbx_sdl2_gui.so",
+    "/usr/lib/bochs/plugins/libbx_sdl2_gui.so",
+    "/usr/lib64/bochs/plugins/libbx_sdl2_gui.so",
+];
+
+const BIOS: &str = "/usr/share/bochs/BIOS-bochs-latest";
+const VGA_BIOS: &str = "/usr/share/vgabios/vgabios.bin";
+
+/// The moment at which every host boots, seconds since 1970.
+const EPOCH: &str = "1700000000";
+
+/// Names of the files in the machine's directory, which is Bochs' working directory:
+/// nothing in `bochsrc` depends on where it lies.
+const BOCHSRC: &str = "bochsrc";
+const COMMANDS: &str = "debugger-commands";
+const ROOT: &str = "root.img";
+const ORDER: &str = "order.img";
+const ISO: &str = "boot.iso";
+
+/// What the platform needs of this machine.
+pub fn needs() -> Vec<Need> {
+    vec![
+        Need::program("bochs-bin", "emulates the host", "bochs"),
+        Need::file(
+            "libbx_sdl2_gui.so",
+            &DISPLAY,
+            "Bochs's display, kept dark",
+            "bochs-sdl",
+        ),
+        Need::file(
+            "BIOS-bochs-latest",
+            &[BIOS],
+            "firmware of the host",
+            "bochsbios",
+        ),
+        Need::file(
+            "vgabios.bin",
+            &[VGA_BIOS],
+            "video firmware of the host",
+            "vgabios",
+        ),
+        Need::file(
+            "libfaketime.so.1",
+            &FAKETIME,
+            "stops the emulator's clock",
+            FAKETIME_PACKAGE,
+        ),
+        Need::program("mkfs.erofs", "makes the host's file system", "erofs-utils"),
+        Need::program("xorriso", "makes the host's boot medium", "xorriso"),
+        Need::file(
+            "isolinux.bin",
+            &ISOLINUX,
+            "boot loader of the host",
+            ISOLINUX_PACKAGE,
+        ),
+        Need::file(
+            "ldlinux.c32",
+            &LDLINUX,
+            "boot loader of the host",
+            LDLINUX_PACKAGE,
+        ),
+    ]
+}
+
+/// Boots the host.
+pub async fn start(
+    plan: &Plan,
+    boot: Boot<'_>,
+    task: &Task,
+    cache: &Cache,
+    dir: &Path,
+) -> Result<Machine> {
+    let iso = boot_iso(cache, boot.kernel, &plan.host).await?;
+    prepare(plan, boot, task, &iso, dir)?;
+    let faketime = Search::require_file(&FAKETIME, FAKETIME_PACKAGE)?;
+    let mut command = Command::new("bochs-bin");
+    command
+        .args(["-q", "-f", BOCHSRC, "-rc", COMMANDS])
+        .current_dir(dir)
+        // Bochs reads paths of its own from the environment: the user's must not decide.
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        // A display that opens no window, and sound that needs no device.
+        .envs([
+            ("SDL_VIDEODRIVER", "dummy"),
+            ("SDL_AUDIODRIVER", "dummy"),
+            ("LC_ALL", "C"),
+        ])
+        .envs(frozen_clock(&faketime));
+    let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
+    Ok(Machine::booted("Bochs", emulator, dir, &plan.deadlines))
+}
+
+/// The emulator, its firmware, its clock and its boot medium. Their packages' versions
+/// say more than Bochs' own banner.
+pub const PACKAGES: [&str; 7] = [
+    "bochs",
+    "bochsbios",
+    "vgabios",
+    "libfaketime",
+    "isolinux",
+    "syslinux-common",
+    "xorriso",
+];
+
+/// Bochs seeds the generator behind RDRAND with the time of day: runs that start in
+/// different seconds get different random numbers, and with them other counts. Under a
+/// clock that stands still every run gets the same. Time that only passes, which Bochs'
+/// display needs, is left alone.
+fn frozen_clock(faketime: &Path) -> [(&'static str, &OsStr); 4] {
+    [
+        ("LD_PRELOAD", faketime.as_os_str()),
+        ("FAKETIME_FMT", OsStr::new("%s")),
+        ("FAKETIME", OsStr::new(EPOCH)),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", OsStr::new("1")),
+    ]
+}
+
+fn prepare(plan: &Plan, boot: Boot<'_>, task: &Task, iso: &Path, dir: &Path) -> Result<()> {
+    let write = |name: &str, content: &[u8]| {
+        let path = dir.join(name);
+        std::fs::write(&path, content).map_err(Error::io("write", path))
+    };
+    write(BOCHSRC, bochsrc(&plan.host).as_bytes())?;
+    write(COMMANDS, DEBUGGER_COMMANDS.as_bytes())?;
+    let order = task.to_disk(CYLINDER).map_err(|e| Error::Io {
+        action: "write",
+        path: dir.join(ORDER),
+        source: e.into(),
+    })?;
+    write(ORDER, &order)?;
+    // Bochs locks a disk by a file beside it and refuses to start where one was left
+    // behind: a name of our own for each run keeps runs apart.
+    for (image, name) in [(boot.image.path.as_path(), ROOT), (iso, ISO)] {
+        let link = dir.join(name);
+        symlink(image, &link).map_err(Error::io("link", link))?;
+    }
+    Ok(())
+}
+
+/// The configuration. The processor is the newest of Bochs' models that does not report
+/// its TSC frequency by CPUID: the kernel believes such a report, and then time runs
+/// wrong against the emulated timers. `clock` and `vga` must be told to take no time
+/// from this machine, or counts drift.
+fn bochsrc(host: &HostPlan) -> String {
+    let HostPlan {
+        memory_mib,
+        cpus,
+        instructions_per_second: ips,
+        ..
+    } = host;
+    format!(
+        "\
+display_library: sdl2
+memory: guest={memory_mib}, host={memory_mib}
+romimage: file={BIOS}
+vgaromimage: file={VGA_BIOS}
+cpu: model=corei7_haswell_4770, count={cpus}, ips={ips}
+clock: sync=none, time0={EPOCH}
+vga: realtime=0
+pci: enabled=1, chipset=i440fx
+ata0: enabled=1
+ata0-master: type=disk, mode=flat, path={ROOT}
+ata0-slave: type=disk, mode=flat, path={ORDER}
+ata1: enabled=1
+ata1-master: type=cdrom, path={ISO}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev={console}
+com2: enabled=1, mode=file, dev={events}
+log: -
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+",
+        console = CONSOLE,
+        events = EVENTS,
+    )
+}
+
+/// The host kernel's command line.
+fn kernel_command_line(host: &HostPlan) -> String {
+    let words = "console=ttyS0 root=/dev/sda rootfstype=erofs ro init=/init quiet";
+    format!("{words} {}", host.cmdline).trim_end().to_owned()
+}
+
+fn isolinux_config(host: &HostPlan) -> String {
+    let append = kernel_command_line(host);
+    format!("DEFAULT host\nPROMPT 0\nLABEL host\n  KERNEL /vmlinuz\n  APPEND {append}\n")
+}
+
+/// A bootable CD with the host's kernel and its command line.
+async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result<PathBuf> {
+    let config = isolinux_config(host);
+    let isolinux = Search::require_file(&ISOLINUX, ISOLINUX_PACKAGE)?;
+    let ldlinux = Search::require_file(&LDLINUX, LDLINUX_PACKAGE)?;
+    let xorriso = tool::version("xorriso", &["-version"]).unwrap_or_default();
+    let key = KeyBuilder::new()
+        .text("kernel", &kernel.digest)
+        .text("config", &config)
+        .file("isolinux", &isolinux)?
+        .file("ldlinux", &ldlinux)?
+        .text("xorriso", &xorriso)
+        .build();
+    let artifact = cache
+        .get_or_build("boot-iso", &key, async |dir: &Path| {
+            let tree = dir.join("tree");
+            std::fs::create_dir(&tree).map_err(Error::io("create", &tree))?;
+            let copy = |from: &Path, name: &str| {
+                std::fs::copy(from, tree.join(name))
+                    .map(drop)
+                    .map_err(Error::io("copy", from))
+            };
+            copy(&kernel.image, "vmlinuz")?;
+            copy(&isolinux, "isolinux.bin")?;
+            copy(&ldlinux, "ldlinux.c32")?;
+            let path = tree.join("isolinux.cfg");
+            std::fs::write(&path, &config).map_err(Error::io("write", path))?;
+            let mut command = Command::new("xorriso");
+            command
+                .args(["-as", "mkisofs", "-quiet", "-o"])
+                .arg(dir.join(ISO))
+                .args(["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot"])
+                .args(["-boot-load-size", "4", "-boot-info-table"])
+                .arg(&tree)
+                .env("SOURCE_DATE_EPOCH", EPOCH);
+            tool::run("boot image: xorriso", command, &dir.join("xorriso.log")).await?;
+            std::fs::remove_dir_all(&tree).map_err(Error::io("remove", &tree))
+        })
+        .await?;
+    Ok(artifact.dir.join(ISO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> HostPlan {
+        HostPlan {
+            memory_mib: 1024,
+            cpus: 1,
+            cmdline: "kvm_intel.ept=0".into(),
+            instructions_per_second: 200_000_000,
+            accelerator: exitlab_model::platform::Accelerator::Kvm,
+            address: String::new(),
+            ssh_config: None,
+        }
+    }
+
+    #[test]
+    fn configuration() {
+        insta::assert_snapshot!(bochsrc(&host()));
+    }
+
+    #[test]
+    fn boot_loader() {
+        insta::assert_snapshot!(isolinux_config(&host()), @r"
+        DEFAULT host
+        PROMPT 0
+        LABEL host
+          KERNEL /vmlinuz
+          APPEND console=ttyS0 root=/dev/sda rootfstype=erofs ro init=/init quiet kvm_intel.ept=0
+        ");
+    }
+}

@@ -1,0 +1,214 @@
+//! A host that QEMU boots. `tcg-svm`: an AMD host with SVM and nested paging, emulated by
+//! TCG. It needs no virtualization hardware, opens no port and no window, and takes no
+//! input from outside: counts repeat bit for bit (`docs/determinism.md`).
+//!
+//! `nested`: the same machine on this machine's processor, through KVM. It takes its time
+//! from the real clock, and nothing repeats. It has no network either, so the guest's keys
+//! may come from `guest.seed` as they do on an emulated host (`image/keys.rs`).
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use tokio::process::Command;
+
+use super::Boot;
+use super::machine::{CONSOLE, EVENTS, Machine};
+use super::needs::QEMU;
+use crate::image::order_archive;
+use exitlab_base::error::{Error, Result};
+use exitlab_base::process::Supervised;
+use exitlab_model::hardware;
+use exitlab_model::layout::EMULATOR_LOG;
+use exitlab_model::order::Task;
+use exitlab_model::plan::HostPlan;
+use exitlab_model::plan::Plan;
+use exitlab_model::platform::icount_shift;
+use exitlab_model::platform::{Accelerator, PlatformKind};
+use exitlab_model::reasons::Isa;
+
+/// The emulator and its firmware.
+pub const PACKAGES: [&str; 3] = ["qemu-system-x86", "qemu-system-data", "seabios"];
+
+/// The moment at which every host boots, UTC.
+const EPOCH: &str = "2023-11-14T22:13:20";
+
+/// Names of the files in the machine's directory, which is QEMU's working directory:
+/// none of its arguments depends on where it lies.
+const KERNEL: &str = "kernel";
+const INITRAMFS: &str = "initramfs";
+
+/// What executes the host's instructions.
+#[derive(Debug, Clone, Copy)]
+enum Engine {
+    /// TCG, on a clock that counts instructions.
+    Counting,
+    /// KVM, on a processor with that virtualization.
+    Kvm(Isa),
+    /// TCG in KVM's place, on the real clock.
+    Tcg,
+}
+
+impl Engine {
+    fn of(plan: &Plan) -> Result<Engine> {
+        match (plan.platform, plan.host.accelerator) {
+            (PlatformKind::Nested, Accelerator::Tcg) => Ok(Engine::Tcg),
+            (PlatformKind::Nested, Accelerator::Kvm) => hardware::isa(Path::new("/"))
+                .map(Engine::Kvm)
+                .ok_or_else(|| Error::Prerequisite {
+                    missing: vec!["vmx or svm: flag of the processor".to_owned()],
+                    cure: "ask exitlab doctor --platform nested".to_owned(),
+                }),
+            _ => Ok(Engine::Counting),
+        }
+    }
+}
+
+/// Boots the host.
+pub fn start(plan: &Plan, boot: Boot<'_>, task: &Task, dir: &Path) -> Result<Machine> {
+    let engine = Engine::of(plan)?;
+    prepare(boot, task, dir)?;
+    let mut command = Command::new(QEMU);
+    command
+        .args(arguments(&plan.host, engine))
+        .current_dir(dir)
+        // QEMU looks for modules and audio in the environment: the user's must not decide.
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .env("LC_ALL", "C");
+    let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
+    Ok(Machine::booted("QEMU", emulator, dir, &plan.deadlines))
+}
+
+fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
+    let kernel = dir.join(KERNEL);
+    // A ready image of the user's own has no uncompressed twin, and boots more slowly.
+    let image = boot.kernel.vmlinux.as_ref().unwrap_or(&boot.kernel.image);
+    symlink(image, &kernel).map_err(Error::io("link", kernel))?;
+    let path = dir.join(INITRAMFS);
+    let order = serde_json::to_vec(task).map_err(|e| Error::Io {
+        action: "write",
+        path: path.clone(),
+        source: e.into(),
+    })?;
+    std::fs::copy(&boot.image.path, &path).map_err(Error::io("copy", &boot.image.path))?;
+    OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(&order_archive(order)))
+        .map_err(Error::io("write", path))
+}
+
+/// QEMU's arguments: a pure function of the plan.
+fn arguments(host: &HostPlan, engine: Engine) -> Vec<String> {
+    let mut arguments = processor(host, engine);
+    let mut push = |words: &[&str]| arguments.extend(words.iter().map(|word| word.to_string()));
+    push(&["-nodefaults", "-no-user-config", "-display", "none"]);
+    push(&["-no-reboot"]);
+    // VMware's port would tell the host the time of this machine.
+    push(&["-machine", "pc,vmport=off"]);
+    push(&["-smp", &host.cpus.to_string()]);
+    push(&["-m", &format!("{}M", host.memory_mib)]);
+    push(&["-rtc", &format!("base={EPOCH},clock=vm"), "-seed", "1"]);
+    push(&["-kernel", KERNEL, "-initrd", INITRAMFS]);
+    push(&["-append", &kernel_command_line(host, engine)]);
+    for name in [CONSOLE, EVENTS] {
+        push(&["-chardev", &format!("file,id={name},path={name}")]);
+        push(&["-serial", &format!("chardev:{name}")]);
+    }
+    arguments
+}
+
+/// What executes the host's instructions: the only arguments in which a host on real
+/// hardware differs. The others are right on both: `clock=vm` and `-seed` are a real
+/// clock and one seed among others where nothing is counted.
+fn processor(host: &HostPlan, engine: Engine) -> Vec<String> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    match engine {
+        // The clock is the number of instructions executed, and a halted processor skips
+        // to its next timer; one thread runs the processor and the devices that its
+        // instructions reach.
+        Engine::Counting => {
+            // A plan holds no other speeds.
+            let shift = icount_shift(host.instructions_per_second).unwrap_or_default();
+            let icount = format!("shift={shift},sleep=off");
+            let accel = "tcg,thread=single,tb-size=512";
+            words(&["-accel", accel, "-icount", &icount, "-cpu", "EPYC,+svm"])
+        }
+        // `enforce`: a KVM that cannot hand on the virtualization ends QEMU with a word,
+        // not the host's KVM without one.
+        Engine::Kvm(isa) => {
+            let cpu = format!("host,+{},enforce", hardware::flag(isa));
+            words(&["-accel", "kvm", "-cpu", &cpu])
+        }
+        Engine::Tcg => words(&["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm"]),
+    }
+}
+
+/// The host kernel's command line.
+///
+/// - On the real clock, on a busy machine, no tick may come while the kernel tries whether
+///   ticks come, and then it panics. Linux on KVM leaves that trial out by itself
+///   (`paravirt_ops_setup`); TCG in KVM's place must be told.
+/// - The kernel measures its local APIC's timer in a loop of PAUSE, at each of which TCG
+///   leaves the code that it made: an eighth of a run. A host with one processor keeps time
+///   by the HPET as well; with more, each needs a timer of its own.
+fn kernel_command_line(host: &HostPlan, engine: Engine) -> String {
+    let words = match engine {
+        Engine::Counting if host.cpus == 1 => "console=ttyS0 quiet noapictimer",
+        Engine::Counting => "console=ttyS0 quiet",
+        Engine::Kvm(_) | Engine::Tcg => "console=ttyS0 quiet no_timer_check",
+    };
+    format!("{words} {}", host.cmdline).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(engine: Engine) -> String {
+        let host = HostPlan {
+            memory_mib: 1024,
+            cpus: 1,
+            cmdline: "kvm_amd.npt=0".into(),
+            instructions_per_second: 500_000_000,
+            accelerator: Accelerator::Kvm,
+            address: String::new(),
+            ssh_config: None,
+        };
+        let mut lines = String::new();
+        for argument in arguments(&host, engine) {
+            lines += if argument.starts_with('-') { "\n" } else { " " };
+            lines += &argument;
+        }
+        lines
+    }
+
+    #[test]
+    fn arguments_of_a_host() {
+        insta::assert_snapshot!(lines(Engine::Counting));
+    }
+
+    #[test]
+    fn arguments_of_nested_on_intel() {
+        insta::assert_snapshot!(lines(Engine::Kvm(Isa::Vmx)));
+    }
+
+    #[test]
+    fn arguments_of_nested_on_amd() {
+        insta::assert_snapshot!(lines(Engine::Kvm(Isa::Svm)));
+    }
+
+    #[test]
+    fn tcg_in_place_of_kvm_changes_accelerator_and_processor_only() {
+        let rest = |engine| {
+            let text = lines(engine);
+            let lines = text.lines();
+            let kept =
+                lines.filter(|line| !line.starts_with("-accel") && !line.starts_with("-cpu"));
+            kept.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(rest(Engine::Tcg), rest(Engine::Kvm(Isa::Svm)));
+    }
+}

@@ -1,0 +1,409 @@
+//! The work tree: one unpacked tree for each source and compiler, in which variants
+//! (with census, without, other hooks) are made by changing few files, so that `make`
+//! compiles only what they touch. All revisions of a repository share one,
+//! and so do all states of a tree of the user's.
+//!
+//! ```text
+//! work/<name>/tree/       the tree
+//! work/<name>/pristine/   originals of files that some variant has changed
+//! work/<name>/touched     paths of all files that some variant changed or added
+//! work/<name>/busy        there while `make` runs
+//! work/<name>/position    which revision it is at, or which state of a tree of the user's
+//! work/<name>/sources     all files of the untouched tree, if it follows such a tree
+//! ```
+
+mod position;
+mod sync;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::make;
+use super::patch::Files;
+use super::source::Source;
+use exitlab_base::artifact::{Cache, Lock};
+use exitlab_base::error::{Error, Result};
+use exitlab_base::process;
+
+/// How names of scratch directories begin.
+const SCRATCH: &str = "scratch-";
+
+/// An unpacked tree, held against other processes.
+pub struct WorkTree {
+    root: PathBuf,
+    _lock: Option<Lock>,
+}
+
+impl WorkTree {
+    /// The work tree `name` of `source`, unpacked if need be, or moved to the revision. A
+    /// tree in which `make` was killed without a chance to clean up (power loss, SIGKILL)
+    /// may hold half-written objects that look finished: it is thrown away.
+    pub async fn open(
+        cache: &Cache,
+        name: &str,
+        source: &Source,
+        progress: &dyn Fn(&str),
+    ) -> Result<Self> {
+        let lock = cache.lock(&format!("work-{name}")).await?;
+        let this = Self {
+            root: cache.work_dir(name)?,
+            _lock: Some(lock),
+        };
+        this.sweep(progress).await?;
+        if this.busy_path().exists() {
+            this.give_up("an earlier build died in it")?;
+        } else if this.dir().is_dir() && !this.bring_to(source, progress).await? {
+            this.give_up("it is not known what it holds")?;
+        }
+        if !this.dir().is_dir() {
+            this.sweep(progress).await?;
+            this.unpack(source, progress).await?;
+        }
+        Ok(this)
+    }
+
+    /// Makes the tree that is there the one of `source`; says no if that cannot be.
+    async fn bring_to(&self, source: &Source, progress: &dyn Fn(&str)) -> Result<bool> {
+        match source.revision() {
+            Some(revision) => self.go_to(revision, progress).await,
+            None if source.is_tree() => self.follow(source, progress).await,
+            // A tarball is what it was: the tree is named by its digest.
+            None => Ok(true),
+        }
+    }
+
+    async fn unpack(&self, source: &Source, progress: &dyn Fn(&str)) -> Result<()> {
+        progress("unpack");
+        self.forget()?;
+        let unpacking = self.root.join(format!("{SCRATCH}unpack"));
+        fs::create_dir(&unpacking).map_err(Error::io("create", &unpacking))?;
+        let scratch = self.scratch()?;
+        let log = self.log_path("unpack");
+        source.unpack(&unpacking, scratch.path(), &log).await?;
+        if let Some(revision) = source.revision() {
+            self.set_position(std::slice::from_ref(&revision.tree))?;
+        } else if source.is_tree() {
+            let sources = exitlab_base::artifact::digest::list(&unpacking, &|_| false)?;
+            self.set_sources(&sources.into_iter().collect())?;
+            self.set_position(&[source.digest.hex().to_owned()])?;
+        }
+        fs::rename(&unpacking, self.dir()).map_err(Error::io("create", self.dir()))
+    }
+
+    /// What is known of a tree that is no more.
+    fn forget(&self) -> Result<()> {
+        remove_if_there(&self.root.join("touched"))?;
+        remove_if_there(&self.position_path())?;
+        remove_if_there(&self.sources_path())?;
+        match fs::remove_dir_all(self.root.join("pristine")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", self.root.join("pristine"))(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes scratch of a tree that cannot be used.
+    fn give_up(&self, why: &str) -> Result<()> {
+        tracing::warn!("{} is made anew: {why}", self.dir().display());
+        if self.dir().is_dir() {
+            let broken = self.root.join(format!("{SCRATCH}broken"));
+            fs::rename(self.dir(), &broken).map_err(Error::io("move", self.dir()))?;
+        }
+        remove_if_there(&self.busy_path())
+    }
+
+    /// Removes scratch directories of a process that died or was interrupted. They may
+    /// be whole trees: a program removes them, so that we can be interrupted meanwhile.
+    async fn sweep(&self, progress: &dyn Fn(&str)) -> Result<()> {
+        let entries = fs::read_dir(&self.root).map_err(Error::io("read", &self.root))?;
+        let is_scratch = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(SCRATCH);
+        let scratch: Vec<PathBuf> = entries
+            .flatten()
+            .filter(|entry| is_scratch(&entry.file_name()))
+            .map(|entry| entry.path())
+            .collect();
+        if scratch.is_empty() {
+            return Ok(());
+        }
+        progress("remove a half-made tree");
+        let log = self.log_path("remove");
+        let mut command = Command::new("rm");
+        make::clean_env(&mut command);
+        command.args(["-rf", "--"]).args(&scratch);
+        let removed = process::run(command, &log, |_| {}).await?;
+        if !removed.status.success() {
+            let message = format!("could not empty {}", self.root.display());
+            return Err(make::failed("unpack", message, removed.tail, &log));
+        }
+        Ok(())
+    }
+
+    /// Where the tree is.
+    pub fn dir(&self) -> PathBuf {
+        self.root.join("tree")
+    }
+
+    /// The log of a stage.
+    pub fn log_path(&self, stage: &str) -> PathBuf {
+        self.root.join(format!("{stage}.log"))
+    }
+
+    /// An empty directory, removed when dropped.
+    pub fn scratch(&self) -> Result<tempfile::TempDir> {
+        tempfile::Builder::new()
+            .prefix(SCRATCH)
+            .tempdir_in(&self.root)
+            .map_err(Error::io("create", &self.root))
+    }
+
+    /// A file of the untouched tree.
+    pub fn pristine(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        // A copy of what is not in the list may be of another revision.
+        match self.touched()?.contains(path) {
+            true => read_if_there(&self.pristine_path(path)),
+            false => read_if_there(&self.dir().join(path)),
+        }
+    }
+
+    /// Makes the tree the untouched one but for `wanted`. Files that hold the right text
+    /// already are not written: `make` goes by their times. May be interrupted anywhere
+    /// and done again.
+    pub fn materialize(&self, wanted: &Files) -> Result<()> {
+        let mut touched = self.touched()?;
+        for path in wanted.keys().filter(|path| !touched.contains(*path)) {
+            if let Some(original) = read_if_there(&self.dir().join(path))? {
+                replace(&self.pristine_path(path), &original, &self.dir().join(path))?;
+            }
+        }
+        // Before any file changes: what is not in the list counts as untouched.
+        touched.extend(wanted.keys().cloned());
+        self.remember(&touched)?;
+
+        for path in &touched {
+            let target = self.dir().join(path);
+            let desired = match wanted.get(path) {
+                Some(text) => text.clone(),
+                None => read_if_there(&self.pristine_path(path))?,
+            };
+            match desired {
+                Some(text) if read_if_there(&target)?.as_ref() == Some(&text) => {}
+                Some(text) => replace(&target, &text, &self.pristine_path(path))?,
+                None => remove_if_there(&target)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the tree as being built in until the value is dropped.
+    pub fn busy(&self) -> Result<Busy> {
+        let path = self.busy_path();
+        fs::write(&path, "").map_err(Error::io("write", &path))?;
+        Ok(Busy(path))
+    }
+
+    fn busy_path(&self) -> PathBuf {
+        self.root.join("busy")
+    }
+
+    fn pristine_path(&self, path: &Path) -> PathBuf {
+        self.root.join("pristine").join(path)
+    }
+
+    fn touched(&self) -> Result<BTreeSet<PathBuf>> {
+        let list = read_if_there(&self.root.join("touched"))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&list)
+            .lines()
+            .map(PathBuf::from)
+            .collect())
+    }
+
+    fn remember(&self, touched: &BTreeSet<PathBuf>) -> Result<()> {
+        let list: String = touched
+            .iter()
+            .map(|path| format!("{}\n", path.display()))
+            .collect();
+        let path = self.root.join("touched");
+        replace(&path, list.as_bytes(), &path)
+    }
+}
+
+/// See [`WorkTree::busy`]. Declare it before the command runs: then it goes after the
+/// command has ended, also when both are dropped.
+pub struct Busy(PathBuf);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::warn!("failed to remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file beside its place and renames it: nobody sees half of it. Whether it is a
+/// program is taken over from `original`, if that is there.
+fn replace(path: &Path, text: &[u8], original: &Path) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    fs::write(&beside, text).map_err(Error::io("write", &beside))?;
+    if let Ok(original) = fs::metadata(original) {
+        fs::set_permissions(&beside, original.permissions())
+            .map_err(Error::io("write", &beside))?;
+    }
+    fs::rename(&beside, path).map_err(Error::io("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use exitlab_model::plan::KernelSource;
+
+    struct Fixture {
+        tree: WorkTree,
+        _root: tempfile::TempDir,
+    }
+
+    fn fixture() -> Fixture {
+        let root = tempfile::tempdir().unwrap();
+        let tree = WorkTree {
+            root: root.path().to_owned(),
+            _lock: None,
+        };
+        fs::create_dir(tree.dir()).unwrap();
+        fs::write(tree.dir().join("hooked.c"), "pristine").unwrap();
+        fs::write(tree.dir().join("other.c"), "other").unwrap();
+        Fixture { tree, _root: root }
+    }
+
+    fn files(list: &[(&str, &str)]) -> Files {
+        list.iter()
+            .map(|(path, text)| (path.into(), Some(text.as_bytes().to_vec())))
+            .collect()
+    }
+
+    fn contents(tree: &WorkTree) -> Vec<(String, String)> {
+        let list = exitlab_base::artifact::digest::list(&tree.dir(), &|_| false).unwrap();
+        let read = |path: PathBuf| {
+            let text = fs::read_to_string(tree.dir().join(&path)).unwrap();
+            (path.display().to_string(), text)
+        };
+        list.into_iter().map(read).collect()
+    }
+
+    #[test]
+    fn variants_come_and_go_without_a_trace() {
+        let Fixture { tree, _root } = fixture();
+        let untouched = contents(&tree);
+        let census = files(&[("hooked.c", "hooked"), ("kvm/census.c", "census")]);
+
+        tree.materialize(&census).unwrap();
+        let with_census = contents(&tree);
+        assert_eq!(with_census.len(), 3);
+        assert_eq!(
+            tree.pristine(Path::new("hooked.c")).unwrap().unwrap(),
+            b"pristine"
+        );
+        assert_eq!(tree.pristine(Path::new("kvm/census.c")).unwrap(), None);
+
+        tree.materialize(&files(&[("other.c", "changed")])).unwrap();
+        tree.materialize(&Files::new()).unwrap();
+        assert_eq!(contents(&tree), untouched);
+        tree.materialize(&census).unwrap();
+        assert_eq!(contents(&tree), with_census);
+    }
+
+    #[test]
+    fn what_is_right_already_is_not_written_again() {
+        let Fixture { tree, _root } = fixture();
+        let census = files(&[("hooked.c", "hooked")]);
+        tree.materialize(&census).unwrap();
+        let time = || {
+            fs::metadata(tree.dir().join("hooked.c"))
+                .unwrap()
+                .modified()
+                .unwrap()
+        };
+        let before = time();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        tree.materialize(&census).unwrap();
+        assert_eq!(time(), before);
+    }
+
+    #[test]
+    fn an_interrupted_materialization_is_made_good() {
+        let Fixture { tree, _root } = fixture();
+        // Saved and listed, then interrupted before the first change.
+        let original = tree.dir().join("hooked.c");
+        let saved = tree.pristine_path(Path::new("hooked.c"));
+        replace(&saved, b"pristine", &original).unwrap();
+        tree.remember(&["hooked.c".into(), "kvm/census.c".into()].into())
+            .unwrap();
+        let untouched = contents(&tree);
+        tree.materialize(&Files::new()).unwrap();
+        assert_eq!(contents(&tree), untouched);
+    }
+
+    #[tokio::test]
+    async fn a_tree_in_which_make_was_killed_is_unpacked_again() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::open(root.path().join("cache")).unwrap();
+        let source = tiny_source(&cache, root.path());
+        let open = || WorkTree::open(&cache, "name", &source, &|_| {});
+
+        let tree = open().await.unwrap();
+        let object = tree.dir().join("half-written.o");
+        fs::write(&object, "").unwrap();
+        drop(tree.busy().unwrap());
+        drop(tree);
+        let tree = open().await.unwrap();
+        assert!(object.exists(), "a tree that is in order is kept");
+
+        std::mem::forget(tree.busy().unwrap());
+        fs::create_dir(tree.root.join("scratch-old")).unwrap();
+        drop(tree);
+        let tree = open().await.unwrap();
+        assert!(!object.exists() && tree.dir().join("Kconfig").exists());
+        assert!(!tree.busy_path().exists() && !tree.root.join("scratch-old").exists());
+    }
+
+    /// A tarball of something that passes for a kernel tree.
+    fn tiny_source(cache: &Cache, dir: &Path) -> Source {
+        let linux = dir.join("linux");
+        fs::create_dir_all(linux.join("arch/x86/kvm")).unwrap();
+        fs::write(linux.join("Makefile"), "VERSION = 6\nPATCHLEVEL = 12\n").unwrap();
+        fs::write(linux.join("Kconfig"), "").unwrap();
+        fs::write(linux.join("arch/x86/kvm/Makefile"), "").unwrap();
+        let tar = dir.join("linux.tar");
+        let mut command = std::process::Command::new("tar");
+        command.arg("-C").arg(dir).arg("-cf").arg(&tar).arg("linux");
+        assert!(command.status().unwrap().success());
+        Source::find(cache, &KernelSource::Tarball(tar)).unwrap()
+    }
+}

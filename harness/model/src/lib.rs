@@ -1,0 +1,19 @@
+//! The nouns: what is planned, ordered, told and recorded, and the exit reasons that all of
+//! it is about. Nothing here starts a process or knows how anything is done.
+//!
+//! ```text
+//! Plan ─► Order ─► Event ─► RunRecord
+//! ```
+
+pub mod artifacts;
+pub mod event;
+pub mod failure;
+pub mod guest_files;
+pub mod hardware;
+pub mod layout;
+pub mod order;
+pub mod plan;
+pub mod platform;
+pub mod reasons;
+pub mod record;
+pub mod rule;
