@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{
     BuildArgs, CacheArgs, Command, ConformanceArgs, DoctorArgs, ExperimentArgs, Part, ReasonsArgs,
-    ReportFormat, RunArgs,
+    ReportFormat, RunArgs, ShownArgs,
 };
+use crate::context::Context;
 use crate::matrix::{self as cells, Work};
 use crate::signals::Interrupt;
 use crate::ui::{Progress, Ui};
@@ -75,10 +76,9 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
     let plan = &cell.plan;
     let out = args.out.unwrap_or_else(|| default_out(&plan.name));
     let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.shown.progress, args.shown.console);
-    let outcome = run::run(plan, None, &out, &cache, &mut ui, &mut interrupt).await;
-    ui.end(outcome.is_ok());
+    let mut cx = context(cache, &args.shown)?;
+    let outcome = run::run(plan, None, &out, &mut cx).await;
+    cx.ui.end(outcome.is_ok());
     let done = outcome?;
     let dir = shown(&done.dir);
     print(&format!(
@@ -90,11 +90,10 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
 
 async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
     let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.shown.progress, args.shown.console);
+    let mut cx = context(cache, &args.shown)?;
     let jobs = args.jobs.map(usize::from);
-    let outcome = cells::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
-    ui.end(outcome.is_ok());
+    let outcome = cells::run(&work, jobs, &mut cx).await;
+    cx.ui.end(outcome.is_ok());
     let ran = outcome?;
     print(&format!(
         "{}\n\n{} cells done, {} of them before.\nresults: {}\n",
@@ -122,10 +121,9 @@ async fn conform(args: ConformanceArgs) -> Result<()> {
         leaf_map: args.leaf_map,
         sdm: args.sdm,
     };
-    let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.shown.progress, args.shown.console);
-    let judged = conformance::run(&plan, order, &out, &cache, &mut ui, &mut interrupt).await;
-    ui.end(judged.is_ok());
+    let mut cx = context(cache, &args.shown)?;
+    let judged = conformance::run(&plan, order, &out, &mut cx).await;
+    cx.ui.end(judged.is_ok());
     let report = judged?;
     match args.format {
         ReportFormat::Table => print(&format!(
@@ -143,8 +141,8 @@ async fn build(args: BuildArgs) -> Result<()> {
     let dir = cache_dir(&args.cache)?;
     doctor::check(&plan, &dir).require()?;
     let cache = Cache::open(dir)?;
-    let mut interrupt = listen()?;
     let mut ui = Ui::new(Progress::Auto, false);
+    let mut interrupt = listen()?;
     ui.choice(&plan);
     let work = build_part(args.part, &plan, &cache, &mut ui);
     let outcome = interrupt.or(work).await;
@@ -226,6 +224,14 @@ fn shown(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
     below.unwrap_or_else(|| path.to_owned())
+}
+
+fn context(cache: Cache, shown: &ShownArgs) -> Result<Context> {
+    Ok(Context {
+        cache,
+        interrupt: listen()?,
+        ui: Ui::new(shown.progress, shown.console),
+    })
 }
 
 fn listen() -> Result<Interrupt> {

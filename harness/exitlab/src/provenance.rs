@@ -1,21 +1,24 @@
 //! Where a run came from: collected here, kept in [`exitlab_model::record::Provenance`].
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use crate::build::Artifacts;
 use exitlab_base::error::{Error, Result};
-use exitlab_host::platform;
+use exitlab_host::{image, platform};
 use exitlab_model::plan::Plan;
 use exitlab_model::record::Provenance;
 
 /// Collects what is known before the host boots.
 pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
     let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
-    let binary = std::fs::read(&exe).map_err(Error::io("read", &exe))?;
     Ok(Provenance {
         exitlab: env!("CARGO_PKG_VERSION").to_owned(),
-        // Not compiled in: the binary is part of the host's image, and a commit that
-        // changes no code must change no count.
+        // Not compiled in: the same code is the same binary.
         commit: std::env::var("EXITLAB_COMMIT").unwrap_or_default(),
-        exitlab_digest: blake3::hash(&binary).to_hex().to_string(),
+        exitlab_digest: digest(&exe)?,
+        agent_digest: digest(&image::companion(image::AGENT)?)?,
+        packages: packages(artifacts),
         kernel_key: artifacts.kernel.key.clone(),
         kernel_inputs: artifacts.kernel.inputs.clone(),
         kernel_digest: artifacts.kernel.digest.clone(),
@@ -27,6 +30,18 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
         emulator: platform::emulator_version(plan.platform),
         ..Provenance::default()
     })
+}
+
+fn digest(program: &Path) -> Result<String> {
+    let bytes = std::fs::read(program).map_err(Error::io("read", program))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+/// The packages of all images together.
+fn packages(artifacts: &Artifacts) -> Vec<(String, String)> {
+    let host = artifacts.host.iter().flat_map(|host| &host.packages);
+    let all: BTreeMap<_, _> = host.chain(&artifacts.guest.packages).cloned().collect();
+    all.into_iter().collect()
 }
 
 /// The time of day, UTC, RFC 3339, whole seconds.

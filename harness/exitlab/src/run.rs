@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::build::{Artifacts, build};
+use crate::context::Context;
 use crate::doctor;
 use crate::provenance;
 use crate::results::Results;
 use crate::seed::fresh_seed;
 use crate::session::Session;
-use crate::signals::Interrupt;
 use crate::ui::Ui;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
@@ -37,15 +37,13 @@ pub struct Run {
 
 /// Runs an experiment: from kernel source to tables in `out`. `cell` says which one of a
 /// matrix it is.
-pub async fn run(
-    plan: &Plan,
-    cell: Option<CellName>,
-    out: &Path,
-    cache: &Cache,
-    ui: &mut Ui,
-    interrupt: &mut Interrupt,
-) -> Result<Run> {
+pub async fn run(plan: &Plan, cell: Option<CellName>, out: &Path, cx: &mut Context) -> Result<Run> {
     Results::require_absent(out)?;
+    let Context {
+        cache,
+        ui,
+        interrupt,
+    } = cx;
     ui.choice(plan);
     doctor::check(plan, cache.root()).require()?;
     let artifacts = interrupt.or(build(plan, cache, ui)).await?;

@@ -247,6 +247,13 @@ pub struct Provenance {
     pub commit: String,
     /// Digest of the exitlab binary (BLAKE3, hex).
     pub exitlab_digest: String,
+    /// Digest of the agent's binary, which runs on the host.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub agent_digest: String,
+    /// Packages that the files of the host's image and of the guest's are from: name and
+    /// version.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub packages: Vec<(String, String)>,
     /// `uname -r` of the host.
     pub host_kernel: String,
     /// Digest of every input of the kernel (source, overlay, hooks, fragments, compiler).

@@ -2,8 +2,10 @@
 
 mod closure;
 mod cpio;
+mod packages;
 mod tree;
 
 pub use closure::LOADER;
 pub use cpio::archive;
+pub use packages::packages_of;
 pub use tree::{Node, Tree};

@@ -1,6 +1,6 @@
 //! A file tree in memory: what an image will hold, before it has a format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,8 @@ pub enum Node {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
     nodes: BTreeMap<String, Node>,
+    /// Files of this machine that were copied.
+    origins: BTreeSet<PathBuf>,
 }
 
 impl Tree {
@@ -72,6 +74,7 @@ impl Tree {
     pub fn copy(&mut self, from: &Path, path: &str, mode: u32) -> Result<()> {
         let content = std::fs::read(from).map_err(Error::io("read", from))?;
         self.file(path, content, mode);
+        self.origins.insert(from.to_owned());
         Ok(())
     }
 
@@ -88,6 +91,11 @@ impl Tree {
             self.copy(&library, &library.to_string_lossy(), 0o755)?;
         }
         Ok(())
+    }
+
+    /// Files of this machine that were copied into the tree.
+    pub fn origins(&self) -> impl Iterator<Item = &PathBuf> {
+        self.origins.iter()
     }
 
     /// Path and node of every entry, directories before what they hold.

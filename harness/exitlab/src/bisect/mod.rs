@@ -1,7 +1,7 @@
 //! Which commit did it? `git bisect run` chooses commits, and the gate is the judge.
 //!
 //! ```text
-//! git bisect run ─► exitlab bisect-step ─► Desk ─► Bench: build, run, judge
+//! git bisect run ─► exitlab bisect-step ─► Questions ─► Tester: build, run, judge
 //!        ▲                                             │
 //!        └──────────── good · bad · skip ◄─────────────┘
 //! ```
@@ -9,11 +9,11 @@
 //! What Git starts only carries a question to the exitlab that bisects, and the answer back:
 //! so there is one process that shows what goes on, holds locks, and is interrupted.
 
-mod bench;
-mod desk;
-mod linked;
+mod questions;
 pub mod report;
+mod tester;
+mod worktree;
 
-pub use bench::{Bench, Decision, Tested};
-pub use desk::{Desk, ask};
-pub use linked::{End, Linked};
+pub use questions::{Questions, ask};
+pub use tester::{Decision, Tested, Tester};
+pub use worktree::{End, LinkedWorktree};

@@ -1,7 +1,7 @@
 //! What a bisection says. Pure: texts from what was found.
 
-use super::bench::{Decision, Tested};
-use super::linked::End;
+use super::tester::{Decision, Tested};
+use super::worktree::End;
 use exitlab_analysis::gate::{Case, Judgement, Outcome};
 use exitlab_base::error::Error;
 use exitlab_base::git::Commit;

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::regression::judge;
-use super::{cache_dir, default_out, listen, load_matrix, print, shown};
+use super::{cache_dir, context, default_out, load_matrix, print, shown};
 use crate::cli::AbArgs;
 use crate::matrix::{self, Work};
-use crate::ui::Ui;
 use exitlab_analysis::compare::{self, Settings};
 use exitlab_analysis::export::{self, ComparisonFormat};
 use exitlab_analysis::gate;
@@ -33,13 +32,12 @@ pub(super) async fn run(args: AbArgs) -> Result<()> {
         .transpose()?;
     let (matrix, sides) = plan(&args)?;
     let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.shown.progress, args.shown.console);
+    let mut cx = context(cache, &args.shown)?;
     let out = args.out.clone().unwrap_or_else(|| default_out("ab"));
     let work = Work::begin(&matrix, None, &out)?;
     let jobs = args.jobs.map(usize::from);
-    let outcome = matrix::run(&work, jobs, &cache, &mut ui, &mut interrupt).await;
-    ui.end(outcome.is_ok());
+    let outcome = matrix::run(&work, jobs, &mut cx).await;
+    cx.ui.end(outcome.is_ok());
     outcome?;
 
     let of = |value: &str| Filter::from([(sides.key.to_owned(), value.to_owned())]);

@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use super::{cache_dir, default_out, listen, load_matrix, print, shown};
-use crate::bisect::{Bench, Decision, Desk, End, Linked, ask, report};
+use super::{cache_dir, context, default_out, load_matrix, print, shown};
+use crate::bisect::{Decision, End, LinkedWorktree, Questions, Tester, ask, report};
 use crate::cli::{BisectArgs, BisectStepArgs};
+use crate::context::Context;
 use crate::doctor;
 use crate::results::Results;
-use crate::signals::Interrupt;
-use crate::ui::Ui;
 use exitlab_analysis::gate::{self, Outcome};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
@@ -42,20 +41,18 @@ pub(super) async fn run(args: BisectArgs) -> Result<()> {
     Results::require_absent(&out)?;
     std::fs::create_dir_all(&out).map_err(Error::io("create", &out))?;
 
-    let mut bench = Bench {
+    let mut tester = Tester {
         repo: &repo,
         plan: &plan,
         rules: &rules,
         out: &out,
         jobs: args.jobs.map(usize::from),
-        cache: &cache,
         tested: Vec::new(),
     };
-    let mut interrupt = listen()?;
-    let mut ui = Ui::new(args.shown.progress, args.shown.console);
-    let outcome = bisect(&range, &mut bench, &mut ui, &mut interrupt).await;
-    ui.end(outcome.is_ok());
-    tell(&outcome?, &range, &bench)
+    let mut cx = context(cache, &args.shown)?;
+    let outcome = bisect(&range, &mut tester, &mut cx).await;
+    cx.ui.end(outcome.is_ok());
+    tell(&outcome?, &range, &tester)
 }
 
 /// `exitlab bisect-step`: carries a question of `git bisect run` to the exitlab that bisects.
@@ -92,30 +89,26 @@ fn plan(args: &BisectArgs, repo: &Repository, commit: &str) -> Result<Matrix> {
     load_matrix(&experiment)
 }
 
-async fn bisect(
-    range: &Range,
-    bench: &mut Bench<'_>,
-    ui: &mut Ui,
-    interrupt: &mut Interrupt,
-) -> Result<End> {
-    ui.stage(&format!("good: {}", report::short(&range.good)));
-    let judgement = bench.good(&range.good, ui, interrupt).await?;
+async fn bisect(range: &Range, tester: &mut Tester<'_>, cx: &mut Context) -> Result<End> {
+    cx.ui
+        .stage(&format!("good: {}", report::short(&range.good)));
+    let judgement = tester.good(&range.good, cx).await?;
     if judgement.outcome() != Outcome::Passed {
         let what = "the good commit does not keep the rules against itself";
         return Err(nothing(what, &gate::plain(&judgement)));
     }
-    ui.stage(&format!("bad: {}", report::short(&range.bad)));
-    let judgement = bench.bad(&range.bad, ui, interrupt).await?;
+    cx.ui.stage(&format!("bad: {}", report::short(&range.bad)));
+    let judgement = tester.bad(&range.bad, cx).await?;
     if judgement.outcome() != Outcome::Failed {
         let what = "the bad commit does not break the rules";
         return Err(nothing(what, &gate::plain(&judgement)));
     }
 
-    let linked = Linked::new(bench.repo, bench.out, &range.bad)?;
+    let linked = LinkedWorktree::new(tester.repo, tester.out, &range.bad)?;
     linked.start(&range.good, &range.bad)?;
-    let outcome = steps(&linked, bench, ui, interrupt).await;
+    let outcome = steps(&linked, tester, cx).await;
     // Also of a bisection that was ended: it says how far it came.
-    let log = bench.out.join("bisect.log");
+    let log = tester.out.join("bisect.log");
     let kept = linked
         .log()
         .and_then(|text| write_whole(&log, text.as_bytes()));
@@ -135,15 +128,10 @@ fn nothing(what: &str, verdict: &str) -> Error {
 }
 
 /// Answers Git until it has found what it looks for.
-async fn steps(
-    linked: &Linked,
-    bench: &mut Bench<'_>,
-    ui: &mut Ui,
-    interrupt: &mut Interrupt,
-) -> Result<End> {
-    let desk = Desk::open()?;
+async fn steps(linked: &LinkedWorktree, tester: &mut Tester<'_>, cx: &mut Context) -> Result<End> {
+    let questions = Questions::open()?;
     let left = RefCell::new(String::new());
-    let (socket, log) = (desk.path(), bench.out.join("git.log"));
+    let (socket, log) = (questions.path(), tester.out.join("git.log"));
     let git = linked.bisect(&socket, &log, |line| {
         if let Some(words) = line.strip_prefix(LEFT) {
             *left.borrow_mut() = format!(": {words}");
@@ -151,11 +139,11 @@ async fn steps(
     });
     let answers = async {
         loop {
-            let asked = interrupt.or(desk.asked()).await?;
+            let asked = cx.interrupt.or(questions.asked()).await?;
             let commit = linked.asked_about()?;
             let words = format!("{}{}", report::short(&commit), left.borrow());
-            ui.stage(&words);
-            let decision: Decision = bench.decide(&commit, ui, interrupt).await?;
+            cx.ui.stage(&words);
+            let decision: Decision = tester.decide(&commit, cx).await?;
             asked.answer(decision).await;
         }
     };
@@ -169,19 +157,19 @@ async fn steps(
 }
 
 /// Shows what was found, and how the exits differ.
-fn tell(end: &End, range: &Range, bench: &Bench<'_>) -> Result<()> {
+fn tell(end: &End, range: &Range, tester: &Tester<'_>) -> Result<()> {
     let suspects = match end {
         End::Found(first) => std::slice::from_ref(first),
         End::OneOf(commits) => commits,
     };
-    let about: Result<Vec<_>> = suspects.iter().map(|id| bench.repo.about(id)).collect();
+    let about: Result<Vec<_>> = suspects.iter().map(|id| tester.repo.about(id)).collect();
     let found = report::found(end, &about?);
-    let text = format!("{found}\n{}", comparison(end, range, bench)?);
+    let text = format!("{found}\n{}", comparison(end, range, tester)?);
     print(&format!(
         "{text}\nresults: {}\n",
-        shown(bench.out).display()
+        shown(tester.out).display()
     ))?;
-    write_whole(&bench.out.join("found.txt"), text.as_bytes())?;
+    write_whole(&tester.out.join("found.txt"), text.as_bytes())?;
     match end {
         End::Found(_) => Ok(()),
         End::OneOf(suspects) => Err(Error::Hidden {
@@ -192,12 +180,12 @@ fn tell(end: &End, range: &Range, bench: &Bench<'_>) -> Result<()> {
 
 /// The good commit before the first bad one against that one; where that is not known, both
 /// ends.
-fn comparison(end: &End, range: &Range, bench: &Bench<'_>) -> Result<String> {
-    let results = |commit: &str| bench.of(commit)?.results.clone();
+fn comparison(end: &End, range: &Range, tester: &Tester<'_>) -> Result<String> {
+    let results = |commit: &str| tester.of(commit)?.results.clone();
     let (mut before, mut after) = (results(&range.good), results(&range.bad));
     if let End::Found(first) = end {
-        let parents = bench.repo.parents(first)?;
-        let is_good = |id: &&String| bench.of(id).is_some_and(|t| t.decision == Decision::Good);
+        let parents = tester.repo.parents(first)?;
+        let is_good = |id: &&String| tester.of(id).is_some_and(|t| t.decision == Decision::Good);
         before = parents
             .iter()
             .find(is_good)

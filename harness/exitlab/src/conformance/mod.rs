@@ -8,12 +8,10 @@ mod report;
 
 use std::path::Path;
 
+use crate::context::Context;
 use crate::doctor;
 use crate::results::Results;
 use crate::session::Session;
-use crate::signals::Interrupt;
-use crate::ui::Ui;
-use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_host::image;
 use exitlab_host::platform::{self, Boot};
@@ -28,14 +26,12 @@ pub use report::Report;
 const REPORT: &str = "conformance.json";
 
 /// Boots the kernel of a plan, and judges its exit census.
-pub async fn run(
-    plan: &Plan,
-    order: TrialOrder,
-    out: &Path,
-    cache: &Cache,
-    ui: &mut Ui,
-    interrupt: &mut Interrupt,
-) -> Result<Report> {
+pub async fn run(plan: &Plan, order: TrialOrder, out: &Path, cx: &mut Context) -> Result<Report> {
+    let Context {
+        cache,
+        ui,
+        interrupt,
+    } = cx;
     Results::require_absent(out)?;
     ui.choice(plan);
     let form = platform::host_form(plan.platform).ok_or_else(|| not_booted(plan))?;

@@ -8,8 +8,8 @@ use exitlab_base::error::{Error, Result};
 use exitlab_config::Cell;
 use exitlab_model::record::RunRecord;
 
-use super::beginning::Beginning;
 use super::index::{Index, cell_dir, done};
+use super::staged::StagedDir;
 use super::summary;
 
 /// A part: its directory, index and the cells that are done in it.
@@ -129,7 +129,7 @@ fn require_same_artifacts(cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
 }
 
 fn write(out: &Path, whole: &Index, cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
-    let new = Beginning::of(out, whole)?;
+    let new = StagedDir::of(out, whole)?;
     for (cell, dir, _) in cells {
         copy(&cell_dir(dir, cell), &cell_dir(new.path(), cell))?;
     }

@@ -1,12 +1,12 @@
 //! A matrix of experiments: artifacts are built once, cells run side by side, each into a
 //! results directory of its own, and what is done is never done again. [`run`] is the story.
 
-mod beginning;
 pub mod emit;
 mod index;
 mod merge;
 mod order;
 mod shard;
+mod staged;
 pub mod summary;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use std::time::Instant;
 use futures_util::StreamExt;
 
 use crate::build;
+use crate::context::Context;
 use crate::doctor;
 use crate::run;
-use crate::signals::Interrupt;
 use crate::ui::Ui;
 use exitlab_base::artifact::{Cache, Lock};
 use exitlab_base::error::{Error, Result};
@@ -25,7 +25,7 @@ use exitlab_base::files;
 use exitlab_config::{Cell, Matrix};
 use exitlab_model::record::CellName;
 
-use beginning::Beginning;
+use staged::StagedDir;
 
 pub use index::{Index, cell_dir, done};
 pub use merge::merge;
@@ -49,7 +49,7 @@ impl Work {
     pub fn begin(matrix: &Matrix, shard: Option<Shard>, dir: &Path) -> Result<Work> {
         crate::results::Results::require_absent(dir)?;
         let index = Index::of(matrix, shard)?;
-        let lock = Beginning::of(dir, &index)?.finish()?;
+        let lock = StagedDir::of(dir, &index)?.finish()?;
         Ok(Work {
             index,
             dir: dir.to_owned(),
@@ -60,7 +60,7 @@ impl Work {
     /// Goes on with a matrix that was begun.
     pub fn resume(dir: &Path) -> Result<Work> {
         let index = Index::read(dir)?;
-        let lock = beginning::take(dir)?;
+        let lock = staged::take(dir)?;
         files::sweep(dir)?;
         Ok(Work {
             index,
@@ -82,13 +82,12 @@ pub struct Ran {
 }
 
 /// Runs the cells that are not done yet.
-pub async fn run(
-    work: &Work,
-    jobs: Option<usize>,
-    cache: &Cache,
-    ui: &mut Ui,
-    interrupt: &mut Interrupt,
-) -> Result<Ran> {
+pub async fn run(work: &Work, jobs: Option<usize>, cx: &mut Context) -> Result<Ran> {
+    let Context {
+        cache,
+        ui,
+        interrupt,
+    } = cx;
     let Work { index, dir, .. } = work;
     let mine: Vec<&Cell> = index.mine().collect();
     let all = mine.len();
@@ -111,9 +110,9 @@ pub async fn run(
     let started = Instant::now();
     let shown = &*ui;
     let cells = missing.iter().map(|cell| {
-        let interrupt = interrupt.clone();
+        let cx = Context::silent(cache, interrupt);
         async move {
-            let outcome = one(cell, dir, cache, interrupt).await;
+            let outcome = one(cell, dir, cx).await;
             let seconds = started.elapsed().as_secs_f64();
             match &outcome {
                 Ok(()) => shown.say(&format!("{seconds:7.1} s  {}  done", cell.id)),
@@ -156,17 +155,16 @@ fn distinct<'a>(cells: &[&'a Cell]) -> Vec<&'a Cell> {
 }
 
 /// Runs one cell. What an earlier attempt left of it goes.
-async fn one(cell: &Cell, dir: &Path, cache: &Cache, mut interrupt: Interrupt) -> Result<()> {
+async fn one(cell: &Cell, dir: &Path, mut cx: Context) -> Result<()> {
     let out = cell_dir(dir, cell);
     if out.exists() {
         std::fs::remove_dir_all(&out).map_err(Error::io("remove", &out))?;
     }
-    let mut ui = Ui::silent();
     let name = CellName {
         values: cell.values.clone(),
         repeat: cell.repeat,
     };
-    run::run(&cell.plan, Some(name), &out, cache, &mut ui, &mut interrupt)
+    run::run(&cell.plan, Some(name), &out, &mut cx)
         .await
         .map(drop)
 }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::companion::{SAMPLER, companion};
+use super::made_of::Packages;
 use super::{debian, tiny};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::Result;
@@ -19,6 +20,8 @@ pub struct GuestImage {
     files: GuestFiles,
     /// Digest of everything but the host's kernel.
     pub digest: String,
+    /// The packages that the files of [`GuestRecipe::Tiny`] are from.
+    pub packages: Packages,
 }
 
 #[derive(Debug, Clone)]
@@ -73,9 +76,14 @@ pub async fn build_guest(
     if plan.ssh && !has_sampler(plan) {
         files.sampler = Some(companion(SAMPLER)?);
     }
+    let mut packages = Packages::new();
     if plan.uses_recipe() {
         match plan.image {
-            GuestRecipe::Tiny => files.initramfs = Some(tiny::build(cache, &plan.files).await?),
+            GuestRecipe::Tiny => {
+                let (initramfs, made_of) = tiny::build(cache, &plan.files).await?;
+                files.initramfs = Some(initramfs);
+                packages = made_of;
+            }
             GuestRecipe::Debian => {
                 let debian = debian::build(cache, &plan.packages, note).await?;
                 files.initramfs = Some(debian.initramfs);
@@ -91,6 +99,7 @@ pub async fn build_guest(
         kernel,
         files,
         digest,
+        packages,
     })
 }
 

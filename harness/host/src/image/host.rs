@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::companion::{AGENT, companion};
+use super::made_of::{self, Packages};
 use super::needs::{BUSYBOX, BUSYBOX_PACKAGE};
 use crate::platform::needs::{QEMU as QEMU_PROGRAM, QEMU_PACKAGE, firmware_places};
 use exitlab_base::archive::Tree;
@@ -72,6 +73,8 @@ pub struct HostImage {
     pub path: PathBuf,
     /// Digest of everything in it.
     pub digest: String,
+    /// The packages that its files are from.
+    pub packages: Packages,
 }
 
 /// Builds the host's root file system with this machine's QEMU and the guest's files, or
@@ -91,25 +94,32 @@ pub async fn build_bare_host(cache: &Cache, form: HostForm) -> Result<HostImage>
 async fn build(cache: &Cache, tree: &Tree, form: HostForm) -> Result<HostImage> {
     let digest = tree.digest().to_hex().to_string();
     let key = KeyBuilder::new().text("tree", &digest);
-    let path = match form {
+    let (artifact, name) = match form {
         HostForm::Disk => {
             let mkfs = tool::version("mkfs.erofs", &["-V"]).unwrap_or_default();
             let key = key.text("mkfs", &mkfs).build();
-            let build = async |dir: &Path| make_erofs(dir, tree).await;
-            let artifact = cache.get_or_build("host-image", &key, build).await?;
-            artifact.dir.join(DISK)
+            let build = async |dir: &Path| {
+                made_of::write(dir, tree)?;
+                make_erofs(dir, tree).await
+            };
+            (cache.get_or_build("host-image", &key, build).await?, DISK)
         }
         HostForm::Initramfs => {
             let build = async |dir: &Path| {
+                made_of::write(dir, tree)?;
                 let path = dir.join(INITRAMFS);
                 std::fs::write(&path, archive(tree)).map_err(Error::io("write", &path))
             };
             let key = key.build();
             let artifact = cache.get_or_build("host-initramfs", &key, build).await?;
-            artifact.dir.join(INITRAMFS)
+            (artifact, INITRAMFS)
         }
     };
-    Ok(HostImage { path, digest })
+    Ok(HostImage {
+        path: artifact.dir.join(name),
+        digest,
+        packages: made_of::read(&artifact)?,
+    })
 }
 
 /// What is appended to an initramfs to add the order to it: Linux unpacks one archive

@@ -5,9 +5,11 @@ mod companion;
 mod debian;
 mod guest;
 mod host;
+mod made_of;
 pub(crate) mod needs;
 mod tiny;
 
 pub use companion::{AGENT, companion};
 pub use guest::{GuestImage, build_guest};
 pub use host::{CYLINDER, HostForm, HostImage, build_bare_host, build_host, kit, order_archive};
+pub use made_of::Packages;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::companion::{SAMPLER, companion};
+use super::made_of::{self, Packages};
 use super::needs::{BUSYBOX, BUSYBOX_PACKAGE, DROPBEAR, DROPBEAR_PACKAGE};
 use exitlab_base::archive::Tree;
 use exitlab_base::archive::archive;
@@ -20,19 +21,21 @@ const APPLETS: [&str; 24] = [
     "mount", "mv", "ps", "rm", "seq", "sh", "sleep", "sync", "time", "top", "true", "uname",
 ];
 
-/// Builds the initramfs, or finds it in the cache.
-pub async fn build(cache: &Cache, files: &[PathBuf]) -> Result<PathBuf> {
+/// Builds the initramfs, or finds it in the cache; and says which packages it is made of.
+pub async fn build(cache: &Cache, files: &[PathBuf]) -> Result<(PathBuf, Packages)> {
     let tree = tree(files, &companion(SAMPLER)?)?;
     let archive = archive(&tree);
     let digest = blake3::hash(&archive).to_hex().to_string();
     let key = KeyBuilder::new().text("archive", &digest).build();
     let artifact = cache
         .get_or_build("guest-image", &key, async |dir: &Path| {
+            made_of::write(dir, &tree)?;
             let path = dir.join("initramfs.cpio");
             std::fs::write(&path, &archive).map_err(Error::io("write", &path))
         })
         .await?;
-    Ok(artifact.dir.join("initramfs.cpio"))
+    let packages = made_of::read(&artifact)?;
+    Ok((artifact.dir.join("initramfs.cpio"), packages))
 }
 
 fn tree(files: &[PathBuf], sampler: &Path) -> Result<Tree> {

@@ -13,15 +13,15 @@ const LOCK: &str = ".lock";
 
 /// `.beginning-NAME` beside a directory NAME, to be renamed to it; removed unless it was.
 /// What a process left there that was killed is begun anew by the next one.
-pub struct Beginning {
+pub struct StagedDir {
     target: PathBuf,
     path: PathBuf,
     lock: Option<Lock>,
 }
 
-impl Beginning {
+impl StagedDir {
     /// The directory with its index.
-    pub fn of(target: &Path, index: &Index) -> Result<Beginning> {
+    pub fn of(target: &Path, index: &Index) -> Result<StagedDir> {
         let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -34,14 +34,14 @@ impl Beginning {
         hidden.push(name);
         let path = parent.join(hidden);
         std::fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
-        let beginning = Beginning {
+        let staged = StagedDir {
             lock: Some(take(&path)?),
             target: target.to_owned(),
             path,
         };
-        beginning.empty()?;
-        index.write(&beginning.path)?;
-        Ok(beginning)
+        staged.empty()?;
+        index.write(&staged.path)?;
+        Ok(staged)
     }
 
     /// Where it is until it has its name.
@@ -75,7 +75,7 @@ impl Beginning {
     }
 }
 
-impl Drop for Beginning {
+impl Drop for StagedDir {
     fn drop(&mut self) {
         // Not the target: once renamed, nothing has this name.
         let _ = std::fs::remove_dir_all(&self.path);
@@ -119,7 +119,7 @@ mod tests {
         std::fs::write(left.join(LOCK), "").unwrap();
 
         let out = parent.path().join("out");
-        let lock = Beginning::of(&out, &index()).unwrap().finish().unwrap();
+        let lock = StagedDir::of(&out, &index()).unwrap().finish().unwrap();
         assert_eq!(names(parent.path()), ["out"]);
         assert_eq!(names(&out), [LOCK, "matrix.json"]);
         assert_eq!(Index::read(&out).unwrap(), index());
@@ -132,8 +132,8 @@ mod tests {
     fn two_processes_cannot_begin_the_same() {
         let parent = tempfile::tempdir().unwrap();
         let out = parent.path().join("out");
-        let first = Beginning::of(&out, &index()).unwrap();
-        let Err(error) = Beginning::of(&out, &index()) else {
+        let first = StagedDir::of(&out, &index()).unwrap();
+        let Err(error) = StagedDir::of(&out, &index()) else {
             panic!("both began");
         };
         assert!(error.to_string().contains("another exitlab is at work in"));

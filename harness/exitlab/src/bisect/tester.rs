@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::matrix::{self, Work};
-use crate::signals::Interrupt;
 use crate::ui::Ui;
 use exitlab_analysis::gate::{self, Judgement, Outcome, Rules};
 use exitlab_analysis::reading::{Filter, Reading};
-use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_base::git::{Commit, Repository};
@@ -62,7 +61,7 @@ pub struct Tested {
 }
 
 /// Where commits are tried.
-pub struct Bench<'a> {
+pub struct Tester<'a> {
     /// Their repository.
     pub repo: &'a Repository,
     /// What runs on the kernel of a commit.
@@ -73,68 +72,57 @@ pub struct Bench<'a> {
     pub out: &'a Path,
     /// How many cells run at the same time.
     pub jobs: Option<usize>,
-    /// Where kernels are kept.
-    pub cache: &'a Cache,
     /// What was tried so far; the good commit is the first.
     pub tested: Vec<Tested>,
 }
 
-impl Bench<'_> {
+impl Tester<'_> {
     /// Tries the commit that is known to be good. It must keep the rules against itself.
-    pub async fn good(
-        &mut self,
-        commit: &str,
-        ui: &mut Ui,
-        interrupt: &mut Interrupt,
-    ) -> Result<Judgement> {
-        let kernels = self.kernels(commit, ui, interrupt).await?;
-        let results = self.run(commit, ui, interrupt).await?;
+    pub async fn good(&mut self, commit: &str, cx: &mut Context) -> Result<Judgement> {
+        let kernels = self.kernels(commit, cx).await?;
+        let results = self.run(commit, cx).await?;
         let judgement = self.judge(&results, &results)?;
         let about = self.repo.about(commit)?;
         let why = "what the others are judged against".to_owned();
-        self.keep(&about, (Decision::Good, why), Some(results), kernels, ui)?;
+        self.keep(
+            &about,
+            (Decision::Good, why),
+            Some(results),
+            kernels,
+            &cx.ui,
+        )?;
         Ok(judgement)
     }
 
     /// Tries the commit that is said to be bad. What keeps it from being tried is an error.
-    pub async fn bad(
-        &mut self,
-        commit: &str,
-        ui: &mut Ui,
-        interrupt: &mut Interrupt,
-    ) -> Result<Judgement> {
-        let kernels = self.kernels(commit, ui, interrupt).await?;
-        let results = self.results(commit, &kernels, ui, interrupt).await?;
+    pub async fn bad(&mut self, commit: &str, cx: &mut Context) -> Result<Judgement> {
+        let kernels = self.kernels(commit, cx).await?;
+        let results = self.results(commit, &kernels, cx).await?;
         let judgement = self.judge(self.base()?, &results)?;
         let about = self.repo.about(commit)?;
-        self.keep(&about, decided(&judgement), Some(results), kernels, ui)?;
+        self.keep(&about, decided(&judgement), Some(results), kernels, &cx.ui)?;
         Ok(judgement)
     }
 
     /// Decides about a commit. One that was tried already is what it was.
-    pub async fn decide(
-        &mut self,
-        commit: &str,
-        ui: &mut Ui,
-        interrupt: &mut Interrupt,
-    ) -> Result<Decision> {
+    pub async fn decide(&mut self, commit: &str, cx: &mut Context) -> Result<Decision> {
         if let Some(known) = self.of(commit) {
             return Ok(known.decision);
         }
         let about = self.repo.about(commit)?;
-        let kernels = match self.kernels(commit, ui, interrupt).await {
+        let kernels = match self.kernels(commit, cx).await {
             Ok(kernels) => kernels,
             Err(error) if is_of_the_commit(&error) => {
                 let why = report::does_not_build(&error);
                 let skipped = (Decision::Skip, why);
-                self.keep(&about, skipped, None, Vec::new(), ui)?;
+                self.keep(&about, skipped, None, Vec::new(), &cx.ui)?;
                 return Ok(Decision::Skip);
             }
             Err(error) => return Err(error),
         };
-        let results = self.results(commit, &kernels, ui, interrupt).await?;
+        let results = self.results(commit, &kernels, cx).await?;
         let (decision, why) = decided(&self.judge(self.base()?, &results)?);
-        self.keep(&about, (decision, why), Some(results), kernels, ui)?;
+        self.keep(&about, (decision, why), Some(results), kernels, &cx.ui)?;
         Ok(decision)
     }
 
@@ -144,12 +132,7 @@ impl Bench<'_> {
     }
 
     /// Builds the kernels of a commit: their digests.
-    async fn kernels(
-        &self,
-        commit: &str,
-        ui: &mut Ui,
-        interrupt: &mut Interrupt,
-    ) -> Result<Vec<String>> {
+    async fn kernels(&self, commit: &str, cx: &mut Context) -> Result<Vec<String>> {
         let matrix = (self.plan)(commit)?;
         let mut plans: Vec<&KernelPlan> = Vec::new();
         for cell in &matrix.cells {
@@ -159,9 +142,13 @@ impl Bench<'_> {
         }
         let mut digests = Vec::new();
         for plan in plans {
-            ui.stage("kernel");
+            cx.ui.stage("kernel");
+            let ui = &cx.ui;
             let note = |text: &str| ui.note(text);
-            let built = interrupt.or(kernel::build(self.cache, plan, &note)).await?;
+            let built = cx
+                .interrupt
+                .or(kernel::build(&cx.cache, plan, &note))
+                .await?;
             digests.push(built.digest);
         }
         Ok(digests)
@@ -169,29 +156,23 @@ impl Bench<'_> {
 
     /// The results of an equal kernel, or new ones. Most commits of a kernel change nothing
     /// that is compiled here.
-    async fn results(
-        &self,
-        commit: &str,
-        kernels: &[String],
-        ui: &mut Ui,
-        interrupt: &mut Interrupt,
-    ) -> Result<PathBuf> {
+    async fn results(&self, commit: &str, kernels: &[String], cx: &mut Context) -> Result<PathBuf> {
         let equal = self.tested.iter().find(|tested| tested.kernels == kernels);
         if let Some((equal, results)) = equal.and_then(|t| Some((t, t.results.clone()?))) {
             let of = report::short(&equal.commit);
-            ui.say(&format!("the kernel of {of}, byte for byte"));
+            cx.ui.say(&format!("the kernel of {of}, byte for byte"));
             return Ok(results);
         }
-        self.run(commit, ui, interrupt).await
+        self.run(commit, cx).await
     }
 
-    async fn run(&self, commit: &str, ui: &mut Ui, interrupt: &mut Interrupt) -> Result<PathBuf> {
+    async fn run(&self, commit: &str, cx: &mut Context) -> Result<PathBuf> {
         let steps = self.out.join("steps");
         std::fs::create_dir_all(&steps).map_err(Error::io("create", &steps))?;
         let number = self.tested.len() + 1;
         let dir = steps.join(format!("{number}-{}", report::short(commit)));
         let work = Work::begin(&(self.plan)(commit)?, None, &dir)?;
-        matrix::run(&work, self.jobs, self.cache, ui, interrupt).await?;
+        matrix::run(&work, self.jobs, cx).await?;
         Ok(dir)
     }
 

@@ -28,20 +28,20 @@ impl Decision {
 
 /// The side that answers: a socket in a directory that only this user may enter.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Questions {
     listener: UnixListener,
     place: tempfile::TempDir,
 }
 
-impl Desk {
-    /// Opens a desk. Not below the results: a socket's path may not be long.
-    pub fn open() -> Result<Desk> {
+impl Questions {
+    /// Opens a questions. Not below the results: a socket's path may not be long.
+    pub fn open() -> Result<Questions> {
         let place = tempfile::Builder::new()
             .prefix("exitlab-bisect-")
             .tempdir()
             .map_err(Error::io("create", std::env::temp_dir()))?;
         let path = place.path().join("socket");
-        Ok(Desk {
+        Ok(Questions {
             listener: UnixListener::bind(&path).map_err(Error::io("create", path))?,
             place,
         })
@@ -96,22 +96,22 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_an_exit_code_and_no_answer_is_one_too() {
-        let desk = Desk::open().unwrap();
+        let questions = Questions::open().unwrap();
         let asked = |socket: PathBuf| tokio::task::spawn_blocking(move || ask(&socket));
         for (decision, code) in [
             (Decision::Good, 0),
             (Decision::Bad, 1),
             (Decision::Skip, 125),
         ] {
-            let code_of = asked(desk.path());
-            desk.asked().await.unwrap().answer(decision).await;
+            let code_of = asked(questions.path());
+            questions.asked().await.unwrap().answer(decision).await;
             assert_eq!(code_of.await.unwrap(), code);
         }
-        let unanswered = asked(desk.path());
-        drop(desk.asked().await.unwrap());
+        let unanswered = asked(questions.path());
+        drop(questions.asked().await.unwrap());
         assert_eq!(unanswered.await.unwrap(), 255);
-        let gone = desk.path();
-        drop(desk);
+        let gone = questions.path();
+        drop(questions);
         assert_eq!(asked(gone).await.unwrap(), 255);
     }
 }

@@ -25,16 +25,16 @@ pub enum End {
 
 /// A linked work tree without files.
 #[derive(Debug)]
-pub struct Linked {
+pub struct LinkedWorktree {
     repo: Repository,
     dir: PathBuf,
     _lock: Lock,
 }
 
-impl Linked {
+impl LinkedWorktree {
     /// Makes one in the results directory `out`, and removes those of bisections that were
     /// killed.
-    pub fn new(repo: &Repository, out: &Path, bad: &str) -> Result<Linked> {
+    pub fn new(repo: &Repository, out: &Path, bad: &str) -> Result<LinkedWorktree> {
         sweep(repo);
         let out = std::path::absolute(out).map_err(Error::io("find", out))?;
         let lock = out.join(LOCK);
@@ -47,7 +47,7 @@ impl Linked {
             .tempdir_in(&out)
             .map_err(Error::io("create", &out))?
             .keep();
-        let linked = Linked {
+        let linked = LinkedWorktree {
             repo: repo.clone(),
             dir,
             _lock: lock,
@@ -121,7 +121,7 @@ impl Linked {
     }
 }
 
-impl Drop for Linked {
+impl Drop for LinkedWorktree {
     fn drop(&mut self) {
         remove(&self.repo, &self.dir);
     }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::bisect::{Decision, Desk};
+use crate::bisect::{Decision, Questions};
 use exitlab_fixtures::git::Fixture;
 
 /// What is in the repository beside its objects.
@@ -33,7 +33,7 @@ async fn a_bisection_is_its_own_and_goes_without_a_trace() {
     fixture.git(&["bisect", "start", &all[5], &all[0]]);
     let before = state(&fixture);
     let out = tempfile::tempdir().unwrap();
-    let linked = Linked::new(
+    let linked = LinkedWorktree::new(
         &Repository::open(fixture.path()).unwrap(),
         out.path(),
         &all[5],
@@ -61,7 +61,7 @@ fn what_a_killed_bisection_left_goes_with_the_next_one_but_not_what_is_at_work()
     let repo = Repository::open(fixture.path()).unwrap();
     let before = state(&fixture);
     let outs = [(); 3].map(|()| tempfile::tempdir().unwrap());
-    let linked = |n: usize| Linked::new(&repo, outs[n].path(), &all[2]).unwrap();
+    let linked = |n: usize| LinkedWorktree::new(&repo, outs[n].path(), &all[2]).unwrap();
     let mut killed = linked(0);
     killed.start(&all[0], &all[2]).unwrap();
     // As the kernel does with a process that is no more.
@@ -83,15 +83,15 @@ async fn bisect(answer: impl Fn(usize) -> Decision) -> (Fixture, Vec<String>, Re
     let fixture = Fixture::new();
     let all = commits(&fixture, 9);
     let out = tempfile::tempdir().unwrap();
-    let linked = Linked::new(
+    let linked = LinkedWorktree::new(
         &Repository::open(fixture.path()).unwrap(),
         out.path(),
         &all[8],
     )
     .unwrap();
     linked.start(&all[0], &all[8]).unwrap();
-    let desk = Desk::open().unwrap();
-    let (socket, log) = (desk.path(), out.path().join("log"));
+    let questions = Questions::open().unwrap();
+    let (socket, log) = (questions.path(), out.path().join("log"));
     let script = out.path().join("step");
     // What a step does, without the program that the unit tests are not.
     let client = "#!/usr/bin/env bash\nread -r word < <(python3 -c 'import socket, sys\n\
@@ -104,7 +104,7 @@ async fn bisect(answer: impl Fn(usize) -> Decision) -> (Fixture, Vec<String>, Re
     let git = linked.bisect_by(&script, &socket, &log, |_| {});
     let answers = async {
         loop {
-            let asked = desk.asked().await.unwrap();
+            let asked = questions.asked().await.unwrap();
             let commit = linked.asked_about().unwrap();
             let number = all.iter().position(|id| *id == commit).unwrap();
             asked.answer(answer(number)).await;
