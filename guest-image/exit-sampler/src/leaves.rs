@@ -2,19 +2,10 @@
 
 use std::arch::x86_64::{__cpuid_count, CpuidResult};
 
-const DISCOVERY: u32 = 0x4fff_fff0;
-const STATUS: u32 = 0x4fff_fff1;
-
-/// `EXTL` in memory order.
-const SIGNATURE: u32 = 0x4c54_5845;
-
-/// Version of the interface that this program speaks.
-const VERSION: u32 = 2;
-
-const CYCLES_ON: u32 = 1 << 24;
-
-/// Answer for a reason that is not defined, in edx.
-const UNDEFINED: u32 = 0xffff_ffff;
+use exitlab_abi::{
+    CYCLES_ON, DISCOVERY, ISA_SVM, ISA_VMX, LEAF_MAPS, LeafMap, MAP_SHIFT, SIGNATURE, STATUS,
+    UNDEFINED, VERSION,
+};
 
 /// A number that no instruction set defines: a basic exit reason of VMX has 16 bits, and
 /// SVM's codes leave out everything between 0x404 and the negative numbers.
@@ -36,8 +27,8 @@ pub struct Census {
     pub version: u32,
     /// Whose exit reasons are counted.
     pub isa: Isa,
-    /// Which leaf answers what: 1 to 3.
-    pub map: u32,
+    /// Which leaf answers what.
+    pub map: LeafMap,
     /// Whether cycles are counted.
     pub cycles: bool,
     /// Number of defined reasons.
@@ -67,22 +58,24 @@ impl Census {
                  {eax:#x} {ebx:#x} {ecx:#x} {edx:#x}"
             ));
         }
-        let (version, map) = (ebx & 0xffff, ebx >> 16 & 0xff);
+        let (version, number) = (ebx & 0xffff, ebx >> MAP_SHIFT & 0xff);
         let isa = match ecx {
-            1 => Isa::Vmx,
-            2 => Isa::Svm,
+            ISA_VMX => Isa::Vmx,
+            ISA_SVM => Isa::Svm,
             _ => {
                 return Err(format!(
-                    "the census is of instruction set {ecx}; known are 1 and 2"
+                    "the census is of instruction set {ecx}; known are {ISA_VMX} and {ISA_SVM}"
                 ));
             }
         };
-        if version != VERSION || !(1..=3).contains(&map) {
-            return Err(format!(
-                "the census speaks version {version} with leaf map {map}; \
-                 known are version {VERSION} with leaf maps 1 to 3"
-            ));
-        }
+        let map = LeafMap::of(number).filter(|_| version == VERSION);
+        let map = map.ok_or_else(|| {
+            let last = LEAF_MAPS.len();
+            format!(
+                "the census speaks version {version} with leaf map {number}; \
+                 known are version {VERSION} with leaf maps 1 to {last}"
+            )
+        })?;
         let census = Census {
             version,
             isa,
@@ -95,7 +88,7 @@ impl Census {
 
     /// The leaf map must be the one that answers.
     fn probe(&self) -> Result<(), String> {
-        let leaf = self.count_leaf();
+        let leaf = self.map.count;
         let CpuidResult { eax, ebx, ecx, edx } = __cpuid_count(leaf, PROBE);
         if (eax, ebx, ecx, edx) == (0, 0, 0, UNDEFINED) {
             return Ok(());
@@ -106,50 +99,24 @@ impl Census {
         ))
     }
 
-    fn count_leaf(&self) -> u32 {
-        if self.map == 2 {
-            0x4fff_fffd
-        } else {
-            0x4fff_fffe
-        }
-    }
-
-    fn cycles_leaf(&self) -> u32 {
-        if self.map == 3 {
-            0x4fff_ffff
-        } else {
-            0x4fff_fffc
-        }
-    }
-
-    /// The leaves of the total count and of the total cycles.
-    fn total_leaves(&self) -> (u32, u32) {
-        match self.map {
-            1 => (0x4fff_ffff, 0x4fff_ffff),
-            2 => (0x4fff_ffff, 0x4fff_fffe),
-            _ => (0x4fff_fffc, 0x4fff_fffd),
-        }
-    }
-
     /// How many exits of `reason` this VM has had; `None` if the reason is undefined.
     pub fn count(&self, reason: u32) -> Option<u64> {
-        let answer = __cpuid_count(self.count_leaf(), reason);
+        let answer = __cpuid_count(self.map.count, reason);
         (answer.edx != UNDEFINED).then(|| wide(answer.ebx, answer.eax))
     }
 
     /// Cycles from exits of `reason` to the next entries; `None` if it is undefined.
     pub fn cycles(&self, reason: u32) -> Option<u64> {
-        let answer = __cpuid_count(self.cycles_leaf(), reason);
+        let answer = __cpuid_count(self.map.cycles, reason);
         (answer.edx != UNDEFINED).then(|| wide(answer.ebx, answer.ecx))
     }
 
     /// All reasons together. `count_last` says whether the count is read after the
     /// cycles, where they have leaves of their own. `read` counts the leaves.
     pub fn total(&self, count_last: bool, read: &mut u64) -> Total {
-        let (count_leaf, cycles_leaf) = self.total_leaves();
-        if count_leaf == cycles_leaf {
+        if self.map.shares_totals() {
             *read += 1;
-            let answer = __cpuid_count(count_leaf, 0);
+            let answer = __cpuid_count(self.map.total_count, 0);
             let cycles = self.cycles.then(|| wide(answer.ebx, answer.ecx));
             return Total {
                 count: answer.eax.into(),
@@ -160,14 +127,14 @@ impl Census {
         let cycles = |read: &mut u64| {
             self.cycles.then(|| {
                 *read += 1;
-                let answer = __cpuid_count(cycles_leaf, 0);
+                let answer = __cpuid_count(self.map.total_cycles, 0);
                 wide(answer.ebx, answer.ecx)
             })
         };
         let before = if count_last { cycles(read) } else { None };
         *read += 1;
         let nth = *read;
-        let answer = __cpuid_count(count_leaf, 0);
+        let answer = __cpuid_count(self.map.total_count, 0);
         let after = if count_last { None } else { cycles(read) };
         Total {
             count: wide(answer.ebx, answer.eax),
@@ -181,7 +148,7 @@ fn wide(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// 0 undefined, 1 defined but not enabled, 2 enabled.
+/// What the status leaf answers: [`exitlab_abi::STATUS_ENABLED`] or another of its kind.
 pub fn status(reason: u32) -> u32 {
     __cpuid_count(STATUS, reason).eax
 }

@@ -104,7 +104,7 @@ fn discovery(census: &Census) -> String {
         Isa::Svm => "svm",
     };
     let cycles = if census.cycles { "on" } else { "off" };
-    let (version, map, defined) = (census.version, census.map, census.reasons);
+    let (version, map, defined) = (census.version, census.map.number, census.reasons);
     format!("discovery {isa} {version} {map} {cycles} {defined}")
 }
 

@@ -3,6 +3,7 @@
 
 use russh::{Channel, ChannelMsg, client};
 
+use exitlab_abi::{LeafMap, STATUS_ENABLED, STATUS_NOT_ENABLED, STATUS_UNDEFINED};
 use exitlab_model::failure::FailureKind;
 use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::{CpuidReading, Discovery, ReasonStatus, TotalReading, Totals};
@@ -223,8 +224,11 @@ fn parse_census(line: &str, counted: Counted, leaf_map: u32) -> Option<Census> {
         _ => return None,
     };
     let totals = Totals {
-        // Map 1 has one leaf for both totals, and room for half of the count.
-        bits: if leaf_map == 1 { 32 } else { 64 },
+        // One leaf for both totals has room for half of the count.
+        bits: match LeafMap::of(leaf_map)?.shares_totals() {
+            true => 32,
+            false => 64,
+        },
         before: parse_total(before, counted.cycles)?,
         after: parse_total(after, counted.cycles)?,
     };
@@ -273,16 +277,14 @@ fn parse_total(word: &str, with_cycles: bool) -> Option<TotalReading> {
 }
 
 fn parse_statuses(line: &str, reasons: &ReasonTable) -> Option<Vec<ReasonStatus>> {
-    let statuses = line
-        .strip_prefix("status ")?
-        .split(',')
-        .map(|text| match text {
-            "0" => Some(ReasonStatus::Undefined),
-            "1" => Some(ReasonStatus::NotEnabled),
-            "2" => Some(ReasonStatus::Enabled),
-            _ => None,
-        });
-    let statuses: Vec<ReasonStatus> = statuses.collect::<Option<_>>()?;
+    let word = |text: &str| match text.parse().ok()? {
+        STATUS_UNDEFINED => Some(ReasonStatus::Undefined),
+        STATUS_NOT_ENABLED => Some(ReasonStatus::NotEnabled),
+        STATUS_ENABLED => Some(ReasonStatus::Enabled),
+        _ => None,
+    };
+    let words = line.strip_prefix("status ")?.split(',');
+    let statuses: Vec<ReasonStatus> = words.map(word).collect::<Option<_>>()?;
     (statuses.len() == reasons.len_slots()).then_some(statuses)
 }
 

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use exitlab_abi::{DISCOVERY, LeafMap, SIGNATURE};
 use exitlab_model::reasons::{Isa, ReasonTable};
 
 use super::guest::Step;
-use super::leaves::{DISCOVERY, LeafMap, POISON, SIGNATURE};
+use super::leaves::POISON;
 use super::stats::Statistics;
 use super::trouble::{Result, Trouble};
 use super::vm::{Maker, Vm};
@@ -123,7 +124,10 @@ impl Bench {
         let mut order: Vec<u32> = self.table.defined().map(|reason| reason.number).collect();
         order.retain(|reason| *reason != cpuid);
         order.push(cpuid);
-        let pass: Vec<Step> = order.iter().map(|r| self.map.read_count(*r)).collect();
+        let pass: Vec<Step> = order
+            .iter()
+            .map(|r| Step::read_count(self.map, *r))
+            .collect();
         let with_total = [&pass[..], &[Step::cpuid(self.map.total_count, 0, POISON)]].concat();
         for _ in 0..TRIES {
             let first = vm.run(&with_total)?;

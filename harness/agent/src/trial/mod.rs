@@ -14,6 +14,7 @@ mod vm;
 
 use std::collections::BTreeMap;
 
+use exitlab_abi::LeafMap;
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::failure::FailureKind;
 use exitlab_model::order::TrialOrder;
@@ -24,7 +25,6 @@ use super::census::isa;
 use super::events::Events;
 use super::failure::Failure;
 use bench::{Bench, Reasons};
-use leaves::LeafMap;
 use trouble::Trouble;
 use vm::Maker;
 
@@ -85,7 +85,7 @@ fn not_judged(rule: Rule, why: &str) -> Verdict {
 fn bench(order: &TrialOrder) -> Result<Bench, String> {
     let isa = isa().ok_or("the host's processor has neither VMX nor SVM")?;
     let table = ReasonTable::of(isa);
-    let map = LeafMap::of(order.leaf_map);
+    let map = LeafMap::of(order.leaf_map.into());
     let opened = Maker::open();
     Ok(Bench {
         maker: opened.map_err(|trouble| match trouble {

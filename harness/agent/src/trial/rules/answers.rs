@@ -2,12 +2,15 @@
 
 use super::super::bench::Bench;
 use super::super::guest::{Answer, PLAIN_PORT, Step};
-use super::super::leaves::{DISCOVERY, POISON, SIGNATURE, STATUS, UNDEFINED};
+use super::super::leaves::POISON;
 use super::super::switches::Switch;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
 use super::{broken, holds};
 use crate::clock::tsc;
+use exitlab_abi::{
+    CYCLES_ON, DISCOVERY, ISA_SVM, ISA_VMX, SIGNATURE, STATUS, STATUS_ENABLED, UNDEFINED,
+};
 use exitlab_model::reasons::Rule as EnabledBy;
 use exitlab_model::rule::Verdict;
 
@@ -18,7 +21,7 @@ const HAMMER: u32 = 1000;
 pub fn present(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
     let reason = bench.an_undefined();
-    let answer = vm.run(&[bench.map.read_count(reason)])?[0];
+    let answer = vm.run(&[Step::read_count(bench.map, reason)])?[0];
     let leaf = bench.map.count;
     // Only edx: what the others carry is for the rules about registers.
     if answer.edx != UNDEFINED && !swapped(bench, &mut vm)? {
@@ -39,7 +42,7 @@ pub fn present(bench: &Bench) -> Result<Verdict> {
 /// A kernel that confuses the two empty answers has a census, if a wrong one: it says
 /// undefined of a reason that is defined, and its count of CPUID counts.
 fn swapped(bench: &Bench, vm: &mut Vm) -> Result<bool> {
-    let read = bench.map.read_count(bench.reasons.cpuid);
+    let read = Step::read_count(bench.map, bench.reasons.cpuid);
     let answers = vm.run(&[read, Step::hammer(HAMMER), read])?;
     let rise = answers[2].eax.wrapping_sub(answers[0].eax);
     Ok(rise == HAMMER + 1)
@@ -66,7 +69,7 @@ pub fn in_their_registers(bench: &Bench) -> Result<Verdict> {
 /// A reason that is answered as undefined and is not, or the other way round.
 fn wrong_kind(bench: &Bench, vm: &mut Vm) -> Result<Option<String>> {
     let indices = indices(bench);
-    let read = |reason: &u32| bench.map.read_count(*reason);
+    let read = |reason: &u32| Step::read_count(bench.map, *reason);
     let answers = vm.run(&indices.iter().map(read).collect::<Vec<Step>>())?;
     for (number, answer) in indices.into_iter().zip(answers) {
         let reason = bench.table.get(number);
@@ -92,7 +95,7 @@ fn wrong_kind(bench: &Bench, vm: &mut Vm) -> Result<Option<String>> {
 }
 
 fn wrong_count(bench: &Bench, vm: &mut Vm) -> Result<Option<String>> {
-    let read = bench.map.read_count(bench.reasons.cpuid);
+    let read = Step::read_count(bench.map, bench.reasons.cpuid);
     let answers = vm.run(&[read, Step::hammer(HAMMER), read])?;
     let rise = |register: fn(&Answer) -> u32| {
         register(&answers[2]).wrapping_sub(register(&answers[0])) == HAMMER + 1
@@ -191,13 +194,13 @@ enum Kind {
 fn leaves(bench: &Bench, vm: &mut Vm, own: bool) -> Result<Vec<(u32, Kind)>> {
     let map = bench.map;
     let mut leaves = vec![(map.count, Kind::Count)];
-    if map.total_count == map.total_cycles {
+    if map.shares_totals() {
         leaves.push((map.total_count, Kind::Totals));
     } else {
         leaves.push((map.total_count, Kind::Count));
         leaves.push((map.total_cycles, Kind::Cycles));
     }
-    let cycles = vm.run(&[map.read_cycles(bench.an_undefined())])?[0];
+    let cycles = vm.run(&[Step::read_cycles(map, bench.an_undefined())])?[0];
     if cycles.edx == UNDEFINED {
         leaves.push((map.cycles, Kind::Cycles));
     }
@@ -228,7 +231,7 @@ fn left_over(kind: Kind, answer: Answer) -> Option<&'static str> {
             () => None,
         },
         Kind::Status => match () {
-            () if eax > 2 => Some("eax"),
+            () if eax > STATUS_ENABLED => Some("eax"),
             () if ebx != 0 => Some("ebx"),
             () if ecx != 0 => Some("ecx"),
             () if edx != 0 => Some("edx"),
@@ -236,8 +239,8 @@ fn left_over(kind: Kind, answer: Answer) -> Option<&'static str> {
         },
         Kind::Discovery => match () {
             () if eax != SIGNATURE => Some("eax"),
-            () if ebx >> 25 != 0 => Some("ebx"),
-            () if !(1..=2).contains(&ecx) => Some("ecx"),
+            () if ebx >= CYCLES_ON << 1 => Some("ebx"),
+            () if ![ISA_VMX, ISA_SVM].contains(&ecx) => Some("ecx"),
             () if edx > 0xffff => Some("edx"),
             () => None,
         },

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::super::bench::Bench;
 use super::super::drive::SLOWNESS;
 use super::super::guest::{PLAIN_PORT, SLOW_PORT, Step};
-use super::super::leaves::{POISON, UNDEFINED};
+use super::super::leaves::POISON;
 use super::super::switches::{Restore, Switch};
 use super::super::trouble::Result;
 use super::super::vm::Vm;
 use super::{broken, holds, not_judged};
 use crate::clock::tsc;
+use exitlab_abi::UNDEFINED;
 use exitlab_model::rule::Verdict;
 
 /// Sleeps of the guest, and answers of the host to its slow port.
@@ -51,7 +52,7 @@ pub fn from_exit_to_entry(bench: &Bench) -> Result<Verdict> {
     let mut seen = Vec::new();
     for (reason, step, least) in steps {
         let read = if by_reason {
-            bench.map.read_cycles(reason)
+            Step::read_cycles(bench.map, reason)
         } else {
             Step::cpuid(bench.map.total_cycles, 0, POISON)
         };
@@ -84,7 +85,7 @@ fn switch_on() -> Result<Option<Restore>> {
 }
 
 fn has_cycles_leaf(bench: &Bench, vm: &mut Vm) -> Result<bool> {
-    let answer = vm.run(&[bench.map.read_cycles(bench.an_undefined())])?[0];
+    let answer = vm.run(&[Step::read_cycles(bench.map, bench.an_undefined())])?[0];
     Ok(answer.edx == UNDEFINED)
 }
 
@@ -116,7 +117,7 @@ pub fn totals(bench: &Bench) -> Result<Verdict> {
     }
     let defined = bench.table.defined();
     let pass: Vec<Step> = defined
-        .map(|reason| bench.map.read_cycles(reason.number))
+        .map(|reason| Step::read_cycles(bench.map, reason.number))
         .collect();
     let total = Step::cpuid(bench.map.total_cycles, 0, POISON);
     let steps = [pass.as_slice(), &[total], &pass].concat();

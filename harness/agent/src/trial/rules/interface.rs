@@ -3,12 +3,16 @@
 
 use super::super::bench::Bench;
 use super::super::guest::{Answer, PLAIN_PORT, Step};
-use super::super::leaves::{DISCOVERY, LeafMap, POISON, STATUS};
+use super::super::leaves::POISON;
 use super::super::switches::Switch;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
 use super::range::sweep;
 use super::{broken, holds, not_judged};
+use exitlab_abi::{
+    DISCOVERY, LEAF_MAPS, LeafMap, MAP_SHIFT, MAPPED, STATUS, STATUS_ENABLED, STATUS_NOT_ENABLED,
+    STATUS_UNDEFINED,
+};
 use exitlab_model::reasons::Rule as EnabledBy;
 use exitlab_model::rule::Verdict;
 
@@ -68,10 +72,10 @@ pub fn status(bench: &Bench) -> Result<Verdict> {
     for (number, answer) in numbers.into_iter().zip(answers) {
         let (status, count) = (answer.eax, census.of(number));
         let wrong = match bench.table.get(number).map(|reason| reason.enabled_by) {
-            None => status != 0,
-            Some(EnabledBy::Always) => status != 2,
-            Some(EnabledBy::Never) => status != 1,
-            Some(_) => status == 0 || (count > 0 && status != 2),
+            None => status != STATUS_UNDEFINED,
+            Some(EnabledBy::Always) => status != STATUS_ENABLED,
+            Some(EnabledBy::Never) => status != STATUS_NOT_ENABLED,
+            Some(_) => status == STATUS_UNDEFINED || (count > 0 && status != STATUS_ENABLED),
         };
         if wrong {
             return broken(format!(
@@ -79,15 +83,15 @@ pub fn status(bench: &Bench) -> Result<Verdict> {
                 bench.table.name(number)
             ));
         }
-        enabled += u32::from(status == 2);
+        enabled += u32::from(status == STATUS_ENABLED);
     }
     let hlt = bench.reasons.hlt;
     let mut alone = bench.maker.vm_that_halts_alone()?;
     let (with, without) = (status_of(&mut vm, hlt)?, status_of(&mut alone, hlt)?);
-    if (with, without) != (2, 1) {
+    if (with, without) != (STATUS_ENABLED, STATUS_NOT_ENABLED) {
         return broken(format!(
             "HLT has status {with} in a VM whose HLT exits, and {without} in one whose HLT does \
-             not; expected 2 and 1"
+             not; expected {STATUS_ENABLED} and {STATUS_NOT_ENABLED}"
         ));
     }
     holds(format!(
@@ -107,11 +111,9 @@ pub fn leaf_maps(bench: &Bench) -> Result<Verdict> {
     }
     let mut indices: Vec<u32> = (0..INDICES).collect();
     indices.extend(Bench::random(RANDOM));
-    for number in 1..=3 {
+    for map in LEAF_MAPS {
+        let number = map.number;
         let _set = Switch::LeafMap.set(&number.to_string())?;
-        let Some(map) = LeafMap::of(number) else {
-            continue;
-        };
         if let Some(wrong) = wrong_in_map(bench, map, &indices)? {
             return broken(format!("leaf map {number}: {wrong}"));
         }
@@ -129,11 +131,11 @@ pub fn leaf_maps(bench: &Bench) -> Result<Verdict> {
 
 fn wrong_in_map(bench: &Bench, map: LeafMap, indices: &[u32]) -> Result<Option<String>> {
     let mut vm = bench.maker.vm(1)?;
-    let said = vm.run(&[Step::cpuid(DISCOVERY, 0, POISON)])?[0].ebx >> 16 & 0xff;
+    let said = vm.run(&[Step::cpuid(DISCOVERY, 0, POISON)])?[0].ebx >> MAP_SHIFT & 0xff;
     if said != u32::from(map.number) {
         return Ok(Some(format!("the discovery leaf says map {said}")));
     }
-    let count = vm.run(&[Step::hammer(50), map.read_count(bench.reasons.cpuid)])?[1];
+    let count = vm.run(&[Step::hammer(50), Step::read_count(map, bench.reasons.cpuid)])?[1];
     if count.count() != vm.cpuids {
         let (counted, executed) = (count.count(), vm.cpuids);
         return Ok(Some(format!("{executed} CPUIDs read {counted}")));
@@ -166,9 +168,7 @@ pub fn switched_off(bench: &Bench) -> Result<Verdict> {
         return not_judged("this kernel has no switch for its leaves");
     }
     let mut vm = bench.maker.vm(1)?;
-    let leaves = [DISCOVERY, STATUS]
-        .into_iter()
-        .chain(0x4fff_fffc..=0x4fff_ffff);
+    let leaves = [DISCOVERY, STATUS].into_iter().chain(MAPPED..MAPPED + 4);
     let off = Switch::Leaves.set("N")?;
     for leaf in leaves {
         for ecx in [0, bench.reasons.cpuid, bench.an_undefined(), u32::MAX] {
@@ -186,7 +186,7 @@ pub fn switched_off(bench: &Bench) -> Result<Verdict> {
         }
     }
     drop(off);
-    let count = vm.run(&[bench.map.read_count(bench.reasons.cpuid)])?[0].count();
+    let count = vm.run(&[Step::read_count(bench.map, bench.reasons.cpuid)])?[0].count();
     if count != vm.cpuids {
         return broken(format!(
             "{} CPUIDs, some while the leaves were off, read {count} afterwards",

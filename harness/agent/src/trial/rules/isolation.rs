@@ -81,7 +81,7 @@ pub fn per_vm(bench: &Bench) -> Result<Verdict> {
 
 /// The count of CPUID exits that a VM reads, and how many CPUIDs it has executed.
 fn count_and_executed(bench: &Bench, vm: &mut Vm) -> Result<(u64, u64)> {
-    let answer = vm.run(&[bench.map.read_count(bench.reasons.cpuid)])?[0];
+    let answer = vm.run(&[Step::read_count(bench.map, bench.reasons.cpuid)])?[0];
     Ok((answer.count(), vm.cpuids))
 }
 

@@ -2,10 +2,11 @@
 
 use super::super::bench::Bench;
 use super::super::guest::{Answer, Step};
-use super::super::leaves::{POISON, UNDEFINED};
+use super::super::leaves::POISON;
 use super::super::trouble::Result;
 use super::super::vm::{MOST_STEPS, Vm};
 use super::{broken, holds};
+use exitlab_abi::UNDEFINED;
 use exitlab_model::rule::Verdict;
 
 /// Every index below is tried.
@@ -17,7 +18,7 @@ const RANDOM: usize = 10_000;
 pub fn every_index(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
     let mut leaves = vec![bench.map.count];
-    if vm.run(&[bench.map.read_cycles(bench.an_undefined())])?[0].edx == UNDEFINED {
+    if vm.run(&[Step::read_cycles(bench.map, bench.an_undefined())])?[0].edx == UNDEFINED {
         leaves.push(bench.map.cycles);
     }
     let every: Vec<u32> = (0..EVERY).collect();
