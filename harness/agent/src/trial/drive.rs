@@ -7,8 +7,8 @@ use kvm_ioctls::{VcpuExit, VcpuFd};
 
 use super::guest;
 use super::kernel_log::KernelLog;
+use super::memory::Holding;
 use super::trouble::{Result, Trouble};
-use super::vm::Vcpu;
 
 /// Longest that one run of a vCPU may take, on the host's clock.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -16,6 +16,14 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(100);
 /// How long the host takes to answer the slow port.
 pub const SLOWNESS: Duration = Duration::from_millis(2);
+
+/// A vCPU.
+pub struct Vcpu {
+    /// Its number in its machine.
+    pub id: u32,
+    /// Its file descriptor.
+    pub fd: Holding<VcpuFd>,
+}
 
 /// How a run of a vCPU ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +37,8 @@ pub enum End {
 /// Runs vCPUs side by side, each on a thread of its own, until all have ended.
 ///
 /// Three ends: they ended, the host's kernel oopsed (which kills the thread without a
-/// word), or the deadline passed.
+/// word), or the deadline passed. A vCPU that is still running then keeps its thread, and its
+/// machine's memory.
 pub fn drive(vcpus: Vec<Vcpu>) -> Result<Vec<(Vcpu, End)>> {
     let mut log = KernelLog::from_now();
     let waited = vcpus.len();

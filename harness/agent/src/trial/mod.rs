@@ -6,6 +6,7 @@ mod drive;
 mod guest;
 mod kernel_log;
 mod leaves;
+mod memory;
 mod rules;
 mod stats;
 mod switches;

@@ -1,16 +1,14 @@
 //! A virtual machine of the trial: real KVM, no QEMU, one small program per vCPU.
 
-use std::os::fd::AsRawFd;
-
 use kvm_bindings::{
     CpuId, KVM_CAP_X86_DISABLE_EXITS, KVM_MAX_CPUID_ENTRIES, KVM_X86_DISABLE_EXITS_HLT, Msrs,
-    kvm_enable_cap, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_userspace_memory_region,
+    kvm_enable_cap, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs,
 };
-use kvm_ioctls::{Kvm, VcpuFd, VmFd};
-use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+use kvm_ioctls::{Kvm, VmFd};
 
-use super::drive::{End, drive};
+use super::drive::{End, Vcpu, drive};
 use super::guest::{self, Answer, STEP_BYTES, Step};
+use super::memory::{Holding, Memory};
 use super::stats::{Statistics, vcpu_statistics};
 use super::trouble::{Result, Trouble};
 
@@ -33,18 +31,10 @@ const MSR_APIC_BASE: u32 = 0x1b;
 
 /// A virtual machine.
 pub struct Vm {
-    fd: VmFd,
-    memory: GuestMemoryMmap,
+    fd: Holding<VmFd>,
     vcpus: Vec<Vcpu>,
     /// CPUID instructions that its vCPUs have executed since it was made.
     pub cpuids: u64,
-}
-
-/// A vCPU.
-pub struct Vcpu {
-    id: u32,
-    /// Its file descriptor.
-    pub fd: VcpuFd,
 }
 
 /// Makes virtual machines.
@@ -99,18 +89,15 @@ impl Maker {
             fd.enable_cap(&cap)
                 .map_err(failed("switch off exits of HLT"))?;
         }
-        let memory = GuestMemoryMmap::<()>::from_ranges(&[(GuestAddress(0), guest::MEMORY)])
-            .map_err(|e| format!("failed to map guest memory: {e}"))?;
-        give_memory(&fd, &memory)?;
+        let fd = Holding::new(fd, Memory::map(guest::MEMORY)?)?;
         for (at, bytes) in guest::image() {
-            write(&memory, at, &bytes)?;
+            fd.memory().write(at, &bytes)?;
         }
         let vcpus = (0..vcpus)
             .map(|id| self.vcpu(&fd, id))
             .collect::<Result<_>>()?;
         let mut vm = Vm {
             fd,
-            memory,
             vcpus,
             cpuids: 0,
         };
@@ -120,11 +107,9 @@ impl Maker {
         Ok(vm)
     }
 
-    fn vcpu(&self, vm: &VmFd, id: u32) -> Result<Vcpu> {
+    fn vcpu(&self, vm: &Holding<VmFd>, id: u32) -> Result<Vcpu> {
         let failed = |what: &'static str| move |e| format!("KVM failed to {what}: {e}");
-        let fd = vm
-            .create_vcpu(u64::from(id))
-            .map_err(failed("create a vCPU"))?;
+        let fd = vm.vcpu(id)?;
         let mut cpuid = self.cpuid.clone();
         for entry in cpuid.as_mut_slice() {
             match entry.function {
@@ -240,7 +225,7 @@ impl Vm {
         }
         self.cpuids += steps.iter().map(Step::cpuids).sum::<u64>();
         let at = STEPS + id as u64 * AREA;
-        write(&self.memory, at, &bytes)?;
+        self.fd.memory().write(at, &bytes)?;
         let regs = kvm_regs {
             rip: guest::CODE,
             rsp: STACKS + (id as u64 + 1) * 0x1000,
@@ -255,52 +240,15 @@ impl Vm {
     }
 
     fn answers(&self, id: usize, steps: usize) -> Result<Vec<Answer>> {
-        let mut bytes = vec![0; steps * STEP_BYTES];
-        self.memory
-            .read_slice(&mut bytes, GuestAddress(STEPS + id as u64 * AREA))
-            .map_err(|e| format!("failed to read guest memory: {e}"))?;
+        let at = STEPS + id as u64 * AREA;
+        let bytes = self.fd.memory().read(at, steps * STEP_BYTES)?;
         let (steps, _) = bytes.as_chunks::<STEP_BYTES>();
         Ok(steps.iter().map(Answer::of_bytes).collect())
     }
 }
 
-impl std::fmt::Debug for Vm {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "VM {} of {} vCPUs",
-            self.fd.as_raw_fd(),
-            self.vcpus.len()
-        )
-    }
-}
-
-fn write(memory: &GuestMemoryMmap, at: u64, bytes: &[u8]) -> Result<()> {
-    memory
-        .write_slice(bytes, GuestAddress(at))
-        .map_err(|e| Trouble::Failed(format!("failed to write guest memory: {e}")))
-}
-
 fn refused() -> Trouble {
     Trouble::Failed("the processor refused to enter the guest".to_owned())
-}
-
-fn give_memory(fd: &VmFd, memory: &GuestMemoryMmap) -> Result<()> {
-    let host = memory
-        .get_host_address(GuestAddress(0))
-        .map_err(|e| format!("failed to find guest memory: {e}"))?;
-    let region = kvm_userspace_memory_region {
-        slot: 0,
-        flags: 0,
-        guest_phys_addr: 0,
-        memory_size: guest::MEMORY as u64,
-        userspace_addr: host as u64,
-    };
-    // SAFETY: `memory` lives in the same `Vm` as `fd`, and is dropped after it: fields are
-    // dropped in the order in which they are declared.
-    #[expect(unsafe_code, reason = "KVM takes guest memory by address")]
-    unsafe { fd.set_user_memory_region(region) }
-        .map_err(|e| Trouble::Failed(format!("KVM failed to take guest memory: {e}")))
 }
 
 /// 32-bit protected mode, flat segments, no paging.
