@@ -13,16 +13,16 @@ pub mod keys;
 mod leash;
 mod login;
 mod parameters;
+mod private_dir;
 mod qemu;
 mod qmp;
-mod quarters;
 mod sampler;
 mod secrets;
 mod seed;
 mod task;
 mod trace;
 mod trial;
-mod vigil;
+mod watchdog;
 mod watched;
 mod workload;
 
@@ -41,14 +41,14 @@ use clock::{host_seconds, tsc};
 use events::Events;
 use failure::Failure;
 use leash::Leash;
-use login::{Door, Login};
+use login::{Login, SshTarget};
+use private_dir::PrivateDir;
+pub use private_dir::sweep;
 use qemu::Qemu;
 use qmp::Qmp;
-use quarters::Quarters;
-pub use quarters::sweep;
 use sampler::Sampler;
 use trace::Trace;
-use vigil::Vigil;
+use watchdog::Watchdog;
 
 /// How long the last events may take on their way out.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
     let events = Events::open(events)?;
     let work = async {
         let task = task::read(plan)?;
-        carry_out(task, Quarters::in_temp, &events).await
+        carry_out(task, PrivateDir::in_temp, &events).await
     };
     let good = report(work, &events).await;
     events.close().await;
@@ -76,7 +76,7 @@ pub async fn run_on_leash(place: &Path) -> std::io::Result<bool> {
     let work = async {
         let task = leash.task().await?;
         tokio::select! {
-            outcome = carry_out(task, || Quarters::below(place), &events) => outcome,
+            outcome = carry_out(task, || PrivateDir::below(place), &events) => outcome,
             failure = leash.let_go() => Err(failure),
         }
     };
@@ -122,7 +122,7 @@ async fn report(work: impl Future<Output = Result<(), Failure>>, events: &Events
 /// The order of everything that happens on the host.
 async fn carry_out(
     task: Task,
-    quarters: impl FnOnce() -> Result<Quarters, Failure>,
+    private_dir: impl FnOnce() -> Result<PrivateDir, Failure>,
     events: &Events,
 ) -> Result<(), Failure> {
     events.stage(Stage::Host);
@@ -138,8 +138,8 @@ async fn carry_out(
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;
         events.emit(Event::Parameters { parameters });
     }
-    let quarters = quarters()?;
-    let dir = quarters.path();
+    let private_dir = private_dir()?;
+    let dir = private_dir.path();
 
     // Before QEMU starts, so that its very first exit is counted.
     let armed = if order.reads(Channel::Trace) {
@@ -167,16 +167,16 @@ async fn with_qemu(
     events: &Events,
 ) -> Result<(), Failure> {
     events.stage(Stage::Qmp);
-    let vigil = qemu
-        .vigil()
+    let watchdog = qemu
+        .watchdog()
         .in_stage(Stage::Qmp, order.deadlines.exchange_s);
-    let qmp = Qmp::connect(dir, counted, &vigil).await?;
+    let qmp = Qmp::connect(dir, counted, &watchdog).await?;
     events.emit(Event::Qemu {
-        version: qmp.version(&vigil).await?,
+        version: qmp.version(&watchdog).await?,
     });
     // Without a channel nothing is read, and any KVM will do.
     if !order.sampling.channels.is_empty() {
-        qmp.require_census(&vigil).await?;
+        qmp.require_census(&watchdog).await?;
     }
     let census = Census {
         order,
@@ -184,51 +184,54 @@ async fn with_qemu(
         trace,
     };
     match qemu.lines().filter(|_| !order.guest.ssh) {
-        Some(lines) => watched::run(&census, lines, &vigil, events).await?,
-        None => with_guest(&census, counted, &vigil, events).await?,
+        Some(lines) => watched::run(&census, lines, &watchdog, events).await?,
+        None => with_guest(&census, counted, &watchdog, events).await?,
     }
 
     events.stage(Stage::Shutdown);
-    let vigil = vigil.in_stage(Stage::Shutdown, order.deadlines.exchange_s);
-    qmp.quit(&vigil).await
+    let watchdog = watchdog.in_stage(Stage::Shutdown, order.deadlines.exchange_s);
+    qmp.quit(&watchdog).await
 }
 
 /// A guest that lets us in.
 async fn with_guest(
     census: &Census<'_>,
     counted: Counted,
-    vigil: &Vigil,
+    watchdog: &Watchdog,
     events: &Events,
 ) -> Result<(), Failure> {
     let order = census.order;
     events.stage(Stage::Guest);
-    let guest = vigil.in_stage(Stage::Guest, order.deadlines.guest_ssh_s);
+    let guest = watchdog.in_stage(Stage::Guest, order.deadlines.guest_ssh_s);
     let port = census.qmp.ssh_port(&guest).await?;
-    let door = Door::of(order, port).map_err(|why| guest.failure(FailureKind::Protocol, why))?;
-    let login = Login::wait(door, &guest).await?;
+    let target =
+        SshTarget::of(order, port).map_err(|why| guest.failure(FailureKind::Protocol, why))?;
+    let login = Login::wait(target, &guest).await?;
 
     events.stage(Stage::Sampling);
-    let vigil = vigil.in_stage(Stage::Sampling, order.deadlines.exchange_s);
+    let watchdog = watchdog.in_stage(Stage::Sampling, order.deadlines.exchange_s);
     if order.reads(Channel::Cpuid) {
-        let mut sampler = Sampler::start(&login, counted, &vigil).await?;
+        let mut sampler = Sampler::start(&login, counted, &watchdog).await?;
         events.emit(Event::Discovered(sampler.discovery()));
         events.emit(Event::Statuses {
-            statuses: sampler.statuses(&vigil).await?,
+            statuses: sampler.statuses(&watchdog).await?,
         });
-        census.samples(Some(&mut sampler), &vigil, events).await?;
         census
-            .phases(Some(&mut sampler), &login, &vigil, events)
+            .samples(Some(&mut sampler), &watchdog, events)
+            .await?;
+        census
+            .phases(Some(&mut sampler), &login, &watchdog, events)
             .await?;
     } else if !order.sampling.channels.is_empty() {
-        census.samples(None, &vigil, events).await?;
-        census.phases(None, &login, &vigil, events).await?;
+        census.samples(None, &watchdog, events).await?;
+        census.phases(None, &login, &watchdog, events).await?;
     }
 
     events.stage(Stage::Inspecting);
-    let vigil = vigil.in_stage(Stage::Inspecting, order.deadlines.exchange_s);
+    let watchdog = watchdog.in_stage(Stage::Inspecting, order.deadlines.exchange_s);
     for command in &order.inspect {
         events.emit(Event::Inspected(
-            census.inspect(command, &login, &vigil).await?,
+            census.inspect(command, &login, &watchdog).await?,
         ));
     }
     Ok(())
@@ -254,15 +257,15 @@ impl Census<'_> {
     async fn samples(
         &self,
         mut sampler: Option<&mut Sampler>,
-        vigil: &Vigil,
+        watchdog: &Watchdog,
         events: &Events,
     ) -> Result<(), Failure> {
         let mut last = None;
         for (number, moment) in (1..).zip(&self.order.sampling.schedule) {
             if let (Moment::After(seconds), Some(last)) = (moment, last) {
                 match sampler.as_deref_mut() {
-                    Some(sampler) => sampler.wait_until(last + seconds, vigil).await?,
-                    None => vigil.sleep_until(last + seconds).await?,
+                    Some(sampler) => sampler.wait_until(last + seconds, watchdog).await?,
+                    None => watchdog.sleep_until(last + seconds).await?,
                 }
             }
             let phase = match moment {
@@ -276,7 +279,7 @@ impl Census<'_> {
                 label: &moment.label(),
                 phase,
             };
-            let sample = self.sample(title, sampler.as_deref_mut(), vigil).await?;
+            let sample = self.sample(title, sampler.as_deref_mut(), watchdog).await?;
             last = Some(sample.clocks.guest_s.unwrap_or(sample.clocks.host_s));
             events.emit(Event::Sample(Box::new(sample)));
         }
@@ -288,10 +291,10 @@ impl Census<'_> {
         &self,
         mut sampler: Option<&mut Sampler>,
         login: &Login,
-        vigil: &Vigil,
+        watchdog: &Watchdog,
         events: &Events,
     ) -> Result<(), Failure> {
-        let working = vigil.in_stage(Stage::Workload, self.order.deadlines.phase_s);
+        let working = watchdog.in_stage(Stage::Workload, self.order.deadlines.phase_s);
         let first = self.order.sampling.schedule.len() as u32 + 1;
         for (number, phase) in (first..).zip(&self.order.phases) {
             events.emit(Event::Phase {
@@ -304,7 +307,7 @@ impl Census<'_> {
                 label: &phase.name,
                 phase: &phase.name,
             };
-            let sample = self.sample(title, sampler.as_deref_mut(), vigil).await?;
+            let sample = self.sample(title, sampler.as_deref_mut(), watchdog).await?;
             events.emit(Event::Sample(Box::new(sample)));
         }
         Ok(())
@@ -314,7 +317,7 @@ impl Census<'_> {
         &self,
         title: Title<'_>,
         sampler: Option<&mut Sampler>,
-        vigil: &Vigil,
+        watchdog: &Watchdog,
     ) -> Result<Sample, Failure> {
         let stats = self.order.reads(Channel::Stats);
         let (host_s, host_tsc) = (host_seconds(), tsc());
@@ -326,18 +329,18 @@ impl Census<'_> {
             host_end_tsc: None,
         };
         let trace = match self.trace {
-            Some(trace) => Some(self.standstill(trace, vigil).await?),
+            Some(trace) => Some(self.standstill(trace, watchdog).await?),
             None => None,
         };
-        let before = self.stats(stats, vigil).await?;
+        let before = self.stats(stats, watchdog).await?;
         let mut cpuid = None;
         if let Some(sampler) = sampler {
-            let census = sampler.census(vigil).await?;
-            clocks.guest_s = Some(census.guest_s);
-            clocks.guest_tsc = Some(census.guest_tsc);
-            cpuid = Some(census.reading);
+            let sample = sampler.read(watchdog).await?;
+            clocks.guest_s = Some(sample.guest_s);
+            clocks.guest_tsc = Some(sample.guest_tsc);
+            cpuid = Some(sample.reading);
         }
-        let after = self.stats(stats && cpuid.is_some(), vigil).await?;
+        let after = self.stats(stats && cpuid.is_some(), watchdog).await?;
         clocks.host_end_tsc = Some(tsc());
         Ok(Sample {
             number: title.number,
@@ -353,18 +356,22 @@ impl Census<'_> {
 
     /// Reads tracepoint and statistics while the guest stands still, so that both have
     /// counted the same exits.
-    async fn standstill(&self, trace: &Trace, vigil: &Vigil) -> Result<TraceReading, Failure> {
+    async fn standstill(
+        &self,
+        trace: &Trace,
+        watchdog: &Watchdog,
+    ) -> Result<TraceReading, Failure> {
         // A guest that has not started, or has ended, stands still already.
-        let running = self.qmp.running(vigil).await?;
+        let running = self.qmp.running(watchdog).await?;
         if running {
-            self.qmp.pause(vigil).await?;
+            self.qmp.pause(watchdog).await?;
         }
-        let stats = self.qmp.stats(vigil).await?;
+        let stats = self.qmp.stats(watchdog).await?;
         let tally = trace
             .read()
-            .map_err(|why| vigil.failure(FailureKind::Host, why))?;
+            .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
         if running {
-            self.qmp.resume(vigil).await?;
+            self.qmp.resume(watchdog).await?;
         }
         Ok(TraceReading {
             counts: tally.counts,
@@ -373,9 +380,13 @@ impl Census<'_> {
         })
     }
 
-    async fn stats(&self, wanted: bool, vigil: &Vigil) -> Result<Option<StatsReading>, Failure> {
+    async fn stats(
+        &self,
+        wanted: bool,
+        watchdog: &Watchdog,
+    ) -> Result<Option<StatsReading>, Failure> {
         Ok(if wanted {
-            Some(self.qmp.stats(vigil).await?)
+            Some(self.qmp.stats(watchdog).await?)
         } else {
             None
         })
@@ -385,12 +396,12 @@ impl Census<'_> {
         &self,
         command: &str,
         login: &Login,
-        vigil: &Vigil,
+        watchdog: &Watchdog,
     ) -> Result<Inspection, Failure> {
         let census = !self.order.sampling.channels.is_empty();
-        let before = self.stats(census, vigil).await?;
-        let output = login.exec(command, vigil).await?;
-        let after = self.stats(census, vigil).await?;
+        let before = self.stats(census, watchdog).await?;
+        let output = login.exec(command, watchdog).await?;
+        let after = self.stats(census, watchdog).await?;
         Ok(Inspection {
             command: command.to_owned(),
             exit: output.exit,

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::keys::GuestKeys;
 
 use super::failure::Failure;
-use super::vigil::Vigil;
+use super::watchdog::Watchdog;
 use exitlab_model::order::Order;
 
 /// How long a server may take from accepting a connection to its first bytes. QEMU's
@@ -60,21 +60,21 @@ impl client::Handler for ExpectKey {
 }
 
 /// Where to log in, as whom, and who must answer.
-pub struct Door {
+pub struct SshTarget {
     port: u16,
     user: String,
     key: PrivateKey,
     server: PublicKey,
 }
 
-impl Door {
-    /// The guest's door, behind that port of the host's loopback interface.
-    pub fn of(order: &Order, port: u16) -> Result<Door, String> {
+impl SshTarget {
+    /// The guest's SSH server, behind that port of the host's loopback interface.
+    pub fn of(order: &Order, port: u16) -> Result<SshTarget, String> {
         let keys = GuestKeys::derive(&order.guest.seed);
         let key = keys
             .client_private()
             .map_err(|e| format!("bad login key: {e}"))?;
-        Ok(Door {
+        Ok(SshTarget {
             port,
             user: "root".to_owned(),
             key,
@@ -85,18 +85,18 @@ impl Door {
 
 impl Login {
     /// Waits until the guest's SSH server lets us in.
-    pub async fn wait(door: Door, vigil: &Vigil) -> Result<Login, Failure> {
-        vigil
+    pub async fn wait(target: SshTarget, watchdog: &Watchdog) -> Result<Login, Failure> {
+        watchdog
             .wait("SSH login", async {
-                let stream = greeted(door.port).await;
-                log_in(stream, door).await
+                let stream = greeted(target.port).await;
+                log_in(stream, target).await
             })
             .await
     }
 
     /// Runs a command and collects what it prints.
-    pub async fn exec(&self, command: &str, vigil: &Vigil) -> Result<Output, Failure> {
-        vigil
+    pub async fn exec(&self, command: &str, watchdog: &Watchdog) -> Result<Output, Failure> {
+        watchdog
             .wait(&format!("end of '{command}'"), async {
                 let channel = self.open(command).await?;
                 collect(channel).await
@@ -130,7 +130,7 @@ async fn greeted(port: u16) -> TcpStream {
     }
 }
 
-async fn log_in(stream: TcpStream, door: Door) -> Result<Login, String> {
+async fn log_in(stream: TcpStream, target: SshTarget) -> Result<Login, String> {
     let config = client::Config {
         preferred: russh::Preferred {
             // One choice for each, so that a new default of either side changes no count.
@@ -140,7 +140,7 @@ async fn log_in(stream: TcpStream, door: Door) -> Result<Login, String> {
         },
         ..client::Config::default()
     };
-    let mut session = client::connect_stream(Arc::new(config), stream, ExpectKey(door.server))
+    let mut session = client::connect_stream(Arc::new(config), stream, ExpectKey(target.server))
         .await
         .map_err(|e| match e {
             russh::Error::UnknownKey => "the guest's SSH server showed another host key than \
@@ -148,9 +148,9 @@ async fn log_in(stream: TcpStream, door: Door) -> Result<Login, String> {
                 .to_owned(),
             e => format!("failed to open the SSH session: {e}"),
         })?;
-    let key = PrivateKeyWithHashAlg::new(Arc::new(door.key), None);
+    let key = PrivateKeyWithHashAlg::new(Arc::new(target.key), None);
     let answer = session
-        .authenticate_publickey(door.user, key)
+        .authenticate_publickey(target.user, key)
         .await
         .map_err(|e| format!("failed to log in: {e}"))?;
     if !answer.success() {
@@ -185,7 +185,7 @@ async fn collect(mut channel: Channel<client::Msg>) -> Result<Output, String> {
 mod tests {
     use std::process::{Child, Command, Stdio};
 
-    use super::super::vigil::test_vigil;
+    use super::super::watchdog::test_watchdog;
     use super::*;
     use exitlab_model::failure::FailureKind;
 
@@ -240,9 +240,9 @@ mod tests {
         listener.local_addr().unwrap().port()
     }
 
-    fn door(keys: &GuestKeys, port: u16) -> Door {
+    fn target(keys: &GuestKeys, port: u16) -> SshTarget {
         let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
-        Door {
+        SshTarget {
             port,
             user,
             key: keys.client_private().unwrap(),
@@ -254,10 +254,12 @@ mod tests {
     async fn commands_run_and_their_end_is_known() {
         let keys = GuestKeys::derive("login test");
         let sshd = sshd(&keys);
-        let (_alive, vigil) = test_vigil(20.0);
-        let login = Login::wait(door(&keys, sshd.port), &vigil).await.unwrap();
+        let (_alive, watchdog) = test_watchdog(20.0);
+        let login = Login::wait(target(&keys, sshd.port), &watchdog)
+            .await
+            .unwrap();
         let output = login
-            .exec("echo out; echo err >&2; exit 3", &vigil)
+            .exec("echo out; echo err >&2; exit 3", &watchdog)
             .await
             .unwrap();
         assert_eq!(
@@ -270,10 +272,10 @@ mod tests {
     async fn another_server_key_is_refused() {
         let keys = GuestKeys::derive("login test");
         let sshd = sshd(&keys);
-        let mut door = door(&keys, sshd.port);
-        door.server = GuestKeys::derive("somebody else").server_public();
-        let (_alive, vigil) = test_vigil(20.0);
-        let failure = Login::wait(door, &vigil).await.err().unwrap();
+        let mut target = target(&keys, sshd.port);
+        target.server = GuestKeys::derive("somebody else").server_public();
+        let (_alive, watchdog) = test_watchdog(20.0);
+        let failure = Login::wait(target, &watchdog).await.err().unwrap();
         assert!(
             failure.message.contains("another host key"),
             "{}",
@@ -285,10 +287,10 @@ mod tests {
     async fn a_key_that_is_not_authorized_is_refused() {
         let keys = GuestKeys::derive("login test");
         let sshd = sshd(&keys);
-        let mut door = door(&keys, sshd.port);
-        door.key = GuestKeys::derive("somebody else").client_private().unwrap();
-        let (_alive, vigil) = test_vigil(20.0);
-        let failure = Login::wait(door, &vigil).await.err().unwrap();
+        let mut target = target(&keys, sshd.port);
+        target.key = GuestKeys::derive("somebody else").client_private().unwrap();
+        let (_alive, watchdog) = test_watchdog(20.0);
+        let failure = Login::wait(target, &watchdog).await.err().unwrap();
         assert!(
             failure.message.contains("refused our key"),
             "{}",
@@ -301,8 +303,11 @@ mod tests {
         let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = silent.local_addr().unwrap().port();
         let keys = GuestKeys::derive("login test");
-        let (_alive, vigil) = test_vigil(2.5);
-        let failure = Login::wait(door(&keys, port), &vigil).await.err().unwrap();
+        let (_alive, watchdog) = test_watchdog(2.5);
+        let failure = Login::wait(target(&keys, port), &watchdog)
+            .await
+            .err()
+            .unwrap();
         assert_eq!(failure.kind, FailureKind::Deadline);
         assert_eq!(failure.message, "no SSH login within 2.5 s");
     }

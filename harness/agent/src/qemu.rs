@@ -21,7 +21,7 @@ use super::console::{Tail, follow};
 use super::events::Events;
 use super::failure::Failure;
 use super::seed;
-use super::vigil::Vigil;
+use super::watchdog::Watchdog;
 use exitlab_model::order::Order;
 
 /// How long QEMU may take to end by itself after the experiment, before it is killed.
@@ -48,18 +48,18 @@ impl Qemu {
     /// Starts QEMU.
     pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
         require_kvm()?;
-        let files = &order.kit.guest;
+        let files = &order.files.guest;
         let initramfs = with_secrets(order, dir)?;
         let seed = seed::lay_out(order, dir)?;
         let places = Places {
-            firmware: order.kit.firmware.as_deref(),
+            firmware: order.files.firmware.as_deref(),
             kernel: files.kernel.as_deref(),
             initramfs: initramfs.as_deref(),
             disk: files.disk.as_deref(),
             seed: seed.as_deref(),
             qmp: Some(&qmp_socket(dir)),
         };
-        let mut command = Command::new(&order.kit.qemu);
+        let mut command = Command::new(&order.files.qemu);
         command
             .args(qemu_args(&order.guest, "kvm", places))
             // What a guest writes to its disk goes, and goes with us.
@@ -71,7 +71,7 @@ impl Qemu {
         // The backstop for an agent that is killed itself.
         die_with_parent(&mut command, Signal::KILL);
         let mut child = command.spawn().map_err(|e| {
-            let message = format!("failed to start {}: {e}", order.kit.qemu.display());
+            let message = format!("failed to start {}: {e}", order.files.qemu.display());
             Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
         })?;
 
@@ -137,9 +137,9 @@ impl Qemu {
         self.lines.take()
     }
 
-    /// A vigil over this QEMU.
-    pub fn vigil(&self) -> Vigil {
-        Vigil::new(self.ended.clone(), self.guest.clone(), self.log.clone())
+    /// A watchdog over this QEMU.
+    pub fn watchdog(&self) -> Watchdog {
+        Watchdog::new(self.ended.clone(), self.guest.clone(), self.log.clone())
     }
 
     /// Waits for QEMU's end, killing it if it does not end by itself; then for the last
@@ -162,7 +162,7 @@ impl Qemu {
 /// The guest's initramfs, if it has one; with its keys, if it has SSH, in the agent's
 /// private directory.
 fn with_secrets(order: &Order, dir: &Path) -> Result<Option<PathBuf>, Failure> {
-    let files = &order.kit.guest;
+    let files = &order.files.guest;
     let Some(initramfs) = files.initramfs.as_ref().filter(|_| order.guest.ssh) else {
         return Ok(files.initramfs.clone());
     };

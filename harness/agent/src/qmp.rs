@@ -15,7 +15,7 @@ use exitlab_model::record::StatsReading;
 use super::census::Counted;
 use super::failure::Failure;
 use super::qemu::qmp_socket;
-use super::vigil::Vigil;
+use super::watchdog::Watchdog;
 
 /// The histogram that the exit census adds to `struct kvm_vcpu_stat`.
 const CENSUS: &str = "exits_by_reason";
@@ -61,14 +61,18 @@ impl Drop for Qmp {
 
 impl Qmp {
     /// Connects to the socket in `dir` as soon as QEMU has opened it, and negotiates.
-    pub async fn connect(dir: &Path, counted: Counted, vigil: &Vigil) -> Result<Qmp, Failure> {
+    pub async fn connect(
+        dir: &Path,
+        counted: Counted,
+        watchdog: &Watchdog,
+    ) -> Result<Qmp, Failure> {
         let socket = qmp_socket(dir);
-        vigil
+        watchdog
             .wait("QMP greeting", async {
                 let stream = loop {
                     match UnixStream::connect(&socket).await {
                         Ok(stream) => break stream,
-                        // QEMU has not come to it yet; the vigil ends this loop.
+                        // QEMU has not come to it yet; the watchdog ends this loop.
                         Err(_) => tokio::time::sleep(POLL).await,
                     }
                 };
@@ -95,9 +99,9 @@ impl Qmp {
     }
 
     /// QEMU's version (`query-version`).
-    pub async fn version(&self, vigil: &Vigil) -> Result<String, Failure> {
+    pub async fn version(&self, watchdog: &Watchdog) -> Result<String, Failure> {
         let info = self
-            .execute(qmp::query_version {}, "query-version", vigil)
+            .execute(qmp::query_version {}, "query-version", watchdog)
             .await?;
         let triple = info.qemu;
         let number = format!("{}.{}.{}", triple.major, triple.minor, triple.micro);
@@ -109,21 +113,21 @@ impl Qmp {
 
     /// The TCP port on 127.0.0.1 that leads to the guest's SSH server (`info usernet` by
     /// `human-monitor-command`: QMP has no command of its own for it).
-    pub async fn ssh_port(&self, vigil: &Vigil) -> Result<u16, Failure> {
+    pub async fn ssh_port(&self, watchdog: &Watchdog) -> Result<u16, Failure> {
         let command = qmp::human_monitor_command {
             command_line: "info usernet".to_owned(),
             cpu_index: None,
         };
-        let text = self.execute(command, "info usernet", vigil).await?;
+        let text = self.execute(command, "info usernet", watchdog).await?;
         forwarded_port(&text).ok_or_else(|| {
             let why = format!("QEMU forwards no port to the guest: {text}");
-            vigil.failure(FailureKind::Protocol, why)
+            watchdog.failure(FailureKind::Protocol, why)
         })
     }
 
     /// Fails unless KVM's statistics carry the exit census.
-    pub async fn require_census(&self, vigil: &Vigil) -> Result<(), Failure> {
-        let names = self.query(vigil).await?;
+    pub async fn require_census(&self, watchdog: &Watchdog) -> Result<(), Failure> {
+        let names = self.query(watchdog).await?;
         if names
             .iter()
             .any(|result| result.stats.iter().any(|stat| stat.name == CENSUS))
@@ -131,32 +135,32 @@ impl Qmp {
             return Ok(());
         }
         let message = format!("KVM on this host carries no exit census: no statistic '{CENSUS}'");
-        let mut failure = vigil.failure(FailureKind::NoCensus, message);
+        let mut failure = watchdog.failure(FailureKind::NoCensus, message);
         failure.tail.clear();
         Err(failure)
     }
 
     /// The census and what KVM counts by itself, summed over vCPUs, from one
     /// `query-stats`.
-    pub async fn stats(&self, vigil: &Vigil) -> Result<StatsReading, Failure> {
-        let results = self.query(vigil).await?;
-        sum(&results, self.counted).map_err(|why| vigil.failure(FailureKind::Protocol, why))
+    pub async fn stats(&self, watchdog: &Watchdog) -> Result<StatsReading, Failure> {
+        let results = self.query(watchdog).await?;
+        sum(&results, self.counted).map_err(|why| watchdog.failure(FailureKind::Protocol, why))
     }
 
     /// Brings every vCPU to a standstill (`stop`): QEMU answers when the last one is out of
     /// the guest, and from then on there are no exits.
-    pub async fn pause(&self, vigil: &Vigil) -> Result<(), Failure> {
-        self.execute(qmp::stop {}, "stop", vigil).await?;
-        if self.running(vigil).await? {
+    pub async fn pause(&self, watchdog: &Watchdog) -> Result<(), Failure> {
+        self.execute(qmp::stop {}, "stop", watchdog).await?;
+        if self.running(watchdog).await? {
             let why = "the guest is running after stop";
-            return Err(vigil.failure(FailureKind::Protocol, why));
+            return Err(watchdog.failure(FailureKind::Protocol, why));
         }
         Ok(())
     }
 
     /// Whether the guest is running (`query-status`).
-    pub async fn running(&self, vigil: &Vigil) -> Result<bool, Failure> {
-        let status = self.execute(qmp::query_status {}, "query-status", vigil);
+    pub async fn running(&self, watchdog: &Watchdog) -> Result<bool, Failure> {
+        let status = self.execute(qmp::query_status {}, "query-status", watchdog);
         Ok(status.await?.running)
     }
 
@@ -178,18 +182,18 @@ impl Qmp {
     }
 
     /// Lets the vCPUs go on (`cont`).
-    pub async fn resume(&self, vigil: &Vigil) -> Result<(), Failure> {
-        self.execute(qmp::cont {}, "cont", vigil).await.map(drop)
+    pub async fn resume(&self, watchdog: &Watchdog) -> Result<(), Failure> {
+        self.execute(qmp::cont {}, "cont", watchdog).await.map(drop)
     }
 
     /// Ends QEMU (`quit`) and waits until it is gone.
-    pub async fn quit(&self, vigil: &Vigil) -> Result<(), Failure> {
+    pub async fn quit(&self, watchdog: &Watchdog) -> Result<(), Failure> {
         // QEMU may be gone before its answer is: only its end counts.
         let _ = tokio::time::timeout(POLL * 100, self.service.execute(qmp::quit {})).await;
-        vigil.ended().await
+        watchdog.ended().await
     }
 
-    async fn query(&self, vigil: &Vigil) -> Result<Vec<qmp::StatsResult>, Failure> {
+    async fn query(&self, watchdog: &Watchdog) -> Result<Vec<qmp::StatsResult>, Failure> {
         let cycles = self.counted.cycles.then_some(CYCLES);
         let names = [CENSUS, EXITS, FAILED].into_iter().chain(cycles);
         let request = qmp::StatsRequest {
@@ -200,7 +204,7 @@ impl Qmp {
             providers: Some(vec![request]),
             vcpu: qmp::StatsVCPUFilter { vcpus: None },
         };
-        self.execute(qmp::query_stats(filter), "query-stats", vigil)
+        self.execute(qmp::query_stats(filter), "query-stats", watchdog)
             .await
     }
 
@@ -208,9 +212,9 @@ impl Qmp {
         &self,
         command: C,
         name: &str,
-        vigil: &Vigil,
+        watchdog: &Watchdog,
     ) -> Result<C::Ok, Failure> {
-        vigil
+        watchdog
             .wait(&format!("answer to {name}"), async {
                 let answer = self.service.execute(command).await;
                 answer.map_err(|e| format!("QEMU refused {name}: {e}"))

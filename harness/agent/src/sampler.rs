@@ -11,7 +11,7 @@ use exitlab_model::record::{CpuidReading, Discovery, ReasonStatus, TotalReading,
 use super::census::Counted;
 use super::failure::Failure;
 use super::login::Login;
-use super::vigil::Vigil;
+use super::watchdog::Watchdog;
 
 /// Longest line the sampler may send, bytes.
 const LONGEST: usize = 64 * 1024;
@@ -25,9 +25,9 @@ pub struct Sampler {
     guest_s: f64,
 }
 
-/// A census as the sampler read it.
+/// All counters as the sampler read them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Census {
+pub struct CpuidSample {
     /// Guest uptime before the first leaf, seconds.
     pub guest_s: f64,
     /// The guest's TSC at that moment, cycles.
@@ -39,9 +39,13 @@ pub struct Census {
 impl Sampler {
     /// Starts the sampler in the guest, and asks what the census says of itself: it must
     /// be what the host says.
-    pub async fn start(login: &Login, counted: Counted, vigil: &Vigil) -> Result<Sampler, Failure> {
+    pub async fn start(
+        login: &Login,
+        counted: Counted,
+        watchdog: &Watchdog,
+    ) -> Result<Sampler, Failure> {
         let command = format!("exit-sampler serve {}", ranges(counted.reasons));
-        let channel = vigil
+        let channel = watchdog
             .wait("start of exit-sampler", login.open(&command))
             .await?;
         let mut talk = Conversation {
@@ -49,11 +53,11 @@ impl Sampler {
             pending: Vec::new(),
             complaint: String::new(),
         };
-        let line = vigil
+        let line = watchdog
             .wait("discovery of the census", talk.ask("discover"))
             .await?;
-        let discovery = understood(parse_discovery(&line), &line, vigil)?;
-        agree(&discovery, counted).map_err(|why| vigil.failure(FailureKind::Protocol, why))?;
+        let discovery = understood(parse_discovery(&line), &line, watchdog)?;
+        agree(&discovery, counted).map_err(|why| watchdog.failure(FailureKind::Protocol, why))?;
         Ok(Sampler {
             talk,
             counted,
@@ -68,31 +72,31 @@ impl Sampler {
     }
 
     /// Sleeps in the guest until its uptime is `guest_s` seconds.
-    pub async fn wait_until(&mut self, guest_s: f64, vigil: &Vigil) -> Result<(), Failure> {
+    pub async fn wait_until(&mut self, guest_s: f64, watchdog: &Watchdog) -> Result<(), Failure> {
         let request = format!("wait {guest_s:.6}");
         let longer = guest_s - self.guest_s;
-        let line = vigil
+        let line = watchdog
             .wait_longer("end of the pause", longer, self.talk.ask(&request))
             .await?;
-        self.guest_s = understood(parse_ready(&line), &line, vigil)?;
+        self.guest_s = understood(parse_ready(&line), &line, watchdog)?;
         Ok(())
     }
 
     /// Reads all counters.
-    pub async fn census(&mut self, vigil: &Vigil) -> Result<Census, Failure> {
-        let line = vigil.wait("census", self.talk.ask("census")).await?;
+    pub async fn read(&mut self, watchdog: &Watchdog) -> Result<CpuidSample, Failure> {
+        let line = watchdog.wait("census", self.talk.ask("census")).await?;
         let parsed = parse_census(&line, self.counted, self.discovery.leaf_map);
-        let census = understood(parsed, &line, vigil)?;
+        let census = understood(parsed, &line, watchdog)?;
         self.guest_s = census.guest_s;
         Ok(census)
     }
 
     /// Reads the status of every reason.
-    pub async fn statuses(&mut self, vigil: &Vigil) -> Result<Vec<ReasonStatus>, Failure> {
-        let line = vigil
+    pub async fn statuses(&mut self, watchdog: &Watchdog) -> Result<Vec<ReasonStatus>, Failure> {
+        let line = watchdog
             .wait("status of the exit reasons", self.talk.ask("status"))
             .await?;
-        understood(parse_statuses(&line, self.counted.reasons), &line, vigil)
+        understood(parse_statuses(&line, self.counted.reasons), &line, watchdog)
     }
 }
 
@@ -173,9 +177,9 @@ fn agree(found: &Discovery, counted: Counted) -> Result<(), String> {
     ))
 }
 
-fn understood<T>(parsed: Option<T>, line: &str, vigil: &Vigil) -> Result<T, Failure> {
+fn understood<T>(parsed: Option<T>, line: &str, watchdog: &Watchdog) -> Result<T, Failure> {
     parsed.ok_or_else(|| {
-        vigil.failure(
+        watchdog.failure(
             FailureKind::Protocol,
             format!("exit-sampler answered '{line}'"),
         )
@@ -213,7 +217,7 @@ fn parse_discovery(line: &str) -> Option<Discovery> {
     })
 }
 
-fn parse_census(line: &str, counted: Counted, leaf_map: u32) -> Option<Census> {
+fn parse_census(line: &str, counted: Counted, leaf_map: u32) -> Option<CpuidSample> {
     let words: Vec<&str> = line.strip_prefix("census ")?.split(' ').collect();
     let [uptime, tsc, leaves, before, counts, cycles, after] = words[..] else {
         return None;
@@ -232,7 +236,7 @@ fn parse_census(line: &str, counted: Counted, leaf_map: u32) -> Option<Census> {
         before: parse_total(before, counted.cycles)?,
         after: parse_total(after, counted.cycles)?,
     };
-    Some(Census {
+    Some(CpuidSample {
         guest_s: seconds(uptime)?,
         guest_tsc: tsc.parse().ok()?,
         reading: CpuidReading {

@@ -30,7 +30,7 @@ pub fn lay_out(order: &Order, dir: &Path) -> Result<Option<PathBuf>, Failure> {
         create_dir(&seed)?;
         write(seed.join("meta-data"), META_DATA)?;
         write(seed.join("user-data"), user_data)?;
-        if let Some(sampler) = &order.kit.guest.sampler {
+        if let Some(sampler) = &order.files.guest.sampler {
             let there = seed.join("exit-sampler");
             std::fs::copy(sampler, &there)?;
             set_permissions(&there, Permissions::from_mode(0o755))?;

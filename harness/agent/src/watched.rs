@@ -12,7 +12,7 @@ use exitlab_model::plan::Moment;
 use super::events::Events;
 use super::failure::Failure;
 use super::qmp::{Halt, Qmp};
-use super::vigil::Vigil;
+use super::watchdog::Watchdog;
 use super::{Census, Title};
 
 /// How long the last lines of a guest that has ended may take to come out of QEMU.
@@ -22,7 +22,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 pub async fn run(
     census: &Census<'_>,
     lines: UnboundedReceiver<String>,
-    vigil: &Vigil,
+    watchdog: &Watchdog,
     events: &Events,
 ) -> Result<(), Failure> {
     events.stage(Stage::Sampling);
@@ -31,8 +31,8 @@ pub async fn run(
         qmp: census.qmp,
         lines,
         last_s: 0.0,
-        vigil: vigil.in_stage(Stage::Sampling, deadlines.exchange_s),
-        working: vigil.in_stage(Stage::Sampling, deadlines.phase_s),
+        watchdog: watchdog.in_stage(Stage::Sampling, deadlines.exchange_s),
+        working: watchdog.in_stage(Stage::Sampling, deadlines.phase_s),
     };
     for (number, moment) in (1..).zip(&census.order.sampling.schedule) {
         watched.wait_for(moment).await?;
@@ -44,11 +44,11 @@ pub async fn run(
             label: &label,
             phase: &label,
         };
-        let sample = census.sample(title, None, &watched.vigil).await?;
+        let sample = census.sample(title, None, &watched.watchdog).await?;
         watched.last_s = sample.clocks.host_s;
         events.emit(Event::Sample(Box::new(sample)));
         if boot {
-            watched.qmp.resume(&watched.vigil).await?;
+            watched.qmp.resume(&watched.watchdog).await?;
         }
     }
     Ok(())
@@ -60,9 +60,9 @@ struct Watched<'a> {
     lines: UnboundedReceiver<String>,
     /// When the last sample was taken, seconds of the host's clock.
     last_s: f64,
-    vigil: Vigil,
+    watchdog: Watchdog,
     /// With the deadline for what the guest takes its time for.
-    working: Vigil,
+    working: Watchdog,
 }
 
 impl Watched<'_> {
@@ -79,14 +79,14 @@ impl Watched<'_> {
     }
 
     async fn time(&mut self, until_s: f64) -> Result<(), Failure> {
-        let vigil = &self.vigil;
+        let watchdog = &self.watchdog;
         tokio::select! {
             biased;
-            slept = vigil.sleep_until(until_s) => slept,
+            slept = watchdog.sleep_until(until_s) => slept,
             end = self.qmp.halted() => {
-                let end = end.map_err(|why| vigil.failure(FailureKind::Protocol, why))?;
-                require_end(end, vigil)?;
-                Err(too_early("its next sample was due", vigil))
+                let end = end.map_err(|why| watchdog.failure(FailureKind::Protocol, why))?;
+                require_end(end, watchdog)?;
+                Err(too_early("its next sample was due", watchdog))
             }
         }
     }
@@ -139,22 +139,22 @@ async fn next_with(lines: &mut UnboundedReceiver<String>, text: &str) -> Found {
 }
 
 /// Only a guest that shut down or reset has come to an end.
-fn require_end(end: Halt, vigil: &Vigil) -> Result<(), Failure> {
+fn require_end(end: Halt, watchdog: &Watchdog) -> Result<(), Failure> {
     match end {
         Halt::Shutdown => Ok(()),
         Halt::Other(state) => {
             let why = format!("the guest stopped: QEMU calls it {state}");
-            Err(vigil.failure(FailureKind::GuestDied, why))
+            Err(watchdog.failure(FailureKind::GuestDied, why))
         }
     }
 }
 
-fn too_early(before: &str, vigil: &Vigil) -> Failure {
-    let verb = if vigil.panicked() {
+fn too_early(before: &str, watchdog: &Watchdog) -> Failure {
+    let verb = if watchdog.panicked() {
         "panicked"
     } else {
         "ended"
     };
     let why = format!("the guest {verb} before {before}");
-    vigil.failure(FailureKind::GuestDied, why)
+    watchdog.failure(FailureKind::GuestDied, why)
 }

@@ -5,29 +5,29 @@ use exitlab_model::plan::Phase;
 
 use super::failure::Failure;
 use super::login::{Login, Output};
-use super::vigil::Vigil;
+use super::watchdog::Watchdog;
 
 /// How many lines of a failed command's output an error shows.
 const TAIL: usize = 15;
 
 /// Runs the command to its end, `repeat` times. The first that fails is the last.
-pub async fn run(phase: &Phase, login: &Login, vigil: &Vigil) -> Result<(), Failure> {
+pub async fn run(phase: &Phase, login: &Login, watchdog: &Watchdog) -> Result<(), Failure> {
     for turn in 1..=phase.repeat {
         let output = login
-            .exec(&phase.run, vigil)
+            .exec(&phase.run, watchdog)
             .await
             .map_err(|failure| Failure {
                 message: format!("phase {}: {}", named(phase, turn), failure.message),
                 ..failure
             })?;
         if output.exit != 0 {
-            return Err(failed(phase, turn, &output, vigil));
+            return Err(failed(phase, turn, &output, watchdog));
         }
     }
     Ok(())
 }
 
-fn failed(phase: &Phase, turn: u32, output: &Output, vigil: &Vigil) -> Failure {
+fn failed(phase: &Phase, turn: u32, output: &Output, watchdog: &Watchdog) -> Failure {
     let message = format!(
         "phase {}: '{}' ended with exit status {}",
         named(phase, turn),
@@ -37,7 +37,7 @@ fn failed(phase: &Phase, turn: u32, output: &Output, vigil: &Vigil) -> Failure {
     // Its own words say more than the guest's console.
     Failure {
         tail: last_lines(output),
-        ..vigil.failure(FailureKind::Workload, message)
+        ..watchdog.failure(FailureKind::Workload, message)
     }
 }
 
@@ -58,7 +58,7 @@ fn last_lines(output: &Output) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::vigil::test_vigil;
+    use super::super::watchdog::test_watchdog;
     use super::*;
 
     #[test]
@@ -73,8 +73,8 @@ mod tests {
             stdout: (1..=20).map(|n| format!("line {n}\n")).collect(),
             stderr: "dd: no room\n".to_owned(),
         };
-        let (_alive, vigil) = test_vigil(1.0);
-        let failure = failed(&phase, 2, &output, &vigil);
+        let (_alive, watchdog) = test_watchdog(1.0);
+        let failure = failed(&phase, 2, &output, &watchdog);
         let message = "phase disk (2 of 3): 'dd' ended with exit status 1";
         assert_eq!(failure.message, message);
         assert_eq!(failure.tail.len(), TAIL);

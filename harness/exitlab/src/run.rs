@@ -15,7 +15,7 @@ use exitlab_base::error::{Error, Result};
 use exitlab_host::image;
 use exitlab_host::platform::Boot;
 use exitlab_model::event::Event;
-use exitlab_model::order::{Kit, Order, Task};
+use exitlab_model::order::{HostFiles, Order, Task};
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::record::{CellName, HostMoment, Outcome, RunRecord, SCHEMA};
@@ -141,14 +141,14 @@ async fn experiment(
 fn order(plan: &Plan, artifacts: &Artifacts) -> Result<Order> {
     let guest = artifacts.guest.files(&artifacts.kernel.image);
     if artifacts.host.is_some() {
-        return Ok(Order::of(plan, image::kit(&guest)));
+        return Ok(Order::of(plan, image::host_files(&guest)));
     }
-    let kit = Kit {
+    let files = HostFiles {
         qemu: QEMU.into(),
         firmware: None,
         guest,
     };
-    let mut order = Order::of(plan, kit);
+    let mut order = Order::of(plan, files);
     // Other people may be able to reach the guest's port: only this run knows its keys.
     order.guest.seed = fresh_seed()?;
     Ok(order)

@@ -17,9 +17,9 @@ pub const BEAT: Duration = Duration::from_secs(5);
 /// Longest task, bytes: more than any plan needs, less than the disk it comes on.
 pub const LONGEST: u64 = 256 * 1024;
 
-/// Where the agent's host has what a guest is run with.
+/// Files of the agent's host with which a guest is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kit {
+pub struct HostFiles {
     /// QEMU: a path, or a name to be looked for on the search path.
     pub qemu: PathBuf,
     /// QEMU's firmware (`-L`); none where QEMU finds its own.
@@ -31,8 +31,8 @@ pub struct Kit {
 /// What the agent is to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
-    /// What the guest is run with.
-    pub kit: Kit,
+    /// Where this host has what the guest is run with.
+    pub files: HostFiles,
     /// The guest.
     pub guest: GuestPlan,
     /// When and how counters are read.
@@ -59,9 +59,9 @@ const PULSE_INSTRUCTIONS: f64 = 0.5e9;
 
 impl Order {
     /// The agent's part of a plan.
-    pub fn of(plan: &Plan, kit: Kit) -> Order {
+    pub fn of(plan: &Plan, files: HostFiles) -> Order {
         Order {
-            kit,
+            files,
             guest: plan.guest.clone(),
             sampling: plan.sampling.clone(),
             inspect: plan.inspect.clone(),
@@ -96,7 +96,7 @@ impl Task {
     /// The files that a guest is run with, by their paths on the agent's host.
     pub fn files(&mut self) -> Vec<&mut PathBuf> {
         match self {
-            Task::Experiment(order) => order.kit.guest.paths_mut(),
+            Task::Experiment(order) => order.files.guest.paths_mut(),
             Task::Trial(_) => Vec::new(),
         }
     }
@@ -104,7 +104,7 @@ impl Task {
     /// Has guests run by that QEMU.
     pub fn use_qemu(&mut self, qemu: &Path) {
         if let Task::Experiment(order) = self {
-            order.kit.qemu = qemu.to_owned();
+            order.files.qemu = qemu.to_owned();
         }
     }
 

@@ -3,8 +3,8 @@ use super::*;
 use exitlab_model::event::Stage;
 use exitlab_model::reasons::ReasonTable;
 
-/// A real QEMU without a machine, and a vigil that learns of its end.
-fn bare_qemu(dir: &Path, args: &[&str]) -> Vigil {
+/// A real QEMU without a machine, and a watchdog that learns of its end.
+fn bare_qemu(dir: &Path, args: &[&str]) -> Watchdog {
     let (tell, ended) = tokio::sync::watch::channel(None);
     let mut child = tokio::process::Command::new("qemu-system-x86_64")
         .args(["-M", "none", "-nodefaults", "-display", "none", "-chardev"])
@@ -23,47 +23,47 @@ fn bare_qemu(dir: &Path, args: &[&str]) -> Vigil {
         let status = child.wait().await.unwrap();
         let _ = tell.send(Some(status.to_string()));
     });
-    Vigil::new(ended, Tail::default(), Tail::default()).in_stage(Stage::Qmp, 20.0)
+    Watchdog::new(ended, Tail::default(), Tail::default()).in_stage(Stage::Qmp, 20.0)
 }
 
 #[tokio::test]
 async fn a_real_qemu_answers_and_quits() {
     let dir = tempfile::tempdir().unwrap();
-    let vigil = bare_qemu(dir.path(), &[]);
-    let qmp = Qmp::connect(dir.path(), counted(false), &vigil)
+    let watchdog = bare_qemu(dir.path(), &[]);
+    let qmp = Qmp::connect(dir.path(), counted(false), &watchdog)
         .await
         .unwrap();
-    let version = qmp.version(&vigil).await.unwrap();
+    let version = qmp.version(&watchdog).await.unwrap();
     assert!(
         version.starts_with(|c: char| c.is_ascii_digit()),
         "{version}"
     );
     // Without KVM there are no statistics of KVM, and so no census.
-    let failure = qmp.require_census(&vigil).await.unwrap_err();
+    let failure = qmp.require_census(&watchdog).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::NoCensus);
-    qmp.pause(&vigil).await.unwrap();
-    qmp.resume(&vigil).await.unwrap();
-    qmp.quit(&vigil).await.unwrap();
+    qmp.pause(&watchdog).await.unwrap();
+    qmp.resume(&watchdog).await.unwrap();
+    qmp.quit(&watchdog).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_real_qemu_chooses_the_port_and_says_which() {
     let dir = tempfile::tempdir().unwrap();
     let forward = "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:22";
-    let vigil = bare_qemu(dir.path(), &["-netdev", forward]);
-    let qmp = Qmp::connect(dir.path(), counted(false), &vigil)
+    let watchdog = bare_qemu(dir.path(), &["-netdev", forward]);
+    let qmp = Qmp::connect(dir.path(), counted(false), &watchdog)
         .await
         .unwrap();
-    let port = qmp.ssh_port(&vigil).await.unwrap();
+    let port = qmp.ssh_port(&watchdog).await.unwrap();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    qmp.quit(&vigil).await.unwrap();
+    qmp.quit(&watchdog).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_qemu_that_dies_at_once_is_told_from_one_that_is_slow() {
     let dir = tempfile::tempdir().unwrap();
-    let vigil = bare_qemu(dir.path(), &["-no-such-option"]);
-    let failure = Qmp::connect(dir.path(), counted(false), &vigil)
+    let watchdog = bare_qemu(dir.path(), &["-no-such-option"]);
+    let failure = Qmp::connect(dir.path(), counted(false), &watchdog)
         .await
         .err()
         .unwrap();

@@ -1,5 +1,5 @@
 //! What every rule is judged with: a maker of VMs, the reasons, and a way to read a
-//! VM's whole census at one moment.
+//! VM's counts, all at one moment.
 
 use std::collections::BTreeMap;
 
@@ -82,19 +82,19 @@ impl Reasons {
 
 /// All counts of a VM after its vCPU 0 was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Census {
+pub struct Counts {
     /// Count by reason, every defined one.
-    pub counts: BTreeMap<u32, u64>,
+    pub by_reason: BTreeMap<u32, u64>,
     /// What the leaf of the total said, as if it had been read last.
     pub total: u64,
     /// KVM's own statistics at the same moment.
     pub statistics: Statistics,
 }
 
-impl Census {
+impl Counts {
     /// All counts together.
     pub fn sum(&self) -> u64 {
-        self.counts.values().sum()
+        self.by_reason.values().sum()
     }
 
     /// KVM's own `exits`; 0 of a KVM that does not count them.
@@ -104,7 +104,7 @@ impl Census {
 
     /// The count of a reason.
     pub fn of(&self, reason: u32) -> u64 {
-        self.counts.get(&reason).copied().unwrap_or_default()
+        self.by_reason.get(&reason).copied().unwrap_or_default()
     }
 }
 
@@ -118,7 +118,7 @@ impl Bench {
     ///
     /// Each reading is a CPUID exit, counted before it is answered; the last word of a run
     /// is one OUT after all readings.
-    pub fn census(&self, vm: &mut Vm) -> Result<Census> {
+    pub fn counts(&self, vm: &mut Vm) -> Result<Counts> {
         let (cpuid, io) = (self.reasons.cpuid, self.reasons.io);
         // CPUID last, so that no reading comes after its own.
         let mut order: Vec<u32> = self.table.defined().map(|reason| reason.number).collect();
@@ -152,8 +152,8 @@ impl Bench {
             // The reading of the total, and the run's last word.
             *counts.entry(cpuid).or_default() += 1;
             *counts.entry(io).or_default() += 1;
-            return Ok(Census {
-                counts,
+            return Ok(Counts {
+                by_reason: counts,
                 // The last word again.
                 total: total + 1,
                 statistics,

@@ -15,7 +15,7 @@ use exitlab_base::error::{Error, Result};
 use exitlab_base::need::Search;
 use exitlab_base::tool;
 use exitlab_model::guest_files::GuestFiles;
-use exitlab_model::order::Kit;
+use exitlab_model::order::HostFiles;
 
 const INIT: &str = include_str!("host-init.sh");
 /// QEMU inside the host's root file system.
@@ -44,8 +44,8 @@ const GUEST_DIR: &str = "/guest";
 const ORDER: &str = "/order";
 
 /// Where the agent finds what [`build_host`] put into the host's root file system.
-pub fn kit(guest: &GuestFiles) -> Kit {
-    Kit {
+pub fn host_files(guest: &GuestFiles) -> HostFiles {
+    HostFiles {
         qemu: PathBuf::from(QEMU),
         firmware: Some(PathBuf::from(FIRMWARE_DIR)),
         guest: guest.in_dir(GUEST_DIR),

@@ -1,6 +1,6 @@
 //! Rules of where counting stands: is every exit counted, and under its own reason?
 
-use super::super::bench::{Bench, Census};
+use super::super::bench::{Bench, Counts};
 use super::super::guest::{NOWHERE, PLAIN_PORT, SPARE, Step};
 use super::super::stats::Statistics;
 use super::super::trouble::Result;
@@ -18,7 +18,7 @@ const SLEEP: u32 = 100_000;
 /// happen as KVM's own statistics say; each must have been counted.
 pub fn shortcuts(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
-    let before = bench.census(&mut vm)?;
+    let before = bench.counts(&mut vm)?;
     vm.run(&[
         Step::out(PLAIN_PORT, 10),
         Step::open_window(0, 10),
@@ -26,7 +26,7 @@ pub fn shortcuts(bench: &Bench) -> Result<Verdict> {
         Step::touch(SPARE.start, 64),
         Step::read(NOWHERE, 5),
     ])?;
-    let after = bench.census(&mut vm)?;
+    let after = bench.counts(&mut vm)?;
 
     let reasons = bench.reasons;
     let said = |name: &str| rise_of(&before.statistics, &after.statistics, name);
@@ -63,7 +63,7 @@ fn rise_of(before: &Statistics, after: &Statistics, name: &str) -> Option<u64> {
 /// in part so does HLT. All counts together must be KVM's own `exits`.
 pub fn fast_paths(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
-    let before = bench.census(&mut vm)?;
+    let before = bench.counts(&mut vm)?;
     vm.run(&[
         Step::send_ipi(0, FAST),
         Step::arm_timer(FAST),
@@ -71,7 +71,7 @@ pub fn fast_paths(bench: &Bench) -> Result<Verdict> {
         Step::sleep(SLEEP, 10),
         Step::spin(SPIN),
     ])?;
-    let after = bench.census(&mut vm)?;
+    let after = bench.counts(&mut vm)?;
     let exits = after.exits() - before.exits();
     let counted = after.sum() - before.sum();
     if exits == 0 {
@@ -90,7 +90,7 @@ pub fn fast_paths(bench: &Bench) -> Result<Verdict> {
     ))
 }
 
-fn suspects(bench: &Bench, before: &Census, after: &Census) -> String {
+fn suspects(bench: &Bench, before: &Counts, after: &Counts) -> String {
     let rise = |reason| after.of(reason) - before.of(reason);
     let (wrmsr, hlt) = (rise(bench.reasons.wrmsr), rise(bench.reasons.hlt));
     format!(
@@ -103,11 +103,11 @@ fn suspects(bench: &Bench, before: &Census, after: &Census) -> String {
 pub fn basic_reason(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
     let reason = bench.reasons.entry_failed;
-    let before = bench.census(&mut vm)?;
+    let before = bench.counts(&mut vm)?;
     if !vm.fail_an_entry()? {
         return not_judged("the processor entered a guest state that it should refuse");
     }
-    let after = bench.census(&mut vm)?;
+    let after = bench.counts(&mut vm)?;
     let counted = after.of(reason) - before.of(reason);
     let title = bench.table.name(reason);
     if counted != 1 {

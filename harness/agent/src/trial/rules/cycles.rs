@@ -103,15 +103,15 @@ pub fn totals(bench: &Bench) -> Result<Verdict> {
     let _on = switch_on()?;
     let mut vm = bench.maker.vm(1)?;
     vm.run(&[Step::out(PLAIN_PORT, 100), Step::send_ipi(0, FAST)])?;
-    let census = bench.census(&mut vm)?;
-    if census.total != census.sum() {
+    let counts = bench.counts(&mut vm)?;
+    if counts.total != counts.sum() {
         return broken(format!(
             "the total is {}, the sum over all reasons {}",
-            census.total,
-            census.sum()
+            counts.total,
+            counts.sum()
         ));
     }
-    let seen = format!("{} exits, by sum and by total", census.total);
+    let seen = format!("{} exits, by sum and by total", counts.total);
     if !has_cycles_leaf(bench, &mut vm)? {
         return holds(seen);
     }

@@ -28,8 +28,8 @@ const RANDOM: usize = 2000;
 pub fn statistics(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(2)?;
     vm.run_all(&|_| vec![Step::out(PLAIN_PORT, 20), Step::hammer(100)])?;
-    let census = bench.census(&mut vm)?;
-    let Some(histogram) = census.statistics.histogram(HISTOGRAM) else {
+    let counts = bench.counts(&mut vm)?;
+    let Some(histogram) = counts.statistics.histogram(HISTOGRAM) else {
         return not_judged(format!("KVM has no statistic '{HISTOGRAM}'"));
     };
     for reason in bench.table.defined() {
@@ -37,7 +37,7 @@ pub fn statistics(bench: &Bench) -> Result<Verdict> {
             .table
             .slot(reason.number)
             .and_then(|at| histogram.get(at));
-        let (leaf, slot) = (census.of(reason.number), slot.copied().unwrap_or_default());
+        let (leaf, slot) = (counts.of(reason.number), slot.copied().unwrap_or_default());
         if leaf != slot {
             return broken(format!(
                 "reason {} ({}): the leaf says {leaf}, the statistic {slot}",
@@ -46,10 +46,10 @@ pub fn statistics(bench: &Bench) -> Result<Verdict> {
         }
     }
     let sum: u64 = histogram.iter().sum();
-    if sum != census.exits() {
+    if sum != counts.exits() {
         return broken(format!(
             "the statistics of all reasons are {sum}, KVM's exits {}",
-            census.exits()
+            counts.exits()
         ));
     }
     holds(format!("{sum} exits, the same for every reason"))
@@ -62,7 +62,7 @@ pub fn status(bench: &Bench) -> Result<Verdict> {
         return not_judged("this kernel has no discovery leaf");
     }
     vm.run(&[Step::out(PLAIN_PORT, 3), Step::sleep(10_000, 2)])?;
-    let census = bench.census(&mut vm)?;
+    let counts = bench.counts(&mut vm)?;
     let undefined = bench.undefined();
     let defined = bench.table.defined().map(|reason| reason.number);
     let numbers: Vec<u32> = undefined.into_iter().chain(defined).collect();
@@ -70,7 +70,7 @@ pub fn status(bench: &Bench) -> Result<Verdict> {
     let answers = vm.run(&numbers.iter().map(read).collect::<Vec<Step>>())?;
     let mut enabled = 0;
     for (number, answer) in numbers.into_iter().zip(answers) {
-        let (status, count) = (answer.eax, census.of(number));
+        let (status, count) = (answer.eax, counts.of(number));
         let wrong = match bench.table.get(number).map(|reason| reason.enabled_by) {
             None => status != STATUS_UNDEFINED,
             Some(EnabledBy::Always) => status != STATUS_ENABLED,
@@ -140,9 +140,9 @@ fn wrong_in_map(bench: &Bench, map: LeafMap, indices: &[u32]) -> Result<Option<S
         let (counted, executed) = (count.count(), vm.cpuids);
         return Ok(Some(format!("{executed} CPUIDs read {counted}")));
     }
-    let census = bench_with(bench, map).census(&mut vm)?;
-    if census.total != census.sum() {
-        let (total, sum) = (census.total, census.sum());
+    let counts = bench_with(bench, map).counts(&mut vm)?;
+    if counts.total != counts.sum() {
+        let (total, sum) = (counts.total, counts.sum());
         return Ok(Some(format!("the total is {total}, the sum {sum}")));
     }
     for leaf in [map.count, map.cycles] {

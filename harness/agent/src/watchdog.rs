@@ -1,5 +1,5 @@
-//! Every wait of the agent is a race of three: it is ready, QEMU died, or the deadline
-//! passed. Each end is worded differently.
+//! The watchdog over QEMU: every wait of the agent is a race of three. It is ready, QEMU
+//! died, or the deadline passed, and each end is worded differently.
 
 use std::future::Future;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::failure::Failure;
 
 /// Watches over QEMU during waits.
 #[derive(Debug, Clone)]
-pub struct Vigil {
+pub struct Watchdog {
     stage: Stage,
     deadline_s: f64,
     /// How QEMU ended, once it has.
@@ -26,10 +26,10 @@ pub struct Vigil {
     qemu: Tail,
 }
 
-impl Vigil {
-    /// A vigil over a QEMU that was just started.
-    pub fn new(ended: watch::Receiver<Option<String>>, guest: Tail, qemu: Tail) -> Vigil {
-        Vigil {
+impl Watchdog {
+    /// A watchdog over a QEMU that was just started.
+    pub fn new(ended: watch::Receiver<Option<String>>, guest: Tail, qemu: Tail) -> Watchdog {
+        Watchdog {
             stage: Stage::Qemu,
             deadline_s: 30.0,
             ended,
@@ -38,10 +38,10 @@ impl Vigil {
         }
     }
 
-    /// The same vigil for another stage; `deadline_s` is for each wait, seconds of the
+    /// The same watchdog for another stage; `deadline_s` is for each wait, seconds of the
     /// host's clock.
-    pub fn in_stage(&self, stage: Stage, deadline_s: f64) -> Vigil {
-        Vigil {
+    pub fn in_stage(&self, stage: Stage, deadline_s: f64) -> Watchdog {
+        Watchdog {
             stage,
             deadline_s,
             ..self.clone()
@@ -68,7 +68,7 @@ impl Vigil {
             .await
     }
 
-    /// Like [`Vigil::wait`], with more time for something known to take `longer_s`.
+    /// Like [`Watchdog::wait`], with more time for something known to take `longer_s`.
     pub async fn wait_longer<T>(
         &self,
         what: &str,
@@ -172,12 +172,12 @@ impl Vigil {
     }
 }
 
-/// A vigil over a QEMU that is taken to live as long as the sender.
+/// A watchdog over a QEMU that is taken to live as long as the sender.
 #[cfg(test)]
-pub(super) fn test_vigil(deadline_s: f64) -> (watch::Sender<Option<String>>, Vigil) {
+pub(super) fn test_watchdog(deadline_s: f64) -> (watch::Sender<Option<String>>, Watchdog) {
     let (sender, receiver) = watch::channel(None);
-    let vigil = Vigil::new(receiver, Tail::default(), Tail::default());
-    (sender, vigil.in_stage(Stage::Guest, deadline_s))
+    let watchdog = Watchdog::new(receiver, Tail::default(), Tail::default());
+    (sender, watchdog.in_stage(Stage::Guest, deadline_s))
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_three_ends_are_worded_differently() {
-        let (_sender, alive) = test_vigil(0.5);
+        let (_sender, alive) = test_watchdog(0.5);
         assert_eq!(alive.wait("answer", async { Ok(1) }).await.unwrap(), 1);
 
         let late = alive
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(late.kind, FailureKind::Deadline);
         assert_eq!(late.message, "no answer within 0.5 s");
 
-        let (sender, dead) = test_vigil(30.0);
+        let (sender, dead) = test_watchdog(30.0);
         sender.send_replace(Some("exit status: 1".to_owned()));
         let died = dead
             .wait::<()>("answer", std::future::pending())

@@ -16,21 +16,21 @@ const PREFIX: &str = "agent-";
 const LOCK: &str = "lock";
 
 /// A directory that the agent works in.
-pub struct Quarters {
+pub struct PrivateDir {
     _dir: tempfile::TempDir,
     /// Held as long as the agent lives, so that others can tell.
     _lock: Option<Lock>,
 }
 
-impl Quarters {
+impl PrivateDir {
     /// Moves into a temporary directory: on a host that nobody else uses.
-    pub fn in_temp() -> Result<Quarters, Failure> {
-        Quarters::enter(builder().tempdir(), None)
+    pub fn in_temp() -> Result<PrivateDir, Failure> {
+        PrivateDir::enter(builder().tempdir(), None)
     }
 
     /// Moves into a directory below `place`, after clearing away those of agents that died
     /// without doing so themselves.
-    pub fn below(place: &Path) -> Result<Quarters, Failure> {
+    pub fn below(place: &Path) -> Result<PrivateDir, Failure> {
         let _all = hold(place)?;
         sweep_held(place);
         let dir = builder().tempdir_in(place);
@@ -38,7 +38,7 @@ impl Quarters {
             Ok(dir) => Lock::try_acquire(&dir.path().join(LOCK)).map_err(cannot)?,
             Err(_) => None,
         };
-        Quarters::enter(dir, lock)
+        PrivateDir::enter(dir, lock)
     }
 
     /// The working directory, not a path: a socket's path may be no longer than 107 bytes,
@@ -46,10 +46,10 @@ impl Quarters {
     fn enter(
         dir: std::io::Result<tempfile::TempDir>,
         lock: Option<Lock>,
-    ) -> Result<Quarters, Failure> {
+    ) -> Result<PrivateDir, Failure> {
         let dir = dir.map_err(cannot)?;
         std::env::set_current_dir(dir.path()).map_err(cannot)?;
-        Ok(Quarters {
+        Ok(PrivateDir {
             _dir: dir,
             _lock: lock,
         })
@@ -80,7 +80,7 @@ fn hold(place: &Path) -> Result<Lock, Failure> {
 fn sweep_held(place: &Path) {
     let entries = std::fs::read_dir(place).into_iter().flatten();
     let dirs = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    for dir in dirs.filter(|dir| is_quarters(dir)) {
+    for dir in dirs.filter(|dir| is_an_agents(dir)) {
         // Its owner is gone when its lock is free. What cannot be removed does no harm.
         if let Ok(Some(_free)) = Lock::try_acquire(&dir.join(LOCK)) {
             let _ = std::fs::remove_dir_all(&dir);
@@ -88,7 +88,7 @@ fn sweep_held(place: &Path) {
     }
 }
 
-fn is_quarters(dir: &Path) -> bool {
+fn is_an_agents(dir: &Path) -> bool {
     let name = dir.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.starts_with(PREFIX)) && dir.is_dir()
 }
