@@ -4,31 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::baseline;
 use crate::compare::{Cell, Side, channels_of};
 use exitlab_base::error::{Error, Result};
+use exitlab_model::layout::{MATRIX, RUN};
+use exitlab_model::matrix::{self, Index, Unreadable};
 use exitlab_model::record::{Channel, Outcome, RunRecord, SCHEMA};
 
 /// Which cells of a matrix: each key must have this value.
 pub type Filter = BTreeMap<String, String>;
 
-/// The part of `matrix.json` that a reader of results needs.
-#[derive(Debug, Deserialize)]
-struct Matrix {
-    schema: u32,
-    /// Which part of the cells was run there.
-    #[serde(default)]
-    shard: Option<serde::de::IgnoredAny>,
-    cells: Vec<MatrixCell>,
-}
-
-#[derive(Debug, Deserialize)]
-struct MatrixCell {
-    id: String,
-    values: Filter,
-}
+/// A cell whose plan is left unread.
+type MatrixCell = matrix::Cell<IgnoredAny>;
 
 /// One run, as it was read.
 #[derive(Debug)]
@@ -75,9 +64,9 @@ impl Reading {
     fn take(&mut self, path: &Path) -> Result<()> {
         if path.is_file() {
             self.cells.extend(baseline::load(path)?);
-        } else if path.join("matrix.json").is_file() {
-            self.runs.extend(matrix(path)?);
-        } else if path.join("run.json").is_file() {
+        } else if path.join(MATRIX).is_file() {
+            self.runs.extend(matrix_runs(path)?);
+        } else if path.join(RUN).is_file() {
             self.runs.push(run(path)?);
         } else {
             self.runs.extend(collection(path)?);
@@ -181,7 +170,7 @@ impl Reading {
         {
             let cell = Cell::of_record(&record, values, channel, &source);
             add(cell.map_err(|what| Error::Config {
-                message: format!("{source}/run.json: {what}"),
+                message: format!("{source}/{RUN}: {what}"),
                 cure: "the file was changed or is damaged: run the experiment again".to_owned(),
             })?)?;
         }
@@ -229,7 +218,7 @@ fn require_repeat(first: &Cell, next: &Cell) -> Result<()> {
 }
 
 fn run(dir: &Path) -> Result<Run> {
-    let path = dir.join("run.json");
+    let path = dir.join(RUN);
     let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let wrong = |what: String| Error::Config {
         message: format!("{}: {what}", path.display()),
@@ -266,19 +255,18 @@ fn run(dir: &Path) -> Result<Run> {
     })
 }
 
-fn matrix(dir: &Path) -> Result<Vec<Run>> {
-    let path = dir.join("matrix.json");
+fn matrix_runs(dir: &Path) -> Result<Vec<Run>> {
+    let path = dir.join(MATRIX);
     let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let wrong = |what: String| Error::Config {
         message: format!("{}: {what}", path.display()),
         cure: "give a results directory that this version of exitlab has written".to_owned(),
     };
-    let matrix: Matrix = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-    if matrix.schema != 1 {
-        return Err(wrong(format!("its schema {} is not 1", matrix.schema)));
-    }
-    let place = |cell: &MatrixCell| dir.join("cells").join(&cell.id);
-    let absent = |cell: &&MatrixCell| !place(cell).join("run.json").is_file();
+    let matrix: Index<IgnoredAny> = Index::parse(&text).map_err(|unreadable| match unreadable {
+        Unreadable::Json(error) => wrong(error.to_string()),
+        Unreadable::Schema(other) => wrong(format!("its schema {other} is not {}", matrix::SCHEMA)),
+    })?;
+    let absent = |cell: &&MatrixCell| !cell.dir(dir).join(RUN).is_file();
     let missing: Vec<&str> = matrix
         .cells
         .iter()
@@ -301,7 +289,7 @@ fn matrix(dir: &Path) -> Result<Vec<Run>> {
         });
     }
     let read = |cell: &MatrixCell| {
-        let mut run = run(&place(cell))?;
+        let mut run = run(&cell.dir(dir))?;
         run.values = cell.values.clone();
         Ok(run)
     };
@@ -319,7 +307,7 @@ fn collection(dir: &Path) -> Result<Vec<Run>> {
     let entries = std::fs::read_dir(dir).map_err(|_| none())?;
     let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     found.sort();
-    found.retain(|path| path.join("run.json").is_file());
+    found.retain(|path| path.join(RUN).is_file());
     if found.is_empty() {
         return Err(none());
     }

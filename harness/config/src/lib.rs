@@ -29,7 +29,8 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use matrix::{Cell, Dimension, Matrix};
+pub use exitlab_model::matrix::{Cell, Dimension};
+pub use matrix::Matrix;
 
 use exitlab_base::error::{Error, Result};
 use exitlab_model::plan::Plan;

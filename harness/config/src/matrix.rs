@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::axis::{self, Axis};
 use super::layer::{Layer, Layers};
 use super::{resolve, value};
 use exitlab_base::error::Result;
 use exitlab_base::toml::{Problem, Wrong, as_error};
-use exitlab_model::plan::Plan;
+use exitlab_model::matrix::{Cell, Dimension};
 use exitlab_model::platform::PlatformKind;
 
 /// The most cells of a matrix: more than any laboratory has patience for.
@@ -29,28 +27,6 @@ pub struct Matrix {
     pub repeat: u32,
     /// Every experiment, combination by combination.
     pub cells: Vec<Cell>,
-}
-
-/// A key with several values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dimension {
-    /// `guest.machine`
-    pub key: String,
-    /// As people read them.
-    pub values: Vec<String>,
-}
-
-/// One experiment of a matrix.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
-    /// Its name, fit for a directory: `guest.machine=q35,r1`.
-    pub id: String,
-    /// What it has of each axis.
-    pub values: BTreeMap<String, String>,
-    /// Which of the repeats, from 1.
-    pub repeat: u32,
-    /// What is run.
-    pub plan: Plan,
 }
 
 /// One text, the file or a `--set`, with the lists in it.

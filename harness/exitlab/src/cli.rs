@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use exitlab_analysis::export;
 
-use crate::matrix::Shard;
 use crate::ui::Progress;
+use exitlab_model::matrix::Shard;
 
 pub use ab::AbArgs;
 pub use bisect::{BisectArgs, BisectStepArgs};

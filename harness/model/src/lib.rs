@@ -11,6 +11,7 @@ pub mod failure;
 pub mod guest_files;
 pub mod hardware;
 pub mod layout;
+pub mod matrix;
 pub mod order;
 pub mod plan;
 pub mod platform;

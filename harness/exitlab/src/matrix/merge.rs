@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::results::Results;
 use exitlab_base::error::{Error, Result};
 use exitlab_config::Cell;
+use exitlab_model::matrix::Index;
 use exitlab_model::record::RunRecord;
 
-use super::index::{Index, cell_dir, done};
 use super::staged::StagedDir;
+use super::index::{self, done};
 use super::summary;
 
 /// A part: its directory, index and the cells that are done in it.
@@ -24,7 +25,7 @@ pub fn merge(out: &Path, dirs: &[PathBuf]) -> Result<usize> {
     Results::require_absent(out)?;
     let mut parts = Vec::new();
     for dir in dirs {
-        let index = Index::read(dir)?;
+        let index = index::read(dir)?;
         parts.push(Part { dir, index });
     }
     let Some(first) = parts.first() else {
@@ -131,7 +132,7 @@ fn require_same_artifacts(cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
 fn write(out: &Path, whole: &Index, cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
     let new = StagedDir::of(out, whole)?;
     for (cell, dir, _) in cells {
-        copy(&cell_dir(dir, cell), &cell_dir(new.path(), cell))?;
+        copy(&cell.dir(dir), &cell.dir(new.path()))?;
     }
     summary::write(whole, new.path())?;
     new.finish().map(drop)

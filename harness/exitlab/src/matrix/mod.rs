@@ -5,7 +5,6 @@ pub mod emit;
 mod index;
 mod merge;
 mod order;
-mod shard;
 mod staged;
 pub mod summary;
 
@@ -23,13 +22,13 @@ use exitlab_base::artifact::{Cache, Lock};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files;
 use exitlab_config::{Cell, Matrix};
+use exitlab_model::matrix::{Index, Shard};
 use exitlab_model::record::CellName;
 
 use staged::StagedDir;
 
-pub use index::{Index, cell_dir, done};
+pub use index::done;
 pub use merge::merge;
-pub use shard::Shard;
 
 /// A matrix and where its results go.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ impl Work {
     /// Begins a matrix in a new directory. It appears whole, with its index.
     pub fn begin(matrix: &Matrix, shard: Option<Shard>, dir: &Path) -> Result<Work> {
         crate::results::Results::require_absent(dir)?;
-        let index = Index::of(matrix, shard)?;
+        let index = index::of(matrix, shard)?;
         let lock = StagedDir::of(dir, &index)?.finish()?;
         Ok(Work {
             index,
@@ -59,7 +58,7 @@ impl Work {
 
     /// Goes on with a matrix that was begun.
     pub fn resume(dir: &Path) -> Result<Work> {
-        let index = Index::read(dir)?;
+        let index = index::read(dir)?;
         let lock = staged::take(dir)?;
         files::sweep(dir)?;
         Ok(Work {
@@ -156,7 +155,7 @@ fn distinct<'a>(cells: &[&'a Cell]) -> Vec<&'a Cell> {
 
 /// Runs one cell. What an earlier attempt left of it goes.
 async fn one(cell: &Cell, dir: &Path, mut cx: Context) -> Result<()> {
-    let out = cell_dir(dir, cell);
+    let out = cell.dir(dir);
     if out.exists() {
         std::fs::remove_dir_all(&out).map_err(Error::io("remove", &out))?;
     }

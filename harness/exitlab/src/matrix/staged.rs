@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use exitlab_base::artifact::Lock;
 use exitlab_base::error::{Error, Result};
+use exitlab_model::matrix::Index;
 
-use super::index::Index;
+use super::index;
 
 /// Keeps two processes from running the cells of one directory.
 const LOCK: &str = ".lock";
@@ -40,7 +41,7 @@ impl StagedDir {
             path,
         };
         staged.empty()?;
-        index.write(&staged.path)?;
+        index::write(index, &staged.path)?;
         Ok(staged)
     }
 
@@ -95,10 +96,10 @@ mod tests {
     use super::*;
     use exitlab_config::load_matrix;
 
-    fn index() -> Index {
+    fn new_index() -> Index {
         let sets = ["repeat=2".to_owned(), "platform=tcg-svm".to_owned()];
         let matrix = load_matrix(None, &sets, Path::new("/"), &[]).unwrap();
-        Index::of(&matrix, None).unwrap()
+        index::of(&matrix, None).unwrap()
     }
 
     fn names(dir: &Path) -> Vec<String> {
@@ -119,10 +120,10 @@ mod tests {
         std::fs::write(left.join(LOCK), "").unwrap();
 
         let out = parent.path().join("out");
-        let lock = StagedDir::of(&out, &index()).unwrap().finish().unwrap();
+        let lock = StagedDir::of(&out, &new_index()).unwrap().finish().unwrap();
         assert_eq!(names(parent.path()), ["out"]);
         assert_eq!(names(&out), [LOCK, "matrix.json"]);
-        assert_eq!(Index::read(&out).unwrap(), index());
+        assert_eq!(index::read(&out).unwrap(), new_index());
         assert!(take(&out).is_err(), "the lock is held on");
         drop(lock);
         take(&out).unwrap();
@@ -132,8 +133,8 @@ mod tests {
     fn two_processes_cannot_begin_the_same() {
         let parent = tempfile::tempdir().unwrap();
         let out = parent.path().join("out");
-        let first = StagedDir::of(&out, &index()).unwrap();
-        let Err(error) = StagedDir::of(&out, &index()) else {
+        let first = StagedDir::of(&out, &new_index()).unwrap();
+        let Err(error) = StagedDir::of(&out, &new_index()) else {
             panic!("both began");
         };
         assert!(error.to_string().contains("another exitlab is at work in"));

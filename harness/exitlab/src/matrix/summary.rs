@@ -6,9 +6,10 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use exitlab_base::error::{Error, Result};
 use exitlab_config::Cell;
+use exitlab_model::matrix::Index;
 use exitlab_model::record::{RunRecord, Sample};
 
-use super::index::{Index, done};
+use super::index::done;
 
 /// The file of all cells.
 pub const FILE: &str = "cells.csv";
