@@ -1,12 +1,16 @@
 //! What a run measured: samples as they were taken, and the whole run as
 //! `run.json` keeps it. Raw material only; every figure derived from it comes from
-//! [`exitlab_analysis::figures`].
+//! `exitlab-analysis`.
+
+mod plan;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::reasons::{Isa, ReasonTable};
+
+pub use plan::RecordedPlan;
 
 /// Version of `run.json`. A record of version 1 reads as one: it holds no cycles, no
 /// totals, and its host was VMX.
@@ -341,7 +345,7 @@ pub struct RunRecord {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cell: Option<CellName>,
     /// The plan as resolved.
-    pub plan: serde_json::Value,
+    pub plan: RecordedPlan,
     /// Where everything came from.
     pub provenance: Provenance,
     /// Status of each reason, by slot; empty until known.
@@ -379,6 +383,6 @@ impl RunRecord {
 
     /// The guest's number of vCPUs, from the plan.
     pub fn vcpus(&self) -> Option<u64> {
-        self.plan.pointer("/guest/vcpus")?.as_u64()
+        self.plan.vcpus()
     }
 }

@@ -74,7 +74,7 @@ impl Facts {
                 facts.insert(format!("parameter {}", reading.parameter), found.clone());
             }
         }
-        flatten("plan ", &record.plan, &mut facts);
+        flatten("plan ", record.plan.whole(), &mut facts);
         Facts(facts)
     }
 
@@ -156,14 +156,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::figures::fixture::record;
+    use crate::figures::fixture::{plan, record};
 
     #[test]
     fn what_decides_counts_comes_first_and_directories_decide_nothing() {
         let mut base = record();
-        base.plan = json!({"guest": {"vcpus": 1, "files": ["/a/x"]}, "sampling": {"schedule": ["boot", {"after": 5.0}]}});
+        base.plan = plan(
+            json!({"guest": {"vcpus": 1, "files": ["/a/x"]}, "sampling": {"schedule": ["boot", {"after": 5.0}]}}),
+        );
         let mut head = base.clone();
-        head.plan = json!({"guest": {"vcpus": 2, "files": ["/b/x"]}, "sampling": {"schedule": ["boot", {"after": 5.0}]}});
+        head.plan = plan(
+            json!({"guest": {"vcpus": 2, "files": ["/b/x"]}, "sampling": {"schedule": ["boot", {"after": 5.0}]}}),
+        );
         head.provenance.qemu = "8".to_owned();
         head.provenance.host_kernel.clear();
         let facts = Facts::of_record(&base);
@@ -179,7 +183,7 @@ mod tests {
         let base = Facts::of_record(&record());
         let mut other = record();
         other.provenance.exitlab_digest = "x".to_owned();
-        other.plan["guest"]["seed"] = json!("random");
+        other.plan = plan(json!({"guest": {"vcpus": 1, "seed": "random"}}));
         assert_eq!(base.conflict(&Facts::of_record(&other)), None);
         other.provenance.kernel_digest = "y".to_owned();
         let conflict = base.conflict(&Facts::of_record(&other)).unwrap();

@@ -31,6 +31,11 @@ pub(crate) fn record() -> RunRecord {
     record_of(Isa::Vmx, false)
 }
 
+/// A plan, as a record holds it.
+pub(crate) fn plan(whole: serde_json::Value) -> RecordedPlan {
+    RecordedPlan::try_from(whole).unwrap()
+}
+
 /// A complete run whose checks all hold.
 pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
     let reasons = ReasonTable::of(isa);
@@ -57,7 +62,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
         }),
         kvm_parameters: Vec::new(),
         cell: None,
-        plan: serde_json::json!({"guest": {"vcpus": 1}}),
+        plan: plan(serde_json::json!({"guest": {"vcpus": 1}})),
         provenance: Provenance {
             exitlab: "0.1.0".to_owned(),
             commit: "cb64ff5".to_owned(),

@@ -1,0 +1,114 @@
+//! The plan in a record. It is kept whole, as the version of exitlab wrote it that ran it: a
+//! comparison names whatever differs in it, also what this version does not know. What is
+//! reckoned with has a type.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::plan::Plan;
+
+/// A plan as `run.json` holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+pub struct RecordedPlan {
+    whole: Value,
+    known: Known,
+}
+
+/// What is reckoned with.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+struct Known {
+    guest: Option<KnownGuest>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+struct KnownGuest {
+    vcpus: Option<u64>,
+}
+
+impl RecordedPlan {
+    /// The plan of a run that begins.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written as JSON, in which names of files are UTF-8.
+    pub fn of(plan: &Plan) -> Result<RecordedPlan, serde_json::Error> {
+        serde_json::to_value(plan)?.try_into()
+    }
+
+    /// The guest's number of vCPUs.
+    pub fn vcpus(&self) -> Option<u64> {
+        self.known.guest.as_ref()?.vcpus
+    }
+
+    /// All of it, as it is written.
+    pub fn whole(&self) -> &Value {
+        &self.whole
+    }
+}
+
+impl TryFrom<Value> for RecordedPlan {
+    type Error = serde_json::Error;
+
+    fn try_from(whole: Value) -> Result<RecordedPlan, serde_json::Error> {
+        // Earlier versions wrote nothing where a plan could not be written.
+        let known = Option::<Known>::deserialize(&whole)?;
+        Ok(RecordedPlan {
+            known: known.unwrap_or_default(),
+            whole,
+        })
+    }
+}
+
+impl From<RecordedPlan> for Value {
+    fn from(plan: RecordedPlan) -> Value {
+        plan.whole
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::record::RunRecord;
+
+    /// What version 1 wrote, without isa, discovery, cycles and totals.
+    const VERSION_1: &str = r#"{
+        "schema": 1, "experiment": "boot-vs-idle", "started": "2026-10-02T10:00:00Z",
+        "outcome": {"state": "complete"}, "platform": "bochs-vmx",
+        "plan": {"name": "boot-vs-idle", "guest": {"vcpus": 2, "of_old": ["x"]}},
+        "provenance": {"exitlab": "0.1.0", "commit": "", "exitlab_digest": "", "host_kernel": "",
+            "kernel_key": "", "kernel_inputs": [], "kernel_digest": "", "host_image_digest": "",
+            "guest_image_digest": "", "emulator": "", "qemu": "", "cpu": ""},
+        "statuses": [], "inspections": [],
+        "samples": [{"number": 1, "label": "boot", "phase": "boot",
+            "clocks": {"guest_s": 1.5, "host_s": 9.0, "guest_tsc": 1, "host_tsc": 2},
+            "cpuid": {"counts": [0, 7], "leaves": 71}}]
+    }"#;
+
+    #[test]
+    fn a_record_of_version_1_is_read_and_its_plan_is_written_as_it_was() {
+        let record: RunRecord = serde_json::from_str(VERSION_1).unwrap();
+        assert_eq!(record.vcpus(), Some(2));
+        assert_eq!(record.samples[0].counts(), [0, 7]);
+        let written = serde_json::to_value(&record).unwrap();
+        let read: Value = serde_json::from_str(VERSION_1).unwrap();
+        assert_eq!(written["plan"], read["plan"]);
+    }
+
+    #[test]
+    fn a_plan_that_says_nothing_of_vcpus_has_no_number_of_them() {
+        for plan in [json!(null), json!({}), json!({"guest": {}})] {
+            assert_eq!(RecordedPlan::try_from(plan).unwrap().vcpus(), None);
+        }
+    }
+
+    #[test]
+    fn a_number_of_vcpus_that_is_none_is_an_error() {
+        let plan = json!({"guest": {"vcpus": "two"}});
+        let error = RecordedPlan::try_from(plan).unwrap_err();
+        assert!(error.to_string().contains("\"two\""), "{error}");
+    }
+}
