@@ -89,6 +89,16 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// What a file of ours holds, or shall hold, cannot be told as JSON.
+    #[error("failed to {action} {} as JSON: {source}", path.display())]
+    Json {
+        /// A verb: `write`, `read`.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// A kernel's exit census breaks rules. The report has been printed.
     #[error("{broken} of {judged} rules are broken")]
     Conformance {
@@ -141,6 +151,7 @@ impl Error {
             Error::Experiment { .. }
             | Error::Silence { .. }
             | Error::Io { .. }
+            | Error::Json { .. }
             | Error::AgentFailed => exit_code::EXPERIMENT,
             Error::Conformance { .. } | Error::Regression { .. } => exit_code::REGRESSION,
             Error::Undecided { .. } | Error::Hidden { .. } => exit_code::UNDECIDED,
@@ -157,6 +168,7 @@ impl Error {
             | Error::Experiment { cure, .. }
             | Error::Silence { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
+            Error::Json { action, .. } => json_cure(action).to_owned(),
             Error::Conformance { .. } => {
                 "see what each broken rule looks like, above; docs/conformance.md explains them"
                     .to_owned()
@@ -202,6 +214,19 @@ impl Error {
             source,
         }
     }
+
+    /// Wraps an error of JSON in `path`: `.map_err(Error::json("read", path))`.
+    pub fn json(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(serde_json::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Json {
+            action,
+            path,
+            source,
+        }
+    }
 }
 
 fn io_cure(source: &std::io::Error) -> &'static str {
@@ -214,6 +239,14 @@ fn io_cure(source: &std::io::Error) -> &'static str {
         }
         std::io::ErrorKind::NotFound => "check that the path exists",
         _ => "check that path and try again",
+    }
+}
+
+/// What exitlab writes can always be told as JSON, but for names that are not UTF-8.
+fn json_cure(action: &str) -> &'static str {
+    match action {
+        "read" => "the file was changed or is damaged: remove it and try again",
+        _ => "give files and directories names in UTF-8",
     }
 }
 
@@ -239,6 +272,16 @@ fn indented(cure: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_that_cannot_be_read_is_no_failure_of_the_disk() {
+        let source = serde_json::from_str::<u32>("x").map(drop);
+        let error = source.map_err(Error::json("read", "a/run.json"));
+        insta::assert_snapshot!(error.map_or_else(|e| for_people(&e), |()| String::new()), @r"
+        exitlab: failed to read a/run.json as JSON: expected value at line 1 column 1
+          cure: the file was changed or is damaged: remove it and try again
+        ");
+    }
 
     #[test]
     fn errors_show_message_tail_and_cure() {

@@ -75,11 +75,7 @@ impl Results {
 
     /// Keeps an event; lines of consoles also go to their logs.
     pub fn event(&mut self, event: &Event) -> Result<()> {
-        let line = serde_json::to_string(event).map_err(|e| Error::Io {
-            action: "write",
-            path: self.events.path.clone(),
-            source: e.into(),
-        })?;
+        let line = serde_json::to_string(event).map_err(Error::json("write", &self.events.path))?;
         self.events.line(&line)?;
         match event {
             Event::GuestConsole { line } => self.guest_console.line(line),
@@ -101,11 +97,7 @@ impl Results {
     /// Writes a file of JSON.
     pub fn json(&self, name: &str, content: &impl Serialize) -> Result<()> {
         let path = self.dir.join(name);
-        let mut text = serde_json::to_vec_pretty(content).map_err(|e| Error::Io {
-            action: "write",
-            path: path.clone(),
-            source: e.into(),
-        })?;
+        let mut text = serde_json::to_vec_pretty(content).map_err(Error::json("write", &path))?;
         text.push(b'\n');
         write_whole(&path, &text)
     }

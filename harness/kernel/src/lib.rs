@@ -288,16 +288,14 @@ async fn collect(tree: &WorkTree, staging: &Path) -> Result<()> {
         digest: digest::file(&staging.join("bzImage"))?.hex().to_owned(),
     };
     let path = staging.join(ABOUT);
-    let text = serde_json::to_vec_pretty(&about)
-        .map_err(|error| Error::io("write", &path)(error.into()))?;
+    let text = serde_json::to_vec_pretty(&about).map_err(Error::json("write", &path))?;
     fs::write(&path, text).map_err(Error::io("write", &path))
 }
 
 fn load(artifact: Artifact) -> Result<HostKernel> {
     let path = artifact.dir.join(ABOUT);
     let text = fs::read(&path).map_err(Error::io("read", &path))?;
-    let about: About =
-        serde_json::from_slice(&text).map_err(|error| Error::io("read", &path)(error.into()))?;
+    let about: About = serde_json::from_slice(&text).map_err(Error::json("read", &path))?;
     Ok(HostKernel {
         image: artifact.dir.join("bzImage"),
         vmlinux: Some(artifact.dir.join("vmlinux")),

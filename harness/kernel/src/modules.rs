@@ -175,8 +175,7 @@ async fn collect(tree: &WorkTree, headers: &Headers, staging: &Path) -> Result<(
         release: headers.release.clone(),
         modules,
     };
-    let text = serde_json::to_vec_pretty(&about)
-        .map_err(|error| Error::io("write", &path)(error.into()))?;
+    let text = serde_json::to_vec_pretty(&about).map_err(Error::json("write", &path))?;
     fs::write(&path, text).map_err(Error::io("write", &path))?;
     let log = tree.log_path("compile");
     let copied = fs::copy(&log, staging.join("compile.log"));
@@ -199,8 +198,7 @@ fn needs(source: &str) -> Vec<String> {
 fn load(dir: &Path) -> Result<Modules> {
     let path = dir.join(ABOUT);
     let text = fs::read(&path).map_err(Error::io("read", &path))?;
-    let about: About =
-        serde_json::from_slice(&text).map_err(|error| Error::io("read", &path)(error.into()))?;
+    let about: About = serde_json::from_slice(&text).map_err(Error::json("read", &path))?;
     let modules = about.modules.into_iter().map(|(name, needs)| Module {
         path: dir.join(format!("{name}.ko")),
         needs,

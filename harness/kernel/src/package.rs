@@ -212,8 +212,7 @@ fn collect(tree: &WorkTree, form: Form, staging: &Path) -> Result<()> {
         form,
         paths,
     };
-    let text = serde_json::to_vec_pretty(&about)
-        .map_err(|error| Error::io("write", &path)(error.into()))?;
+    let text = serde_json::to_vec_pretty(&about).map_err(Error::json("write", &path))?;
     fs::write(&path, text).map_err(Error::io("write", &path))
 }
 
@@ -228,8 +227,7 @@ fn log(tree: &WorkTree) -> PathBuf {
 fn load(dir: &Path) -> Result<Package> {
     let path = dir.join(ABOUT);
     let text = fs::read(&path).map_err(Error::io("read", &path))?;
-    let about: About =
-        serde_json::from_slice(&text).map_err(|error| Error::io("read", &path)(error.into()))?;
+    let about: About = serde_json::from_slice(&text).map_err(Error::json("read", &path))?;
     Ok(Package {
         release: about.release,
         form: about.form,

@@ -217,8 +217,7 @@ impl Tester<'_> {
         ui.say(&report::line(&tested));
         self.tested.push(tested);
         let path = self.out.join("steps.json");
-        let text = serde_json::to_vec_pretty(&self.tested)
-            .map_err(|error| Error::io("write", &path)(error.into()))?;
+        let text = serde_json::to_vec_pretty(&self.tested).map_err(Error::json("write", &path))?;
         write_whole(&path, &text)
     }
 }

@@ -10,11 +10,7 @@ use exitlab_model::record::{Outcome, RunRecord};
 
 /// The index of a matrix.
 pub fn of(matrix: &Matrix, shard: Option<Shard>) -> Result<Index> {
-    let cells = serde_json::to_vec(&matrix.cells).map_err(|e| Error::Io {
-        action: "write",
-        path: MATRIX.into(),
-        source: e.into(),
-    })?;
+    let cells = serde_json::to_vec(&matrix.cells).map_err(Error::json("write", MATRIX))?;
     let name = matrix.cells.first().map(|cell| cell.plan.name.clone());
     Ok(Index {
         schema: SCHEMA,
@@ -30,11 +26,7 @@ pub fn of(matrix: &Matrix, shard: Option<Shard>) -> Result<Index> {
 /// Writes the index of a results directory.
 pub fn write(index: &Index, dir: &Path) -> Result<()> {
     let path = dir.join(MATRIX);
-    let mut text = serde_json::to_vec_pretty(index).map_err(|e| Error::Io {
-        action: "write",
-        path: path.clone(),
-        source: e.into(),
-    })?;
+    let mut text = serde_json::to_vec_pretty(index).map_err(Error::json("write", &path))?;
     text.push(b'\n');
     std::fs::write(&path, text).map_err(Error::io("write", path))
 }

@@ -171,11 +171,9 @@ fn prepare(plan: &Plan, boot: Boot<'_>, task: &Task, iso: &Path, dir: &Path) -> 
     };
     write(BOCHSRC, bochsrc(&plan.host).as_bytes())?;
     write(COMMANDS, DEBUGGER_COMMANDS.as_bytes())?;
-    let order = task.to_disk(CYLINDER).map_err(|e| Error::Io {
-        action: "write",
-        path: dir.join(ORDER),
-        source: e.into(),
-    })?;
+    let order = task
+        .to_disk(CYLINDER)
+        .map_err(Error::json("write", dir.join(ORDER)))?;
     write(ORDER, &order)?;
     // Bochs locks a disk by a file beside it and refuses to start where one was left
     // behind: a name of our own for each run keeps runs apart.

@@ -17,11 +17,8 @@ pub struct Leash {
 impl Leash {
     /// Gives the agent its task.
     pub fn hold(mut pipe: PipeWriter, task: &Task) -> Result<Leash> {
-        let mut line = serde_json::to_vec(task).map_err(|e| Error::Io {
-            action: "write",
-            path: "the agent's task".into(),
-            source: e.into(),
-        })?;
+        let mut line =
+            serde_json::to_vec(task).map_err(Error::json("write", "the agent's task"))?;
         line.push(b'\n');
         // An agent that is gone already is noticed by its end, which has better words.
         let _ = pipe.write_all(&line);

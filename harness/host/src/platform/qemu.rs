@@ -87,11 +87,7 @@ fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
     let image = boot.kernel.vmlinux.as_ref().unwrap_or(&boot.kernel.image);
     symlink(image, &kernel).map_err(Error::io("link", kernel))?;
     let path = dir.join(INITRAMFS);
-    let order = serde_json::to_vec(task).map_err(|e| Error::Io {
-        action: "write",
-        path: path.clone(),
-        source: e.into(),
-    })?;
+    let order = serde_json::to_vec(task).map_err(Error::json("write", &path))?;
     std::fs::copy(&boot.image.path, &path).map_err(Error::io("copy", &boot.image.path))?;
     OpenOptions::new()
         .append(true)
