@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn many_samples_fold_in_a_terminal() {
         let text = "reason,count_1,count_2,count_3,count_4,count_5\n10,1,2,3,4,6\n";
-        let table = CountTable::from_csv("x", text, ReasonTable::vmx()).unwrap();
+        let table = fixture::table(text);
         let grid = compact(&table);
         assert_eq!(
             grid.titles,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! RunRecord ─► samples.csv
-//! CountTable ─► counts.csv        (CountTable::from_csv reads it back)
+//! CountTable ─► counts.csv
 //! Report ─► table.md · terminal
 //! Comparison ─► terminal · Markdown · CSV · JSON
 //! ```

@@ -2,23 +2,18 @@
 //! same report.
 //!
 //! ```text
-//! RunRecord ─┐
-//!            ├─► CountTable ─► Observations · TimeTable ─┐
-//! counts.csv ┘                                           ├─► Report ─► export
-//! RunRecord ─────► Checks · SamplingCost ────────────────┘
+//! RunRecord ─┬─► CountTable ─► Observations · TimeTable ─┐
+//!            └─► Checks · SamplingCost ──────────────────┴─► Report ─► export
 //! ```
 
 mod checks;
 mod observations;
-mod parse;
 mod report;
 mod sampling;
 mod table;
 mod time;
 mod totals;
 mod trace;
-
-pub(crate) use parse::STATUS_WORDS;
 
 pub use checks::{Checks, Decrease, Disagreement, Quantity, ReadingCost, SumMismatch};
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};

@@ -133,12 +133,7 @@ fn unchanged(table: &CountTable) -> Vec<u32> {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::figures::fixture;
-    use exitlab_model::reasons::ReasonTable;
-
-    fn table(text: &str) -> CountTable {
-        CountTable::from_csv("test.csv", text, ReasonTable::vmx()).unwrap()
-    }
+    use crate::figures::fixture::{self, table};
 
     #[test]
     fn facts_of_the_reference() {
