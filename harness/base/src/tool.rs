@@ -55,6 +55,19 @@ fn in_order(names: &[&str], text: &str) -> String {
     names.iter().map(version).collect::<Vec<_>>().join(", ")
 }
 
+/// The version of a program that cannot be done without: `purpose` says what it is for. One
+/// without a version must not pass for another: what it makes would be taken for the same.
+///
+/// # Errors
+///
+/// [`Error::Prerequisite`] if it is missing, or says nothing.
+pub fn require_version(program: &str, args: &[&str], purpose: &str) -> Result<String> {
+    version(program, args).ok_or_else(|| Error::Prerequisite {
+        missing: vec![format!("{program}: {purpose}")],
+        cure: "see what `exitlab doctor` says".to_owned(),
+    })
+}
+
 /// The first line that a program prints about its version, on either stream.
 pub fn version(program: &str, args: &[&str]) -> Option<String> {
     let output = std::process::Command::new(program)
@@ -76,6 +89,13 @@ pub fn version(program: &str, args: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_without_a_version_is_missing() {
+        let version = require_version("exitlab-no-such-program", &[], "does nothing");
+        let missing = "missing:\n  exitlab-no-such-program: does nothing";
+        assert_eq!(version.map_err(|e| e.to_string()), Err(missing.to_owned()));
+    }
 
     #[test]
     fn versions_keep_the_order_of_the_names() {

@@ -15,10 +15,11 @@ use exitlab_base::error::{Error, Result};
 use exitlab_host::image;
 use exitlab_host::platform::Boot;
 use exitlab_model::event::Event;
+use exitlab_model::layout::RUN;
 use exitlab_model::order::{HostFiles, Order, Task};
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
-use exitlab_model::record::{CellName, HostMoment, Outcome, RunRecord, SCHEMA};
+use exitlab_model::record::{CellName, HostMoment, Outcome, RecordedPlan, RunRecord, SCHEMA};
 
 /// The guest's QEMU on a machine that exitlab does not boot: on its search path.
 const QEMU: &str = "qemu-system-x86_64";
@@ -206,7 +207,7 @@ fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Res
         discovery: None,
         kvm_parameters: Vec::new(),
         cell,
-        plan: serde_json::to_value(plan).unwrap_or_default(),
+        plan: RecordedPlan::of(plan).map_err(Error::json("write", RUN))?,
         provenance,
         statuses: Vec::new(),
         samples: Vec::new(),

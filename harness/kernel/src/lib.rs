@@ -147,17 +147,10 @@ fn tool_versions() -> Result<Vec<(&'static str, String)>> {
     ["gcc", "ld"]
         .into_iter()
         .map(|program| {
-            let version = tool::version(program, &["--version"]).ok_or_else(|| no_tool(program))?;
+            let version = tool::require_version(program, &["--version"], "builds the kernel")?;
             Ok((program, version))
         })
         .collect()
-}
-
-fn no_tool(program: &str) -> Error {
-    Error::Prerequisite {
-        missing: vec![format!("{program}: builds the kernel")],
-        cure: "see what `exitlab doctor` says".to_owned(),
-    }
 }
 
 /// A work tree serves one source and one set of tools: `make` does not notice when the

@@ -3,6 +3,7 @@
 use comfy_table::{Table, presets};
 use serde_json::json;
 
+use super::csv::csv_text;
 use exitlab_model::reasons::{Reason, ReasonTable};
 
 /// How a list is written.
@@ -43,23 +44,19 @@ fn table(rows: &[&Reason]) -> String {
 }
 
 fn csv(rows: &[&Reason]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    // Writing to memory cannot fail.
-    let _ = writer.write_record(["reason", "name", "mnemonic", "class", "sdm", "meaning"]);
-    for row in rows {
-        let (number, sdm) = (row.number.to_string(), row.sdm.to_string());
-        let class = row.class.to_string();
-        let fields: [&str; 6] = [
-            &number,
-            &row.name,
-            &row.mnemonic,
-            &class,
-            &sdm,
-            &row.meaning,
-        ];
-        let _ = writer.write_record(fields);
-    }
-    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+    let header = ["reason", "name", "mnemonic", "class", "sdm", "meaning"];
+    let mut lines = vec![header.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(|row| {
+        vec![
+            row.number.to_string(),
+            row.name.clone(),
+            row.mnemonic.clone(),
+            row.class.to_string(),
+            row.sdm.to_string(),
+            row.meaning.clone(),
+        ]
+    }));
+    csv_text(&lines)
 }
 
 fn json(rows: &[&Reason]) -> String {

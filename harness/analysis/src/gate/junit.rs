@@ -4,12 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::judge::{Case, Judgement, Outcome};
 
 /// The document.
-pub fn junit(judgement: &Judgement) -> String {
+///
+/// # Errors
+///
+/// If it cannot be written as XML.
+pub fn junit(judgement: &Judgement) -> Result<String, SerializeError> {
     let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
     for case in &judgement.cases {
         let suite = suites
@@ -19,8 +23,7 @@ pub fn junit(judgement: &Judgement) -> String {
     }
     let mut report = Report::new("exitlab gate");
     report.add_test_suites(suites.into_values());
-    // Writing to memory cannot fail.
-    report.to_string().unwrap_or_default()
+    report.to_string()
 }
 
 fn test_case(case: &Case) -> TestCase {

@@ -68,5 +68,6 @@ pub fn today() -> jiff::civil::Date {
 
 /// Writes the verdicts as JUnit XML.
 pub fn write_junit(judgement: &Judgement, path: &Path) -> Result<()> {
-    write_whole(path, junit(judgement).as_bytes())
+    let text = junit(judgement).map_err(|e| Error::io("write", path)(std::io::Error::other(e)))?;
+    write_whole(path, text.as_bytes())
 }

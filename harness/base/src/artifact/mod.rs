@@ -101,7 +101,8 @@ impl Cache {
         let staging = Staging::new(self.root.join("staging").join(&name))?;
         build(&staging.dir).await?;
         let inputs = staging.dir.join(INPUTS);
-        let text = serde_json::to_vec_pretty(key.inputs()).unwrap_or_default();
+        let text =
+            serde_json::to_vec_pretty(key.inputs()).map_err(Error::json("write", &inputs))?;
         fs::write(&inputs, text).map_err(Error::io("write", &inputs))?;
         make_dir(&self.root.join(kind))?;
         fs::rename(&staging.dir, &artifact.dir).map_err(Error::io("create", &artifact.dir))?;

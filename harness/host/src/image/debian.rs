@@ -68,11 +68,12 @@ pub struct Debian {
 /// Installs Debian with more `packages`, or finds it in the cache. `note` is told that it
 /// takes long.
 pub async fn build(cache: &Cache, packages: &[String], note: &dyn Fn(&str)) -> Result<Debian> {
-    let version = |program, argument| tool::version(program, &[argument]).unwrap_or_default();
+    let version =
+        |program, argument| tool::require_version(program, &[argument], "makes Debian for a guest");
     let arguments = arguments(packages);
     let key = KeyBuilder::new()
-        .text("mmdebstrap", version("mmdebstrap", "--version"))
-        .text("mksquashfs", version("mksquashfs", "-version"))
+        .text("mmdebstrap", version("mmdebstrap", "--version")?)
+        .text("mksquashfs", version("mksquashfs", "-version")?)
         .bytes("arguments", arguments.join("\n").as_bytes())
         .text("pack", PACK)
         .build();

@@ -96,7 +96,7 @@ async fn build(cache: &Cache, tree: &Tree, form: HostForm) -> Result<HostImage> 
     let key = KeyBuilder::new().text("tree", &digest);
     let (artifact, name) = match form {
         HostForm::Disk => {
-            let mkfs = tool::version("mkfs.erofs", &["-V"]).unwrap_or_default();
+            let mkfs = tool::require_version("mkfs.erofs", &["-V"], "makes the host's disk")?;
             let key = key.text("mkfs", &mkfs).build();
             let build = async |dir: &Path| {
                 made_of::write(dir, tree)?;

@@ -240,7 +240,8 @@ async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result
     let config = isolinux_config(host);
     let isolinux = Search::require_file(&ISOLINUX, ISOLINUX_PACKAGE)?;
     let ldlinux = Search::require_file(&LDLINUX, LDLINUX_PACKAGE)?;
-    let xorriso = tool::version("xorriso", &["-version"]).unwrap_or_default();
+    let xorriso =
+        tool::require_version("xorriso", &["-version"], "makes what the host boots from")?;
     let key = KeyBuilder::new()
         .text("kernel", &kernel.digest)
         .text("config", &config)

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::reason_title;
 use crate::compare::{CellComparison, Comparison, Difference, Finding, UNKNOWN_REASON, Verdict};
+use crate::export::csv::csv_text;
+use crate::export::reason_title;
 use exitlab_model::reasons::{Isa, ReasonTable};
 
 /// The word of a verdict for programs.
@@ -18,64 +19,61 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+const HEADER: [&str; 17] = [
+    "platform",
+    "experiment",
+    "cell",
+    "phase",
+    "reason",
+    "name",
+    "base",
+    "head",
+    "change",
+    "relative",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "base_cycles_per_exit",
+    "head_cycles_per_exit",
+    "verdict",
+];
+
 /// One line for each reason of each phase.
 pub(super) fn csv(comparison: &Comparison) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    // Writing to memory cannot fail.
-    let _ = writer.write_record([
-        "platform",
-        "experiment",
-        "cell",
-        "phase",
-        "reason",
-        "name",
-        "base",
-        "head",
-        "change",
-        "relative",
-        "low",
-        "high",
-        "p",
-        "p_holm",
-        "base_cycles_per_exit",
-        "head_cycles_per_exit",
-        "verdict",
-    ]);
+    let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
     for cell in &comparison.cells {
-        let values: Vec<String> = cell
-            .key
-            .values
-            .iter()
-            .map(|(k, v)| format!("{k}={v}"))
-            .collect();
-        for finding in &cell.findings {
-            let text = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-            let name = match finding.reason {
-                UNKNOWN_REASON => reason_title(finding.reason, cell.isa),
-                reason => ReasonTable::of(cell.isa).name(reason).to_owned(),
-            };
-            let _ = writer.write_record([
-                cell.key.platform.clone(),
-                cell.key.experiment.clone(),
-                values.join(" "),
-                finding.phase.clone(),
-                finding.reason.to_string(),
-                name,
-                finding.base.mean().to_string(),
-                finding.head.mean().to_string(),
-                finding.change().to_string(),
-                text(finding.relative()),
-                text(finding.interval.map(|interval| interval.low)),
-                text(finding.interval.map(|interval| interval.high)),
-                text(finding.tested.map(|tested| tested.p)),
-                text(finding.tested.map(|tested| tested.adjusted)),
-                text(finding.base.cycles_per_exit()),
-                text(finding.head.cycles_per_exit()),
-                word(finding.verdict).to_owned(),
-            ]);
-        }
+        lines.extend(cell.findings.iter().map(|finding| csv_line(cell, finding)));
     }
-    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+    csv_text(&lines)
+}
+
+fn csv_line(cell: &CellComparison, finding: &Finding) -> Vec<String> {
+    let values = cell.key.values.iter().map(|(k, v)| format!("{k}={v}"));
+    let name = match finding.reason {
+        UNKNOWN_REASON => reason_title(finding.reason, cell.isa),
+        reason => ReasonTable::of(cell.isa).name(reason).to_owned(),
+    };
+    let text = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    vec![
+        cell.key.platform.clone(),
+        cell.key.experiment.clone(),
+        values.collect::<Vec<_>>().join(" "),
+        finding.phase.clone(),
+        finding.reason.to_string(),
+        name,
+        finding.base.mean().to_string(),
+        finding.head.mean().to_string(),
+        finding.change().to_string(),
+        text(finding.relative()),
+        text(finding.interval.map(|interval| interval.low)),
+        text(finding.interval.map(|interval| interval.high)),
+        text(finding.tested.map(|tested| tested.p)),
+        text(finding.tested.map(|tested| tested.adjusted)),
+        text(finding.base.cycles_per_exit()),
+        text(finding.head.cycles_per_exit()),
+        word(finding.verdict).to_owned(),
+    ]
 }
 
 /// Everything, with the numbers of each repeat.
