@@ -12,6 +12,7 @@
 //! work/<name>/sources     all files of the untouched tree, if it follows such a tree
 //! ```
 
+mod files;
 mod position;
 mod sync;
 
@@ -28,6 +29,8 @@ use super::source::Source;
 use exitlab_base::artifact::{Cache, Lock};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process;
+
+use files::{read_if_there, remove_if_there, replace};
 
 /// How names of scratch directories begin.
 const SCRATCH: &str = "scratch-";
@@ -242,40 +245,6 @@ impl Drop for Busy {
             tracing::warn!("failed to remove {}: {error}", self.0.display());
         }
     }
-}
-
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", path)(error)),
-    }
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file beside its place and renames it: nobody sees half of it. Whether it is a
-/// program is taken over from `original`, if that is there.
-fn replace(path: &Path, text: &[u8], original: &Path) -> Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    fs::write(&beside, text).map_err(Error::io("write", &beside))?;
-    if let Ok(original) = fs::metadata(original) {
-        fs::set_permissions(&beside, original.permissions())
-            .map_err(Error::io("write", &beside))?;
-    }
-    fs::rename(&beside, path).map_err(Error::io("write", path))
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{WorkTree, read_if_there, replace};
+use super::WorkTree;
+use super::files::{read_if_there, replace};
 use crate::source::Revision;
 use exitlab_base::error::{Error, Result};
 

@@ -7,7 +7,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{WorkTree, read_if_there, replace};
+use super::WorkTree;
+use super::files::{read_if_there, replace};
 use crate::source::Source;
 use exitlab_base::artifact::digest;
 use exitlab_base::error::{Error, Result};
