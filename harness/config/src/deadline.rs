@@ -2,7 +2,7 @@
 
 use super::document::{Document, Given};
 use super::duration;
-use super::resolve::Resolver;
+use super::resolver::Resolver;
 use exitlab_base::toml::Wrong;
 use exitlab_model::plan::Plan;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::document::{Document, Given};
 use super::layer::Entry;
-use super::resolve::Resolver;
+use super::resolver::Resolver;
 use super::value::{
     choose, cmdline, cpu, device, existing_file, guest_memory, not_blank, package, within,
 };

@@ -1,7 +1,7 @@
 //! `[kernel]`: where the host's kernel comes from, and how it is built.
 
 use super::document::{Document, Given};
-use super::resolve::Resolver;
+use super::resolver::Resolver;
 use super::value::{existing_file, kernel_source};
 use exitlab_base::toml::Wrong;
 use exitlab_model::plan::{KernelPlan, KernelSource};

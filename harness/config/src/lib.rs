@@ -18,6 +18,7 @@ pub mod matrix;
 mod parameter;
 mod phase;
 mod resolve;
+mod resolver;
 mod sampling;
 mod schedule;
 mod size;

@@ -4,8 +4,9 @@
 use std::ops::RangeInclusive;
 
 use super::choice::{self, Asked};
-use super::document::{Document, Given, List};
-use super::layer::{Entry, Layers};
+use super::document::Document;
+use super::layer::Layers;
+use super::resolver::Resolver;
 use super::value::{address, choose, cmdline, existing_file, name, not_blank, within};
 use super::{defaults, guest, parameter, phase, size, speed};
 use exitlab_base::toml::{Problem, Wrong};
@@ -22,10 +23,7 @@ const COUNT_CYCLES: &str = "kvm.exit_census_cycles=1";
 
 /// Resolves the texts, or lists everything that is wrong with them.
 pub(super) fn resolve(layers: &Layers, usable: &[PlatformKind]) -> Result<Plan, Vec<Problem>> {
-    let mut resolver = Resolver {
-        layers,
-        problems: Vec::new(),
-    };
+    let mut resolver = Resolver::of(layers);
     let mut plan = defaults::plan();
     resolver.experiment(&mut plan, usable);
     resolver.kernel(&mut plan.kernel);
@@ -56,63 +54,7 @@ fn count_cycles(plan: &mut Plan) {
     }
 }
 
-pub(super) struct Resolver<'a> {
-    pub layers: &'a Layers,
-    pub problems: Vec<Problem>,
-}
-
 impl<'a> Resolver<'a> {
-    /// Puts the value of `key` into `into`, if it is given and right.
-    pub(super) fn value<T: 'a, U>(
-        &mut self,
-        key: &'static str,
-        get: impl Fn(&'a Document) -> &'a Given<T>,
-        into: &mut U,
-        convert: impl FnOnce(&Entry<'a, T>) -> Result<U, Wrong>,
-    ) {
-        let Some(entry) = self.layers.entry(key, get) else {
-            return;
-        };
-        match convert(&entry) {
-            Ok(value) => *into = value,
-            Err(wrong) => self.problems.push(entry.problem(wrong)),
-        }
-    }
-
-    /// Puts a list into `into`, if it is given; each entry is checked by itself.
-    pub(super) fn list<U>(
-        &mut self,
-        key: &'static str,
-        get: impl Fn(&'a Document) -> &'a Given<List>,
-        into: &mut Vec<U>,
-        mut convert: impl FnMut(&Entry<'a, String>) -> Result<U, Wrong>,
-    ) {
-        let Some(list) = self.layers.entry(key, get) else {
-            return;
-        };
-        into.clear();
-        for entry in list.elements() {
-            match convert(&entry) {
-                Ok(value) => into.push(value),
-                Err(wrong) => self.problems.push(entry.problem(wrong)),
-            }
-        }
-    }
-
-    pub(super) fn refuse_empty(
-        &mut self,
-        key: &'static str,
-        get: impl Fn(&'a Document) -> &'a Given<List>,
-        cure: &str,
-    ) {
-        let empty = self
-            .layers
-            .entry(key, get)
-            .filter(|entry| entry.value.is_empty());
-        self.problems
-            .extend(empty.map(|entry| entry.problem(Wrong::new("an empty list", cure))));
-    }
-
     fn experiment(&mut self, plan: &mut Plan, usable: &[PlatformKind]) {
         if self.layers.entry("name", |d| &d.name).is_none() {
             let missing = Wrong::new(

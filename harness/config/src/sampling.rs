@@ -1,6 +1,6 @@
 //! `[sampling]`: what is read, and when.
 
-use super::resolve::Resolver;
+use super::resolver::Resolver;
 use super::schedule::Clock;
 use super::value::choose;
 use exitlab_base::toml::Wrong;
