@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::SCHEMA;
 use crate::compare::{Cell, CellKey, Facts, PhaseCounts, Series, UNKNOWN_REASON};
 use exitlab_base::toml::{Problem, Text, Wrong};
 use exitlab_model::reasons::Isa;
 use exitlab_model::record::Channel;
+
+/// Version of the format.
+pub(super) const SCHEMA: i64 = 1;
 
 const MANUAL: &str = "docs/regression.md";
 

@@ -20,9 +20,6 @@ use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_base::toml::{Text, as_error};
 
-/// Version of the format.
-const SCHEMA: i64 = 1;
-
 /// Reads the cells of a baseline file.
 ///
 /// # Errors

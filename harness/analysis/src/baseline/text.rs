@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::SCHEMA;
+use super::document::SCHEMA;
 use crate::compare::{Cell, PhaseCounts, Series, UNKNOWN_REASON};
 use exitlab_model::reasons::{Isa, ReasonTable};
 

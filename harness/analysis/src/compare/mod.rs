@@ -10,6 +10,7 @@
 //!
 //! `docs/regression.md` has the formulas and their sources.
 
+mod comparison;
 mod exact;
 mod facts;
 mod interval;
@@ -22,6 +23,7 @@ mod resample;
 mod subject;
 mod verdict;
 
+pub use comparison::{CellComparison, Comparison, Finding, compare};
 pub use exact::unequal_repeats;
 pub use facts::{Difference, Facts};
 pub use interval::{Interval, relative_interval};
@@ -32,7 +34,7 @@ pub use permutation::{Tail, least_p, least_repeats, permutation_p};
 pub use resample::{Benchmark, benchmark};
 pub(crate) use subject::channels as channels_of;
 pub use subject::{Cell, CellKey, PhaseCounts, Series, UNKNOWN_REASON};
-pub use verdict::{CellComparison, Comparison, Finding, Settings, Verdict, compare};
+pub use verdict::{Settings, Verdict};
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use super::comparison::judge;
 use super::pair::Side;
 use super::random::Random;
 use super::subject::Cell;
-use super::verdict::{Settings, Verdict, judge};
+use super::verdict::{Settings, Verdict};
 use exitlab_base::error::{Error, Result};
 
 /// What came of many comparisons.

@@ -4,6 +4,7 @@ mod data;
 
 use super::markdown::aligned;
 use super::numbers::{counted, decimal, grouped};
+use super::reasons::reason_title;
 use super::terminal::ruled;
 use crate::compare::{
     CellComparison, Comparison, Difference, Finding, Series, UNKNOWN_REASON, Verdict,
@@ -33,18 +34,6 @@ pub fn comparison(comparison: &Comparison, format: ComparisonFormat, all: bool) 
         ComparisonFormat::Markdown => document(comparison, all, true),
         ComparisonFormat::Csv => data::csv(comparison),
         ComparisonFormat::Json => data::json(comparison),
-    }
-}
-
-/// Number and name of a reason.
-pub fn reason_title(reason: u32, isa: Isa) -> String {
-    match reason {
-        UNKNOWN_REASON => "unknown reasons".to_owned(),
-        reason => format!(
-            "{} {}",
-            isa.label(reason),
-            ReasonTable::of(isa).name(reason)
-        ),
     }
 }
 

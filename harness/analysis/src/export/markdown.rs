@@ -2,7 +2,7 @@
 
 use super::grid::{self, Grid};
 use super::numbers::counted;
-use super::{sentences, time};
+use super::{laws, sentences, time};
 use crate::figures::{CountTable, Report, Row};
 use exitlab_model::reasons::Isa;
 use exitlab_model::record::ReasonStatus;
@@ -17,7 +17,7 @@ pub fn table_md(report: &Report) -> String {
     sections.extend(spent(report));
     sections.extend(list("Observations", sentences::observations(report)));
     if let Some(checks) = &report.checks {
-        sections.extend(list("Checks", sentences::checks(report, checks)));
+        sections.extend(list("Checks", laws::checks(report, checks)));
     }
     sections.extend(list("Cost of sampling", sentences::sampling(report)));
     sections.extend(provenance(report));

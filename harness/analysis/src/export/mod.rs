@@ -12,6 +12,7 @@ mod comparison;
 mod csv;
 mod finding;
 mod grid;
+mod laws;
 mod markdown;
 mod numbers;
 mod reasons;
@@ -20,13 +21,13 @@ mod terminal;
 mod time;
 
 pub use benchmark::benchmark;
-pub use comparison::{ComparisonFormat, comparison, reason_title};
+pub use comparison::{ComparisonFormat, comparison};
 pub use csv::{counts_csv, samples_csv};
 pub use finding::{finding_details, finding_line};
 pub(crate) use markdown::aligned;
 pub use markdown::table_md;
 pub use numbers::grouped;
-pub use reasons::{Format, reasons};
+pub use reasons::{Format, reason_title, reasons};
 pub use terminal::terminal_table;
 
 use crate::figures::Report;

@@ -1,10 +1,24 @@
-//! The list of exit reasons itself, as `exitlab reasons` prints it.
+//! Exit reasons for people: one in a heading, and the list of all, as `exitlab reasons`
+//! prints it.
 
 use comfy_table::{Table, presets};
 use serde_json::json;
 
 use super::csv::csv_text;
-use exitlab_model::reasons::{Reason, ReasonTable};
+use crate::compare::UNKNOWN_REASON;
+use exitlab_model::reasons::{Isa, Reason, ReasonTable};
+
+/// Number and name of a reason.
+pub fn reason_title(reason: u32, isa: Isa) -> String {
+    match reason {
+        UNKNOWN_REASON => "unknown reasons".to_owned(),
+        reason => format!(
+            "{} {}",
+            isa.label(reason),
+            ReasonTable::of(isa).name(reason)
+        ),
+    }
+}
 
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 
 use super::grid::{self, Grid};
-use super::{sentences, time};
+use super::{laws, sentences, time};
 use crate::figures::Report;
 
 /// Table, observations, and what came of the checks. No colour, and the same for
@@ -37,7 +37,7 @@ pub fn terminal_table(report: &Report) -> String {
     );
     sections.push(observations.join("\n"));
     let checks = report.checks.as_ref();
-    sections.extend(checks.map(|checks| sentences::checks(report, checks).join("\n")));
+    sections.extend(checks.map(|checks| laws::checks(report, checks).join("\n")));
     sections.retain(|section| !section.is_empty());
     sections.join("\n\n") + "\n"
 }

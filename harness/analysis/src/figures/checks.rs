@@ -2,49 +2,12 @@
 //! misses nothing, the last only where cycles are counted, and a seventh where the kernel's
 //! tracepoint was counted, too; each that is broken is reported with its numbers.
 
+use super::counter::{CPUID, Quantity};
 use super::sampling::{Rise, SamplingCost};
 use super::totals::{Overrun, TotalsCheck};
 use super::trace::TraceCheck;
 use exitlab_model::reasons::ReasonTable;
-use exitlab_model::record::{Channel, CpuidReading, RunRecord, Sample, StatsReading, TraceReading};
-
-/// The reason of the exits that reading a census by CPUID causes.
-pub(super) const CPUID: &str = "CPUID";
-
-/// What a counter counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quantity {
-    /// VM exits.
-    Count,
-    /// Cycles from VM exit to VM entry.
-    Cycles,
-}
-
-impl Quantity {
-    const ALL: [Quantity; 2] = [Quantity::Count, Quantity::Cycles];
-
-    fn of_stats(self, reading: &StatsReading) -> Option<&[u64]> {
-        match self {
-            Quantity::Count => Some(&reading.counts),
-            Quantity::Cycles => reading.cycles.as_deref(),
-        }
-    }
-
-    /// The tracepoint counts events only.
-    fn of_trace(self, reading: &TraceReading) -> Option<&[u64]> {
-        match self {
-            Quantity::Count => Some(&reading.counts),
-            Quantity::Cycles => None,
-        }
-    }
-
-    fn of_cpuid(self, reading: &CpuidReading) -> Option<&[u64]> {
-        match self {
-            Quantity::Count => Some(&reading.counts),
-            Quantity::Cycles => reading.cycles.as_deref(),
-        }
-    }
-}
+use exitlab_model::record::{Channel, RunRecord, Sample, StatsReading};
 
 /// The outcome of all checks over the samples of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! ```
 
 mod checks;
+mod counter;
 mod observations;
 mod report;
 mod sampling;
@@ -15,7 +16,8 @@ mod time;
 mod totals;
 mod trace;
 
-pub use checks::{Checks, Decrease, Disagreement, Quantity, ReadingCost, SumMismatch};
+pub use checks::{Checks, Decrease, Disagreement, ReadingCost, SumMismatch};
+pub use counter::Quantity;
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
 pub use report::{Report, Subject};
 pub use sampling::{Rise, SamplingCost};

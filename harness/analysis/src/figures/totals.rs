@@ -1,7 +1,7 @@
 //! Laws about all reasons together: the totals that the guest read, and the time that
 //! all cycles must fit into.
 
-use super::checks::{CPUID, Quantity};
+use super::counter::{CPUID, Quantity};
 use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::{CpuidReading, RunRecord, Sample, Totals};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::parts::Parts;
+use super::parts::{Given, Parts};
 use super::rules::{Allow, Limit, ReasonChoice, Rule, Rules, Scope};
 use crate::compare::{Percent, Settings};
 use exitlab_base::toml::{Problem, Text, Wrong};
@@ -35,8 +35,6 @@ pub(super) const KEYS: &[&str] = &[
     "allow.because",
     "allow.until",
 ];
-
-pub(super) type Given<T> = Option<Spanned<T>>;
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section")]

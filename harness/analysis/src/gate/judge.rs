@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::limit::{Kept, exact, noisy};
 use super::quantity::{Quantity, View};
-use super::rules::{Allow, Limit, Rule, Rules};
+use super::rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules};
 use crate::compare::{Cell, Pair, Percent, Side, pairs};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::platform::PlatformKind;
@@ -144,8 +144,7 @@ fn opened<'a>(
     pairs: &[Pair],
     today: Date,
 ) -> Result<Vec<Open<'a>>> {
-    let repeatable = head.key.repeatable();
-    if rule.limit == Limit::Exact && !repeatable {
+    if rule.limit == Limit::Exact && !head.key.repeatable() {
         return Err(Error::Config {
             message: format!(
                 "{}: rule `{}` asks for exact counts, and on {} counts never repeat",
@@ -154,7 +153,7 @@ fn opened<'a>(
             cure: "ask for max_increase there, and give this rule a platform".to_owned(),
         });
     }
-    let needs_base = !matches!(rule.limit, Limit::MaxExits(_));
+    let needs_base = needs_base(rule);
     let base = pairs
         .iter()
         .find(|pair| std::ptr::eq(pair.head, head))
@@ -170,13 +169,7 @@ fn opened<'a>(
     for phase in phases {
         let before = base.and_then(|base| Some((base, base.phase(&phase.name)?)));
         if needs_base && before.is_none() {
-            return Err(Error::Config {
-                message: format!(
-                    "{}: rule `{}`: the baseline of {} has no phase `{}`",
-                    rule.place, rule.title, head.key, phase.name
-                ),
-                cure: "update the baseline: exitlab baseline update".to_owned(),
-            });
+            return Err(no_phase_in_baseline(rule, head, &phase.name));
         }
         let view = View {
             head,
@@ -185,38 +178,48 @@ fn opened<'a>(
             allows: &rules.allows,
             today,
         };
-        let (mut quantities, left_out) = view.quantities(rule);
-        let default = if repeatable {
-            0
-        } else {
-            rules.settings.least_exits
-        };
-        let least = rule.least_exits.unwrap_or(default);
-        // A rule about one reason, a class or the total means it, however few there are.
-        if rule.scope.reasons == super::ReasonChoice::Each {
-            quantities.retain(|quantity| reaches(quantity, least));
-        }
-        if !needs_base {
-            quantities
-                .iter_mut()
-                .for_each(|quantity| quantity.base.clear());
-        }
-        open.push(Open {
-            case: Case {
-                cell: head.key.to_string(),
-                phase: phase.name.clone(),
-                rule: rule.title.clone(),
-                place: rule.place.clone(),
-                outcome: Outcome::Passed,
-                details: left_out,
-                counts: quantities.len(),
-            },
-            rule,
-            repeatable,
-            quantities,
-        });
+        open.push(opened_in_phase(rule, rules, &view));
     }
     Ok(open)
+}
+
+fn needs_base(rule: &Rule) -> bool {
+    !matches!(rule.limit, Limit::MaxExits(_))
+}
+
+/// The case of a rule in one phase of one cell.
+fn opened_in_phase<'a>(rule: &'a Rule, rules: &'a Rules, view: &View) -> Open<'a> {
+    let repeatable = view.head.key.repeatable();
+    let (mut quantities, left_out) = view.quantities(rule);
+    let default = if repeatable {
+        0
+    } else {
+        rules.settings.least_exits
+    };
+    let least = rule.least_exits.unwrap_or(default);
+    // A rule about one reason, a class or the total means it, however few there are.
+    if rule.scope.reasons == ReasonChoice::Each {
+        quantities.retain(|quantity| reaches(quantity, least));
+    }
+    if !needs_base(rule) {
+        quantities
+            .iter_mut()
+            .for_each(|quantity| quantity.base.clear());
+    }
+    Open {
+        case: Case {
+            cell: view.head.key.to_string(),
+            phase: view.phase.name.clone(),
+            rule: rule.title.clone(),
+            place: rule.place.clone(),
+            outcome: Outcome::Passed,
+            details: left_out,
+            counts: quantities.len(),
+        },
+        rule,
+        repeatable,
+        quantities,
+    }
 }
 
 /// Whether a count has `least` exits on average over both sides.
@@ -339,10 +342,20 @@ fn no_baseline(rule: &Rule, head: &Cell, none: bool) -> Error {
     }
 }
 
+fn no_phase_in_baseline(rule: &Rule, head: &Cell, phase: &str) -> Error {
+    Error::Config {
+        message: format!(
+            "{}: rule `{}`: the baseline of {} has no phase `{phase}`",
+            rule.place, rule.title, head.key
+        ),
+        cure: "update the baseline: exitlab baseline update".to_owned(),
+    }
+}
+
 fn no_such_phase(rule: &Rule, cells: &[&Cell]) -> Error {
     let phase = match &rule.scope.phase {
-        super::PhaseChoice::Named(name) => name.as_str(),
-        super::PhaseChoice::Each => "any",
+        PhaseChoice::Named(name) => name.as_str(),
+        PhaseChoice::Each => "any",
     };
     let mut known: Vec<&str> = cells.iter().flat_map(|cell| cell.phase_names()).collect();
     known.sort_unstable();

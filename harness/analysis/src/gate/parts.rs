@@ -2,11 +2,13 @@
 
 use toml::Spanned;
 
-use super::document::Given;
 use super::rules::{PhaseChoice, ReasonChoice, Scope};
 use exitlab_base::toml::{Problem, Text, Wrong};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Class, Isa, ReasonTable};
+
+/// A key that may be given, and where it is.
+pub(super) type Given<T> = Option<Spanned<T>>;
 
 /// The keys by which rules and allowances say what they are about.
 pub(super) struct Parts<'a> {

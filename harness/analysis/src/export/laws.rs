@@ -1,0 +1,335 @@
+//! What came of the checks, in words: a sentence for each law that held, and for each breach
+//! of one.
+
+use super::numbers::{counted, grouped, signed};
+use crate::figures::{
+    Checks, Disagreement, Quantity, ReadingCost, Report, Rise, TraceMismatch, Traced, Unbracketed,
+};
+use exitlab_model::record::Channel;
+
+/// Violations of one law beyond this many are counted, not listed.
+const LISTED: usize = 10;
+
+/// What came of the checks: laws that held in a line each, broken ones with what broke them.
+pub(super) fn checks(report: &Report, checks: &Checks) -> Vec<String> {
+    let lines = [
+        agreement(report, checks),
+        reading(report, checks),
+        sums(checks),
+        monotony(report, checks),
+        totals(checks),
+        overruns(report, checks),
+        tracepoint(report, checks),
+    ];
+    lines.into_iter().flatten().collect()
+}
+
+/// One law: how often it was checked, and where it was broken.
+fn law(checked: usize, held: String, name: &str, broken: Vec<String>) -> Vec<String> {
+    if !broken.is_empty() {
+        return broken
+            .into_iter()
+            .map(|violation| format!("✗ {violation}"))
+            .collect();
+    }
+    if checked == 0 {
+        return vec![format!("– Not checked, for want of readings: {name}.")];
+    }
+    vec![format!("✓ {held}")]
+}
+
+/// The first violations, and how many there are beyond them.
+pub(super) fn listed<T>(violations: &[T], sentence: impl Fn(&T) -> String) -> Vec<String> {
+    let mut lines: Vec<String> = violations.iter().take(LISTED).map(sentence).collect();
+    if violations.len() > LISTED {
+        lines.push(format!("… and {} more.", violations.len() - LISTED));
+    }
+    lines
+}
+
+fn agreement(report: &Report, checks: &Checks) -> Vec<String> {
+    let held = format!(
+        "stats ≤ cpuid ≤ stats-after held for all {}{} in {}.",
+        counted(checks.compared_reasons, "reason number"),
+        if checks.compared_cycles {
+            ", cycles too,"
+        } else {
+            ""
+        },
+        every(checks.compared_samples, "sample"),
+    );
+    let bound = |count: Option<u64>| count.map_or("not read".to_owned(), |n| grouped(n.into()));
+    let sentence = |broken: &Disagreement| {
+        format!(
+            "stats ≤ cpuid ≤ stats-after is broken by {} in sample {}: {} ≤ {} ≤ {}{}.",
+            report.reason_label(broken.reason),
+            broken.sample,
+            bound(broken.before),
+            grouped(broken.cpuid.into()),
+            bound(broken.after),
+            unit(broken.quantity),
+        )
+    };
+    let broken = listed(&checks.disagreements, sentence);
+    law(
+        checks.compared_samples,
+        held,
+        "stats ≤ cpuid ≤ stats-after",
+        broken,
+    )
+}
+
+fn reading(report: &Report, checks: &Checks) -> Vec<String> {
+    let costs = &checks.reading_costs;
+    let leaves: Vec<u64> = costs.iter().map(|cost| cost.leaves).collect();
+    let exact = match leaves.first() {
+        Some(first) if leaves.iter().all(|n| n == first) => {
+            format!(
+                "exactly {} CPUID exits, as many as leaves read",
+                grouped((*first).into())
+            )
+        }
+        _ => "as many CPUID exits as leaves read".to_owned(),
+    };
+    let held = format!("Reading cost {exact}, in {}.", every(costs.len(), "sample"));
+    let off: Vec<&ReadingCost> = costs.iter().filter(|cost| cost.difference() != 0).collect();
+    let broken = listed(&off, |cost| {
+        format!(
+            "Reading sample {} cost {} CPUID exits for {} leaves ({}); all that rose: {}.",
+            cost.sample,
+            grouped(cost.exits.into()),
+            grouped(cost.leaves.into()),
+            signed(cost.difference()),
+            rises(report, &cost.rises),
+        )
+    });
+    law(
+        costs.len(),
+        held,
+        "a reading costs as many CPUID exits as leaves",
+        broken,
+    )
+}
+
+fn sums(checks: &Checks) -> Vec<String> {
+    let readings = every(checks.summed_readings, "stats reading");
+    let held = match checks.emulated {
+        None => format!("All reasons together are KVM's own count of exits, in {readings}."),
+        Some(rounds) => format!(
+            "All reasons together are at most KVM's own count of exits, in {readings}. The other \
+             {} at the end are no VM exits: KVM emulated the guest instead of entering it, which \
+             real mode needs without unrestricted guest mode.",
+            grouped(rounds)
+        ),
+    };
+    let broken = listed(&checks.sum_mismatches, |broken| {
+        format!(
+            "All reasons together are not KVM's own count of exits in sample {} ({}): {} against {} ({}).",
+            broken.sample,
+            if broken.after { "stats-after" } else { "stats" },
+            grouped(broken.sum),
+            grouped(broken.exits.into()),
+            signed(broken.sum as i128 - i128::from(broken.exits)),
+        )
+    });
+    law(
+        checks.summed_readings,
+        held,
+        "all reasons together are KVM's own count",
+        broken,
+    )
+}
+
+fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
+    let pairs = counted(checks.followed_readings, "pair");
+    let held = format!("No count ever decreased, over {pairs} of consecutive readings.");
+    let broken = listed(&checks.decreases, |broken| {
+        let channel = match broken.channel {
+            Channel::Cpuid => "cpuid",
+            Channel::Stats => "stats",
+            Channel::Trace => "trace",
+        };
+        format!(
+            "{} decreased in sample {} ({channel}): {} → {}{}.",
+            report.reason_label(broken.reason),
+            broken.sample,
+            grouped(broken.from.into()),
+            grouped(broken.to.into()),
+            unit(broken.quantity),
+        )
+    });
+    law(
+        checks.followed_readings,
+        held,
+        "no count ever decreases",
+        broken,
+    )
+}
+
+/// Nothing is said where the tracepoint was not asked for: it takes a kernel of its own.
+fn tracepoint(report: &Report, checks: &Checks) -> Vec<String> {
+    if checks.trace.samples == 0 {
+        return Vec::new();
+    }
+    let held = format!(
+        "The kernel's tracepoint counted the same, reason by reason: {}{}, in {}.",
+        every(checks.trace.reasons, "reason number"),
+        match checks.emulated {
+            None => " and KVM's own count of exits",
+            Some(_) => "",
+        },
+        every(checks.trace.samples, "sample"),
+    );
+    let sentence = |broken: &TraceMismatch| {
+        let what = match broken.what {
+            Traced::Reason(reason) => report.reason_label(reason),
+            Traced::Other => "all undefined reasons".to_owned(),
+            Traced::All => "all reasons together".to_owned(),
+        };
+        format!(
+            "The kernel's tracepoint counted {} of {what} in sample {}, KVM {} ({}).",
+            grouped(broken.trace),
+            broken.sample,
+            grouped(broken.stats),
+            signed(broken.trace as i128 - broken.stats as i128),
+        )
+    };
+    let broken = listed(&checks.trace.mismatches, sentence);
+    law(checks.trace.samples, held, "the tracepoint", broken)
+}
+
+/// The totals around the single reasons.
+fn totals(checks: &Checks) -> Vec<String> {
+    let seen = &checks.totals;
+    let exact = match seen.exact {
+        0 => String::new(),
+        n => format!(", exact in {n}"),
+    };
+    let held = format!(
+        "The sum over reasons lay between the totals around it in {}{exact}.",
+        every(seen.readings, "sample")
+    );
+    let sentence = |broken: &Unbracketed| {
+        format!(
+            "The sum over reasons does not lie between the totals in sample {}: {} above \
+             the one before (at least {}), {} below the one after (at least {}){}.",
+            broken.sample,
+            signed(broken.above.into()),
+            signed(broken.least_above.into()),
+            signed(broken.below.into()),
+            signed(broken.least_below.into()),
+            unit(broken.quantity),
+        )
+    };
+    let broken = listed(&seen.unbracketed, sentence);
+    law(
+        seen.readings,
+        held,
+        "the sum over reasons lies between the totals around it",
+        broken,
+    )
+}
+
+/// Nothing is said of runs in which no cycles were counted.
+fn overruns(report: &Report, checks: &Checks) -> Vec<String> {
+    if report.time.is_none() {
+        return Vec::new();
+    }
+    let held = format!(
+        "The cycles of all reasons fitted into the time that had passed in {}.",
+        every(checks.timed_samples, "sample")
+    );
+    let broken = listed(&checks.overruns, |broken| {
+        format!(
+            "The cycles of all reasons do not fit into the time that had passed at sample {}: \
+             {} of {}.",
+            broken.sample,
+            grouped(broken.cycles),
+            grouped(broken.passed),
+        )
+    });
+    law(
+        checks.timed_samples,
+        held,
+        "the cycles of all reasons fit into the time that passed",
+        broken,
+    )
+}
+
+fn unit(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::Count => "",
+        Quantity::Cycles => " cycles",
+    }
+}
+
+fn every(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("the only {noun}")
+    } else {
+        format!("all {}", counted(number, noun))
+    }
+}
+
+/// What rose, each with how much.
+pub(super) fn rises(report: &Report, rises: &[Rise]) -> String {
+    if rises.is_empty() {
+        return "none".to_owned();
+    }
+    let text = |rise: &Rise| {
+        format!(
+            "{} {}",
+            report.reason_label(rise.reason),
+            signed(rise.exits.into())
+        )
+    };
+    rises.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::figures::fixture;
+    use exitlab_model::reasons::ReasonTable;
+    use exitlab_model::record::TraceReading;
+
+    #[test]
+    fn broken_laws_are_told_with_their_numbers() {
+        let mut record = fixture::record();
+        let sample = &mut record.samples[1];
+        sample.cpuid.as_mut().unwrap().counts[48] = 8671;
+        sample.stats_after.as_mut().unwrap().counts[10] += 4;
+        sample.stats_before.as_mut().unwrap().counts[54] = 1;
+        let totals = sample.cpuid.as_mut().unwrap().totals.as_mut().unwrap();
+        totals.after.count -= 20;
+        let stats = record.samples[2].stats_before.clone().unwrap();
+        let mut counts = stats.counts.clone();
+        counts[30] -= 3;
+        record.samples[2].trace = Some(TraceReading {
+            counts,
+            other: 0,
+            stats,
+        });
+        let report = Report::of_record(&record, ReasonTable::vmx());
+        insta::assert_snapshot!(checks(&report, report.checks.as_ref().unwrap()).join("\n"));
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let lines = listed(&[0; 25], |n| n.to_string());
+        assert_eq!((lines.len(), &*lines[10]), (11, "… and 15 more."));
+    }
+
+    #[test]
+    fn without_readings_nothing_is_claimed() {
+        let mut record = fixture::record();
+        record.samples.clear();
+        let report = Report::of_record(&record, ReasonTable::vmx());
+        let lines = checks(&report, report.checks.as_ref().unwrap());
+        assert!(
+            lines.len() == 5 && lines.iter().all(|line| line.starts_with('–')),
+            "{lines:?}"
+        );
+    }
+}
