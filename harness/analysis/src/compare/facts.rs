@@ -7,10 +7,11 @@ use serde_json::Value;
 use exitlab_model::record::RunRecord;
 
 /// What is listed first, in this order; everything else follows by name.
-const FIRST: [&str; 9] = [
+const FIRST: [&str; 10] = [
     "host kernel",
     "kernel image",
     "guest image",
+    "agent",
     "exitlab binary",
     "QEMU",
     "emulator",
@@ -21,11 +22,10 @@ const FIRST: [&str; 9] = [
 
 /// What may differ between repeats of one cell: none of it is under test, or it is random
 /// by design (the seed of the guest's keys on a machine that is used as it is).
-const FREE: [&str; 5] = [
+const FREE: [&str; 4] = [
     "exitlab",
     "exitlab binary",
     "exitlab commit",
-    "host image",
     "plan guest.seed",
 ];
 
@@ -50,16 +50,17 @@ impl Facts {
         let of = &record.provenance;
         let single = [
             ("host kernel", &of.host_kernel),
-            ("kernel image", &of.kernel_digest),
+            (KERNEL_IMAGE, &of.kernel_digest),
             ("kernel key", &of.kernel_key),
             ("guest image", &of.guest_image_digest),
+            (AGENT, &of.agent_digest),
             ("exitlab binary", &of.exitlab_digest),
             ("exitlab", &of.exitlab),
             ("exitlab commit", &of.commit),
             ("QEMU", &of.qemu),
             ("emulator", &of.emulator),
             ("CPU", &of.cpu),
-            ("host image", &of.host_image_digest),
+            (HOST_IMAGE, &of.host_image_digest),
         ];
         let mut facts: BTreeMap<String, String> = single
             .into_iter()
@@ -67,7 +68,10 @@ impl Facts {
             .map(|(name, value)| (name.to_owned(), value.clone()))
             .collect();
         for (name, value) in &of.kernel_inputs {
-            facts.insert(format!("kernel input {name}"), value.clone());
+            facts.insert(format!("{KERNEL_INPUT}{name}"), value.clone());
+        }
+        for (name, version) in &of.packages {
+            facts.insert(format!("{PACKAGE}{name}"), version.clone());
         }
         for reading in &record.kvm_parameters {
             if let Some(found) = &reading.found {
@@ -101,12 +105,76 @@ impl Facts {
         found
     }
 
+    /// In what the sides differ beside the kernel under test and its parameters. If that is
+    /// nothing, one exit more is the kernel's work, or, with one kernel, cannot be
+    /// (`docs/determinism.md`).
+    pub fn surroundings(&self, head: &Facts) -> Vec<Difference> {
+        let mut differences = self.differences(head);
+        // The host's image holds the kernel for the guest, so it differs where that does;
+        // packages and agent tell what else is in it.
+        let another_kernel = differences.iter().any(|d| d.name == KERNEL_IMAGE);
+        let image = |facts: &Facts| facts.0.get(HOST_IMAGE).cloned();
+        let same_image = image(self).is_some() && image(self) == image(head);
+        differences.retain(|d| {
+            let explained = d.name == HOST_IMAGE && another_kernel;
+            let reaches_no_image = same_image && is_in_an_image(&d.name);
+            !explained
+                && !reaches_no_image
+                && !is_of_the_conductor(&d.name)
+                && !is_under_test(&d.name)
+        });
+        differences
+    }
+
     /// Why two runs are no repeats of one cell; `None` if they are.
     pub fn conflict(&self, other: &Facts) -> Option<Difference> {
         let differences = self.differences(other);
         differences
             .into_iter()
             .find(|d| !FREE.contains(&d.name.as_str()))
+    }
+}
+
+/// Begins the name of a fact that is the version of a package.
+const PACKAGE: &str = "package ";
+
+/// Begins the name of a fact that is an input of the kernel.
+const KERNEL_INPUT: &str = "kernel input ";
+
+const KERNEL_IMAGE: &str = "kernel image";
+const HOST_IMAGE: &str = "host image";
+const AGENT: &str = "agent";
+
+/// Inputs of a kernel that are no part of it: with another compiler it is another kernel.
+const TOOLS: [&str; 2] = ["gcc", "ld"];
+
+/// Whether it is of what the host's image holds.
+fn is_in_an_image(name: &str) -> bool {
+    name.starts_with(PACKAGE) || name == AGENT
+}
+
+/// Whether it is only of what waits on L0 while the host runs.
+fn is_of_the_conductor(name: &str) -> bool {
+    [
+        "exitlab",
+        "exitlab binary",
+        "exitlab commit",
+        "plan platform_choice",
+    ]
+    .contains(&name)
+        || name.starts_with("plan deadlines.")
+}
+
+/// Whether it is of the kernel whose exits are counted.
+fn is_under_test(name: &str) -> bool {
+    match name.strip_prefix(KERNEL_INPUT) {
+        Some(input) => !TOOLS.contains(&input),
+        None => {
+            [KERNEL_IMAGE, "kernel key", "host kernel"].contains(&name)
+                || ["plan kernel.", "plan kvm", "parameter "]
+                    .iter()
+                    .any(|start| name.starts_with(start))
+        }
     }
 }
 
@@ -176,6 +244,41 @@ mod tests {
         let names: Vec<&str> = found.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["host kernel", "QEMU", "plan guest.vcpus"]);
         assert_eq!(found[0].head, None);
+    }
+
+    #[test]
+    fn a_package_and_a_compiler_are_surroundings_and_the_kernel_and_the_conductor_are_none() {
+        let mut base = record();
+        base.provenance.packages = vec![("libc6".to_owned(), "2.36-9".to_owned())];
+        base.provenance.host_image_digest = "an image".to_owned();
+        let around = |change: &dyn Fn(&mut RunRecord)| {
+            let mut head = base.clone();
+            change(&mut head);
+            let (base, head) = (Facts::of_record(&base), Facts::of_record(&head));
+            let names = base.surroundings(&head).into_iter().map(|d| d.name);
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let kernel = |head: &mut RunRecord| {
+            head.provenance.kernel_digest = "another kernel".to_owned();
+            head.provenance.host_image_digest = "with it in it".to_owned();
+            head.provenance.exitlab_digest = "another conductor".to_owned();
+        };
+        assert_eq!(around(&kernel), "");
+        let package = |head: &mut RunRecord| head.provenance.packages[0].1 = "2".to_owned();
+        assert_eq!(around(&package), "", "the image is the same bytes");
+        let another = |head: &mut RunRecord| {
+            package(head);
+            kernel(head);
+        };
+        assert_eq!(around(&another), "package libc6");
+        let init = |head: &mut RunRecord| head.provenance.host_image_digest = "x".to_owned();
+        assert_eq!(around(&init), "host image");
+        let compiler = |head: &mut RunRecord| {
+            let gcc = ("gcc".to_owned(), "gcc 14".to_owned());
+            head.provenance.kernel_inputs.push(gcc);
+            kernel(head);
+        };
+        assert_eq!(around(&compiler), "kernel input gcc");
     }
 
     #[test]

@@ -153,6 +153,7 @@ fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> 
         ("exitlab", &origin.exitlab),
         ("exitlab commit", &origin.commit),
         ("exitlab binary", &origin.exitlab_digest),
+        ("agent", &origin.agent_digest),
         ("kernel key", &origin.kernel_key),
         ("kernel image", &origin.kernel_digest),
         ("host image", &origin.host_image_digest),

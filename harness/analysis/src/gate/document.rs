@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::origin::Origin;
 use super::parts::{Given, Parts};
 use super::rules::{Allow, Limit, ReasonChoice, Rule, Rules, Scope};
 use crate::compare::{Percent, Settings};
@@ -26,6 +27,7 @@ pub(super) const KEYS: &[&str] = &[
     "rule.exact",
     "rule.max_increase",
     "rule.max_exits",
+    "rule.provenance",
     "rule.least_exits",
     "allow",
     "allow.platform",
@@ -58,6 +60,7 @@ struct RuleDocument {
     exact: Given<bool>,
     max_increase: Given<String>,
     max_exits: Given<i64>,
+    provenance: Given<String>,
     least_exits: Given<i64>,
 }
 
@@ -134,6 +137,7 @@ fn rule(text: &Text, given: &Spanned<RuleDocument>) -> Result<Rule, Problem> {
     };
     let scope = scope.read(text)?;
     let limit = limit(text, given)?;
+    let provenance = origin(text, &rule.provenance)?;
     let least_exits = whole(text, "rule.least_exits", &rule.least_exits)?;
     let title = match &rule.name {
         Some(name) => name.get_ref().clone(),
@@ -144,8 +148,24 @@ fn rule(text: &Text, given: &Spanned<RuleDocument>) -> Result<Rule, Problem> {
         title,
         scope,
         limit,
+        provenance,
         least_exits,
     })
+}
+
+fn origin(text: &Text, given: &Given<String>) -> Result<Origin, Problem> {
+    let Some(given) = given else {
+        return Ok(Origin::Any);
+    };
+    match given.get_ref().as_str() {
+        "equal" => Ok(Origin::Equal),
+        "different" => Ok(Origin::Different),
+        _ => {
+            let cure = "choose from equal, different; leave it out for both";
+            let wrong = Wrong::new("unknown provenance", cure);
+            Err(text.problem("rule.provenance", given, wrong))
+        }
+    }
 }
 
 /// Exactly one of three keys.

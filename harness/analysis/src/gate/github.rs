@@ -56,6 +56,7 @@ pub fn summary(judgement: &Judgement) -> String {
         format!("## VM exits: {}", judgement.outcome().word()),
         text(&sentence(judgement)),
     ];
+    sections.extend(judgement.provenance.iter().map(|line| text(line)));
     if !open.is_empty() {
         sections.push(aligned(&titles, &[true; 5], &open));
     }

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::limit::{Kept, exact, noisy};
+use super::origin::{Origin, lines as provenance};
 use super::quantity::{Quantity, View};
 use super::rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules};
 use crate::compare::{Cell, Pair, Percent, Side, pairs};
@@ -48,6 +49,9 @@ pub struct Judgement {
     pub base: Option<String>,
     /// What was judged.
     pub head: String,
+    /// What is to be known of the sides' provenance, a line for each cell; empty if no rule
+    /// asks for it.
+    pub provenance: Vec<String>,
     /// The cases, by rule.
     pub cases: Vec<Case>,
 }
@@ -119,10 +123,14 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
             continue;
         }
         let before = open.len();
+        let mut judged = false;
         for cell in &cells {
-            open.extend(opened(rule, rules, cell, &pairs, today)?);
+            if rule.provenance.has(is_equal(cell, &pairs, rule)?) {
+                judged = true;
+                open.extend(opened(rule, rules, cell, &pairs, today)?);
+            }
         }
-        if open.len() == before {
+        if judged && open.len() == before {
             return Err(no_such_phase(rule, &cells));
         }
     }
@@ -132,8 +140,20 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
         rules: rules.name.clone(),
         base: base.map(|base| base.name.clone()),
         head: head.name.clone(),
+        provenance: provenance(rules, &pairs),
         cases: judged,
     })
+}
+
+/// Whether nothing but the kernel under test differs between a cell and its baseline, if the rule
+/// asks.
+fn is_equal(head: &Cell, pairs: &[Pair], rule: &Rule) -> Result<bool> {
+    if rule.provenance == Origin::Any {
+        return Ok(true);
+    }
+    let pair = pairs.iter().find(|pair| std::ptr::eq(pair.head, head));
+    let pair = pair.ok_or_else(|| no_baseline(rule, head, pairs.is_empty()))?;
+    Ok(pair.base.facts.surroundings(&head.facts).is_empty())
 }
 
 /// The cases of a rule in one cell, one for each phase.

@@ -11,6 +11,7 @@ mod github;
 mod judge;
 mod junit;
 mod limit;
+mod origin;
 mod parts;
 mod plain;
 mod quantity;
@@ -23,6 +24,7 @@ use std::path::Path;
 pub use github::{annotations, summary, tell as tell_github};
 pub use judge::{Case, Judgement, Outcome, judge};
 pub use junit::junit;
+pub use origin::Origin;
 pub use plain::plain;
 pub use rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules, Scope};
 

@@ -20,6 +20,9 @@ pub fn plain(judgement: &Judgement) -> String {
         text += &format!(" against {base}");
     }
     text += "\n";
+    for line in &judgement.provenance {
+        text += &format!("  {line}\n");
+    }
     let mut cases: Vec<_> = judgement.cases.iter().collect();
     cases.sort_by_key(|case| case.outcome);
     for case in cases {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::origin::Origin;
 use crate::compare::{Percent, Settings};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Class, Isa, ReasonTable};
@@ -32,6 +33,8 @@ pub struct Rule {
     pub scope: Scope,
     /// What it asks for.
     pub limit: Limit,
+    /// On which provenance it is judged.
+    pub provenance: Origin,
     /// Reasons that have fewer exits on both sides are not judged.
     pub least_exits: Option<u64>,
 }

@@ -65,6 +65,7 @@ least_exits = 5
 [[rule]]
 reason = "total"
 max_exits = 100000
+provenance = "different"
 
 [[allow]]
 platform = "tcg-svm"
@@ -117,6 +118,7 @@ fn error_texts() {
         "[[rule]]\nmax_increas = \"2%\"\n",
         "[[rule]]\nmax_increase = \"2\"\n",
         "[[rule]]\nmax_exits = -1\n",
+        "[[rule]]\nexact = true\nprovenance = \"same\"\n",
         "[[rule]]\nexact = true\nreason = 10\n",
         "[[rule]]\nexact = true\nreason = \"CPUIDD\"\n",
         "[[rule]]\nexact = true\nplatform = \"bochs-vmx\"\nreason = 35\n",
@@ -339,5 +341,48 @@ fn cells_are_paired_by_their_values() {
             .to_string()
             .contains("the baseline has no cell boot-vs-idle on bochs-vmx, guest.machine=q35"),
         "{error}"
+    );
+}
+
+#[test]
+fn every_exit_counts_where_provenance_is_equal_and_what_differs_is_named_elsewhere() {
+    let content = "[[rule]]\nprovenance = \"equal\"\nexact = true\n\
+                   [[rule]]\nprovenance = \"different\"\nmax_increase = \"10%\"\n";
+    let judgement = judged(content, with_cpuid(0), with_cpuid(1));
+    assert_eq!(judgement.outcome(), Outcome::Failed);
+    assert!(
+        judgement
+            .cases
+            .iter()
+            .all(|case| case.place == "gate.toml:1")
+    );
+
+    let of = |image: &str, libc: &str, more| {
+        let mut cell = with_cpuid(more);
+        let facts = [("host image", image), ("package libc6", libc)];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        cell.facts.0.extend(facts);
+        cell
+    };
+    let judgement = judged(content, of("a", "2.36-9", 0), of("b", "2.36-10", 1));
+    assert_eq!(judgement.outcome(), Outcome::Passed);
+    assert!(
+        judgement
+            .cases
+            .iter()
+            .all(|case| case.place == "gate.toml:4")
+    );
+    insta::assert_snapshot!(plain(&judgement), @r"
+        gate gate.toml: head against base
+          boot-vs-idle on bochs-vmx: provenance differs: host image a → b; package libc6 2.36-9 → 2.36-10
+        
+        Verdict: passed. 3 passed, 0 failed, 0 undecided.
+        ");
+
+    let judgement = judged(content, of("a", "2.36-9", 0), of("a", "2.36-10", 1));
+    assert_eq!(
+        judgement.outcome(),
+        Outcome::Failed,
+        "a package that no image has"
     );
 }

@@ -118,6 +118,7 @@ mod tests {
             rules: "gate.toml".to_owned(),
             base: None,
             head: "steps/2".to_owned(),
+            provenance: Vec::new(),
             cases: vec![case],
         };
         let build = Error::Build {
