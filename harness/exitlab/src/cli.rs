@@ -160,6 +160,9 @@ pub struct RunArgs {
     /// Finish what is missing in the results directory of a matrix.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "sets", "platform", "host", "out", "shard"])]
     pub resume: Option<PathBuf>,
+    /// Print where the time went, and write timings.json, which trace viewers open.
+    #[arg(long)]
+    pub timings: bool,
     /// What is shown meanwhile.
     #[command(flatten)]
     pub shown: ShownArgs,

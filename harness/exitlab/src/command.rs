@@ -17,11 +17,12 @@ use crate::context::Context;
 use crate::matrix::{self as cells, Work};
 use crate::signals::Interrupt;
 use crate::ui::{Progress, Ui};
-use crate::{conformance, doctor, run};
+use crate::{conformance, doctor, run, timings};
 use exitlab_analysis::export;
 use exitlab_analysis::figures::Report;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files::write_whole;
 use exitlab_config::{self as config, Matrix};
 use exitlab_host::image;
 use exitlab_kernel as kernel;
@@ -85,7 +86,19 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
         "{}\nresults: {}\n",
         terminal(&done.record),
         dir.display()
-    ))
+    ))?;
+    tell_timings(args.timings, &cx.ui, &done.dir)
+}
+
+/// Where the time went, if that is wanted.
+fn tell_timings(wanted: bool, ui: &Ui, dir: &Path) -> Result<()> {
+    if !wanted {
+        return Ok(());
+    }
+    let path = dir.join(timings::FILE);
+    let text = format!("{:#}\n", timings::trace(ui.spans()));
+    write_whole(&path, text.as_bytes())?;
+    print(&format!("\n{}", timings::table(ui.spans())))
 }
 
 async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
@@ -101,7 +114,8 @@ async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
         ran.done,
         ran.before,
         shown(&ran.dir).display()
-    ))
+    ))?;
+    tell_timings(args.timings, &cx.ui, &ran.dir)
 }
 
 fn terminal(record: &RunRecord) -> String {

@@ -26,4 +26,5 @@ pub mod conformance;
 pub mod matrix;
 
 pub mod signals;
+pub mod timings;
 pub mod ui;

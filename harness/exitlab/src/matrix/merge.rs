@@ -9,8 +9,8 @@ use exitlab_config::Cell;
 use exitlab_model::matrix::Index;
 use exitlab_model::record::RunRecord;
 
-use super::staged::StagedDir;
 use super::index::{self, done};
+use super::staged::StagedDir;
 use super::summary;
 
 /// A part: its directory, index and the cells that are done in it.

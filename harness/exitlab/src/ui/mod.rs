@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use crate::timings::Span;
 use exitlab_model::event::Event;
 use exitlab_model::plan::Plan;
 
@@ -48,6 +49,7 @@ pub struct Ui {
     consoles: bool,
     stage: Option<(String, Instant)>,
     started: Instant,
+    spans: Vec<Span>,
 }
 
 impl Ui {
@@ -73,11 +75,19 @@ impl Ui {
             consoles,
             stage: None,
             started: Instant::now(),
+            spans: Vec::new(),
         }
     }
 
     /// A stage begins.
     pub fn stage(&mut self, name: &str) {
+        self.close_span();
+        self.spans.push(Span {
+            name: name.to_owned(),
+            from: self.started.elapsed(),
+            to: Duration::MAX,
+            host_s: None,
+        });
         let before = self.stage.replace((name.to_owned(), Instant::now()));
         let before = before
             .as_ref()
@@ -105,7 +115,7 @@ impl Ui {
     /// The agent's event.
     pub fn event(&mut self, event: &Event) {
         match event {
-            Event::Stage { stage, .. } => {
+            Event::Stage { stage, host_s } => {
                 let name = stage.to_string();
                 if self
                     .stage
@@ -113,6 +123,9 @@ impl Ui {
                     .is_none_or(|(current, _)| *current != name)
                 {
                     self.stage(&name);
+                }
+                if let Some(span) = self.spans.last_mut() {
+                    span.host_s = Some(*host_s);
                 }
             }
             Event::GuestConsole { line } if self.consoles => {
@@ -128,6 +141,18 @@ impl Ui {
         }
     }
 
+    /// Every stage until now. The last one lasts until [`end`](Self::end).
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    fn close_span(&mut self) {
+        let now = self.started.elapsed();
+        if let Some(span) = self.spans.last_mut() {
+            span.to = span.to.min(now);
+        }
+    }
+
     /// A line of the host's console.
     pub fn host_console(&mut self, line: &str) {
         if self.consoles {
@@ -137,6 +162,7 @@ impl Ui {
 
     /// Everything is over.
     pub fn end(&mut self, good: bool) {
+        self.close_span();
         let last = self.stage.take();
         let last = last
             .as_ref()
