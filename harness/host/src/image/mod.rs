@@ -11,7 +11,7 @@ mod tiny;
 
 pub use companion::{AGENT, companion};
 pub use guest::{GuestImage, build_guest};
-pub use made_of::Packages;
 pub use host::{
     CYLINDER, HostForm, HostImage, build_bare_host, build_host, host_files, order_archive,
 };
+pub use made_of::Packages;
