@@ -25,7 +25,7 @@ pub mod exit_code {
 /// Result with exitlab's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Anything that ends a command of exitlab. The message is a lower-case fragment that
+/// Anything that keeps a command of exitlab from doing what it is asked. The message is a lower-case fragment that
 /// fits after "exitlab: "; [`Error::cure`] says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -99,39 +99,6 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
-    /// A kernel's exit census breaks rules. The report has been printed.
-    #[error("{broken} of {judged} rules are broken")]
-    Conformance {
-        /// How many.
-        broken: usize,
-        /// Of how many that were judged.
-        judged: usize,
-    },
-    /// A gate found regressions. The verdicts have been printed.
-    #[error("the gate failed: {failed} of {judged} cases")]
-    Regression {
-        /// How many cases failed.
-        failed: usize,
-        /// Of how many that were judged.
-        judged: usize,
-    },
-    /// A gate found no regression, but could not decide all cases.
-    #[error("the gate is undecided: {undecided} of {judged} cases")]
-    Undecided {
-        /// How many cases are undecided.
-        undecided: usize,
-        /// Of how many that were judged.
-        judged: usize,
-    },
-    /// A bisection ended before the first bad commit was known. What is has been printed.
-    #[error("skipped commits hide the first bad one: it is one of {suspects}")]
-    Hidden {
-        /// How many commits it may be.
-        suspects: usize,
-    },
-    /// The agent sent a failure as its last event; the conductor has the words.
-    #[error("the experiment failed; the last event says why")]
-    AgentFailed,
     /// The user pressed Ctrl-C (or sent SIGTERM).
     #[error("interrupted")]
     Interrupted,
@@ -142,7 +109,7 @@ fn missing_list(missing: &[String]) -> String {
 }
 
 impl Error {
-    /// The exit code of the process (DESIGN: 0 1 2 3 4 5 130).
+    /// The exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Config { .. } => exit_code::CONFIG,
@@ -151,10 +118,7 @@ impl Error {
             Error::Experiment { .. }
             | Error::Silence { .. }
             | Error::Io { .. }
-            | Error::Json { .. }
-            | Error::AgentFailed => exit_code::EXPERIMENT,
-            Error::Conformance { .. } | Error::Regression { .. } => exit_code::REGRESSION,
-            Error::Undecided { .. } | Error::Hidden { .. } => exit_code::UNDECIDED,
+            | Error::Json { .. } => exit_code::EXPERIMENT,
             Error::Interrupted => exit_code::INTERRUPTED,
         }
     }
@@ -169,26 +133,7 @@ impl Error {
             | Error::Silence { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
             Error::Json { action, .. } => json_cure(action).to_owned(),
-            Error::Conformance { .. } => {
-                "see what each broken rule looks like, above; docs/conformance.md explains them"
-                    .to_owned()
-            }
-            Error::Regression { .. } => {
-                "see each failed case, above; what is meant to change goes into the baseline \
-                 (exitlab baseline update) or into an [[allow]] with because and until"
-                    .to_owned()
-            }
-            Error::Undecided { .. } => {
-                "see what each undecided case needs, above: more repeats, a rule that fits the \
-                 noise, or runs of the platforms that the rules name"
-                    .to_owned()
-            }
-            Error::Hidden { .. } => {
-                "see why each was skipped, above and in steps.json: repair what does not build \
-                 (kernel.patches), or give what was undecided more repeats"
-                    .to_owned()
-            }
-            Error::Interrupted | Error::AgentFailed => String::new(),
+            Error::Interrupted => String::new(),
         }
     }
 
@@ -252,13 +197,17 @@ fn json_cure(action: &str) -> &'static str {
 
 /// An error for people: what failed, the last lines of what died, and the cure.
 pub fn for_people(error: &Error) -> String {
-    let mut text = format!("exitlab: {error}\n");
-    for line in error.tail() {
+    told(&error.to_string(), error.tail(), &error.cure())
+}
+
+/// The last words of a command: what there is to say, lines that belong to it, and the cure.
+pub fn told(message: &str, tail: &[String], cure: &str) -> String {
+    let mut text = format!("exitlab: {message}\n");
+    for line in tail {
         text += &format!("  | {line}\n");
     }
-    let cure = error.cure();
     if !cure.is_empty() {
-        text += &format!("  cure: {}\n", indented(&cure));
+        text += &format!("  cure: {}\n", indented(cure));
     }
     text
 }

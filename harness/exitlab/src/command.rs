@@ -14,6 +14,7 @@ use crate::cli::{
     ReportFormat, RunArgs, ShownArgs,
 };
 use crate::context::Context;
+use crate::ended::Ended;
 use crate::matrix::{self as cells, Work};
 use crate::signals::Interrupt;
 use crate::ui::{Progress, Ui};
@@ -31,30 +32,31 @@ use exitlab_model::plan::Plan;
 use exitlab_model::record::RunRecord;
 
 /// Runs one command to its end.
-pub fn run(command: Command) -> Result<()> {
+pub fn run(command: Command) -> Result<Ended> {
     // One thread: the conductor only waits.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::io("start", "the runtime"))?;
     runtime.block_on(async {
-        match command {
+        let done = match command {
+            Command::Ab(args) => return ab::run(*args).await,
+            Command::Bisect(args) => return bisect::run(*args).await,
+            Command::Conformance(args) => return conform(args).await,
+            Command::Gate(args) => return regression::gate(args),
             Command::Run(args) => run_experiment(args).await,
-            Command::Ab(args) => ab::run(*args).await,
-            Command::Bisect(args) => bisect::run(*args).await,
             Command::BisectStep(args) => bisect::step(&args),
             Command::Plan(args) => matrix::plan(&args),
             Command::Merge(args) => matrix::merge(&args),
             Command::Build(args) => build(args).await,
             Command::Doctor(args) => check(args),
-            Command::Conformance(args) => conform(args).await,
             Command::Compare(args) => regression::compare(args),
-            Command::Gate(args) => regression::gate(args),
             Command::Baseline(args) => regression::baseline(args),
             Command::Verdicts(args) => regression::verdicts(args),
             Command::Reasons(args) => reasons(args),
             Command::Kernel(command) => kernels::run(command).await,
-        }
+        };
+        done.map(|()| Ended::Well)
     })
 }
 
@@ -122,7 +124,7 @@ fn terminal(record: &RunRecord) -> String {
     export::terminal_table(&Report::of_record(record, record.reasons()))
 }
 
-async fn conform(args: ConformanceArgs) -> Result<()> {
+async fn conform(args: ConformanceArgs) -> Result<Ended> {
     let mut experiment = args.experiment;
     if let Some(kernel) = &args.kernel {
         let set = format!("kernel.source=image:{}", kernel.display());
@@ -145,9 +147,9 @@ async fn conform(args: ConformanceArgs) -> Result<()> {
             report.for_people(),
             shown(&out).display()
         ))?,
-        ReportFormat::Json => print(&report.to_json())?,
+        ReportFormat::Json => print(&report.to_json()?)?,
     }
-    report.verdict()
+    Ok(report.ended())
 }
 
 async fn build(args: BuildArgs) -> Result<()> {

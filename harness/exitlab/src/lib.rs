@@ -12,6 +12,7 @@
 pub mod cli;
 pub mod command;
 pub mod doctor;
+pub mod ended;
 
 pub mod build;
 pub mod context;

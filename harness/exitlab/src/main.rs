@@ -1,4 +1,4 @@
-//! The `exitlab` binary: starts logging, runs one command, maps its error to an exit code.
+//! The `exitlab` binary: starts logging, runs one command, and ends with its words and exit code.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use exitlab::cli::Cli;
 use exitlab::command;
-use exitlab_base::error::{self, Error};
+use exitlab_base::error;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
@@ -14,9 +14,14 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.verbose);
     match command::run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(ended) => {
+            if let Some(words) = ended.for_people() {
+                say(&words);
+            }
+            ExitCode::from(ended.exit_code())
+        }
         Err(error) => {
-            report(&error);
+            say(&error::for_people(&error));
             ExitCode::from(error.exit_code())
         }
     }
@@ -40,7 +45,7 @@ fn start_logging(verbose: u8) {
         .init();
 }
 
-fn report(error: &Error) {
+fn say(words: &str) {
     // With standard error closed, the exit code is all that can be said.
-    let _ = std::io::stderr().write_all(error::for_people(error).as_bytes());
+    let _ = std::io::stderr().write_all(words.as_bytes());
 }

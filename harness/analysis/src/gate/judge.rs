@@ -70,26 +70,6 @@ impl Judgement {
         let outcomes = self.cases.iter().map(|case| case.outcome);
         outcomes.min().unwrap_or(Outcome::Undecided)
     }
-
-    /// As what the program ends with.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Regression`] or [`Error::Undecided`].
-    pub fn verdict(&self) -> Result<()> {
-        let judged = self.cases.len();
-        match self.outcome() {
-            Outcome::Passed => Ok(()),
-            Outcome::Failed => Err(Error::Regression {
-                failed: self.count(Outcome::Failed),
-                judged,
-            }),
-            Outcome::Undecided => Err(Error::Undecided {
-                undecided: self.count(Outcome::Undecided),
-                judged,
-            }),
-        }
-    }
 }
 
 /// A case whose counts are still to be judged.

@@ -164,10 +164,6 @@ fn one_exit_more_fails_and_an_allowance_lets_it_pass_until_its_date() {
         (failed.outcome(), failed.count(Outcome::Failed)),
         (Outcome::Failed, 1)
     );
-    assert_eq!(
-        failed.verdict().unwrap_err().exit_code(),
-        exitlab_base::error::exit_code::REGRESSION
-    );
     insta::assert_snapshot!(plain(&failed));
 
     let allow = |until: &str, phase: &str| {
@@ -220,10 +216,6 @@ fn nothing_to_judge_is_no_pass() {
     let svm = "[[rule]]\nplatform = \"tcg-svm\"\nexact = true\n";
     let judgement = judged(svm, with_cpuid(0), with_cpuid(0));
     assert_eq!(judgement.outcome(), Outcome::Undecided);
-    assert_eq!(
-        judgement.verdict().unwrap_err().exit_code(),
-        exitlab_base::error::exit_code::UNDECIDED
-    );
     // A reason of the other instruction set is not asked for here, but one rule is kept.
     let both = format!(
         "{EXACT}[[rule]]\nplatform = \"bochs-vmx\"\nreason = \"EPT_VIOLATION\"\nexact = true\n"

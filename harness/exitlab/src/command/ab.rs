@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::regression::judge;
 use super::{cache_dir, context, default_out, load_matrix, print, shown};
 use crate::cli::AbArgs;
+use crate::ended::Ended;
 use crate::matrix::{self, Work};
 use exitlab_analysis::compare::{self, Settings};
 use exitlab_analysis::export::{self, ComparisonFormat};
@@ -23,7 +24,7 @@ struct Sides {
 }
 
 /// Runs both sides, compares, judges.
-pub(super) async fn run(args: AbArgs) -> Result<()> {
+pub(super) async fn run(args: AbArgs) -> Result<Ended> {
     // What is wrong with the rules is told before a kernel is built.
     let rules = args
         .rules
@@ -55,7 +56,7 @@ pub(super) async fn run(args: AbArgs) -> Result<()> {
     ))?;
     print(&format!("results: {}\n", shown(&out).display()))?;
     let Some(rules) = rules else {
-        return Ok(());
+        return Ok(Ended::Well);
     };
     judge(&rules, Some(&base), &head, args.junit.as_deref())
 }

@@ -8,6 +8,7 @@ use crate::bisect::{Decision, End, LinkedWorktree, Questions, Tester, ask, repor
 use crate::cli::{BisectArgs, BisectStepArgs};
 use crate::context::Context;
 use crate::doctor;
+use crate::ended::Ended;
 use crate::results::Results;
 use exitlab_analysis::gate::{self, Outcome};
 use exitlab_base::artifact::Cache;
@@ -26,7 +27,7 @@ struct Range {
 }
 
 /// Tries both ends, has Git bisect, and shows what was found.
-pub(super) async fn run(args: BisectArgs) -> Result<()> {
+pub(super) async fn run(args: BisectArgs) -> Result<Ended> {
     // What is wrong with the arguments is told before a kernel is built.
     let rules = gate::load(&args.rules, None)?;
     let repo = Repository::open(&args.repo)?;
@@ -157,7 +158,7 @@ async fn steps(linked: &LinkedWorktree, tester: &mut Tester<'_>, cx: &mut Contex
 }
 
 /// Shows what was found, and how the exits differ.
-fn tell(end: &End, range: &Range, tester: &Tester<'_>) -> Result<()> {
+fn tell(end: &End, range: &Range, tester: &Tester<'_>) -> Result<Ended> {
     let suspects = match end {
         End::Found(first) => std::slice::from_ref(first),
         End::OneOf(commits) => commits,
@@ -170,12 +171,12 @@ fn tell(end: &End, range: &Range, tester: &Tester<'_>) -> Result<()> {
         shown(tester.out).display()
     ))?;
     write_whole(&tester.out.join("found.txt"), text.as_bytes())?;
-    match end {
-        End::Found(_) => Ok(()),
-        End::OneOf(suspects) => Err(Error::Hidden {
+    Ok(match end {
+        End::Found(_) => Ended::Well,
+        End::OneOf(suspects) => Ended::Hidden {
             suspects: suspects.len(),
-        }),
-    }
+        },
+    })
 }
 
 /// The good commit before the first bad one against that one; where that is not known, both

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::print;
 use crate::cli::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, VerdictsArgs};
+use crate::ended::Ended;
 use exitlab_analysis::baseline::{self, Update};
 use exitlab_analysis::compare::{self, Settings, Side};
 use exitlab_analysis::export::{self, ComparisonFormat};
@@ -50,7 +51,7 @@ pub(super) fn table(base: &[PathBuf], head: &[PathBuf]) -> Result<String> {
 }
 
 /// `exitlab gate`
-pub(super) fn gate(args: GateArgs) -> Result<()> {
+pub(super) fn gate(args: GateArgs) -> Result<Ended> {
     let rules = gate::load(&args.rules, args.platform.as_deref())?;
     let filter: Filter = args.cells.into_iter().collect();
     let head = Reading::of(&args.runs, &filter)?;
@@ -70,23 +71,19 @@ pub(super) fn gate(args: GateArgs) -> Result<()> {
 
 /// Judges a side by rules, and shows the verdict everywhere: plainly, to GitHub, and as
 /// JUnit XML in the file `junit`.
-///
-/// # Errors
-///
-/// The verdict, if it is not that the side passed.
 pub(super) fn judge(
     rules: &Rules,
     base: Option<&Side>,
     head: &Side,
     junit: Option<&Path>,
-) -> Result<()> {
+) -> Result<Ended> {
     let judgement = gate::judge(rules, base, head, gate::today())?;
     if let Some(path) = junit {
         gate::write_junit(&judgement, path)?;
     }
     print(&gate::plain(&judgement))?;
     gate::tell_github(&judgement, print)?;
-    judgement.verdict()
+    Ok(Ended::of(&judgement))
 }
 
 /// `exitlab baseline`
