@@ -2,7 +2,7 @@
 //! results directories and baseline files.
 //!
 //! ```text
-//! RunRecord ─► figures::Report ─► export
+//! RunRecord ─► figures::RunFigures ─► export
 //! results directories ─► reading ─► compare::Comparison ─► gate::Judgement ─► export
 //! ```
 

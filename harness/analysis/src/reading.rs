@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 
 use crate::baseline;
-use crate::compare::{Cell, Side, channels_of};
+use crate::compare::{CellCounts, Side, channels_of};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::layout::{MATRIX, RUN};
 use exitlab_model::matrix::{self, Index, Unreadable};
@@ -34,7 +34,7 @@ pub struct Reading {
     name: String,
     runs: Vec<Run>,
     /// Cells of baseline files.
-    cells: Vec<Cell>,
+    cells: Vec<CellCounts>,
 }
 
 impl Reading {
@@ -150,8 +150,8 @@ impl Reading {
     /// The side's cells, with the counts of one channel. Runs of equal keys become repeats
     /// of one cell. Keys in `without` do not tell cells apart.
     pub fn side(self, channel: Channel, without: &BTreeSet<String>) -> Result<Side> {
-        let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
-        let mut add = |mut cell: Cell| {
+        let mut cells: BTreeMap<_, CellCounts> = BTreeMap::new();
+        let mut add = |mut cell: CellCounts| {
             cell.key.values.retain(|key, _| !without.contains(key));
             match cells.get_mut(&cell.key) {
                 None => drop(cells.insert(cell.key.clone(), cell)),
@@ -168,7 +168,7 @@ impl Reading {
             values,
         } in self.runs
         {
-            let cell = Cell::of_record(&record, values, channel, &source);
+            let cell = CellCounts::of_record(&record, values, channel, &source);
             add(cell.map_err(|what| Error::Config {
                 message: format!("{source}/{RUN}: {what}"),
                 cure: "the file was changed or is damaged: run the experiment again".to_owned(),
@@ -189,7 +189,7 @@ pub fn read_side(paths: &[PathBuf], filter: &Filter) -> Result<Side> {
     reading.side(channel, &BTreeSet::new())
 }
 
-fn require_repeat(first: &Cell, next: &Cell) -> Result<()> {
+fn require_repeat(first: &CellCounts, next: &CellCounts) -> Result<()> {
     let what = if first.isa != next.isa {
         format!(
             "one is of {}, the other of {}",

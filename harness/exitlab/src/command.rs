@@ -20,7 +20,7 @@ use crate::signals::Interrupt;
 use crate::ui::{Progress, Ui};
 use crate::{conformance, doctor, run, timings};
 use exitlab_analysis::export;
-use exitlab_analysis::figures::Report;
+use exitlab_analysis::figures::RunFigures;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
@@ -121,7 +121,7 @@ async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
 }
 
 fn terminal(record: &RunRecord) -> String {
-    export::terminal_table(&Report::of_record(record, record.reasons()))
+    export::terminal_table(&RunFigures::of_record(record, record.reasons()))
 }
 
 async fn conform(args: ConformanceArgs) -> Result<Ended> {

@@ -12,7 +12,7 @@ use exitlab_model::reasons::Isa;
 
 /// What of a machine decides about the commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Machine {
+pub struct Target {
     /// Whether the user is root.
     pub superuser: bool,
     /// Whether packages come through dpkg.
@@ -23,11 +23,11 @@ pub struct Machine {
     pub locked_down: bool,
 }
 
-impl Machine {
+impl Target {
     /// This machine.
-    pub fn this() -> Machine {
+    pub fn this_machine() -> Target {
         let lockdown = fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
-        Machine {
+        Target {
             superuser: rustix::process::geteuid().is_root(),
             has_dpkg: Path::new("/usr/bin/dpkg").is_file(),
             isa: hardware::isa(Path::new("/")),
@@ -55,7 +55,7 @@ fn words(words: &[&str]) -> Vec<String> {
 
 impl Steps {
     /// Installs a kernel.
-    pub fn to_install(package: &Package, machine: Machine) -> Steps {
+    pub fn to_install(package: &Package, machine: Target) -> Steps {
         let release = &package.release;
         let paths: Vec<_> = package
             .paths
@@ -105,7 +105,7 @@ impl Steps {
     }
 
     /// Loads modules.
-    pub fn to_load(modules: &Modules, machine: Machine) -> Steps {
+    pub fn to_load(modules: &Modules, machine: Target) -> Steps {
         let file = |name: &str| {
             let named = |path: &&str| path.ends_with(&format!("/{name}.ko"));
             let mut paths = modules.modules.iter().filter_map(|m| m.path.to_str());
@@ -216,11 +216,11 @@ impl Steps {
     }
 }
 
-fn sudo(machine: &Machine) -> &'static str {
+fn sudo(machine: &Target) -> &'static str {
     if machine.superuser { "" } else { "sudo " }
 }
 
-fn with_sudo(commands: Vec<Vec<String>>, machine: &Machine) -> Vec<Vec<String>> {
+fn with_sudo(commands: Vec<Vec<String>>, machine: &Target) -> Vec<Vec<String>> {
     let first = (!machine.superuser).then(|| "sudo".to_owned());
     let with = |command: Vec<String>| first.iter().cloned().chain(command).collect();
     commands.into_iter().map(with).collect()
@@ -237,8 +237,8 @@ mod tests {
     use super::super::modules::Module;
     use super::*;
 
-    fn machine(superuser: bool, isa: Option<Isa>) -> Machine {
-        Machine {
+    fn machine(superuser: bool, isa: Option<Isa>) -> Target {
+        Target {
             superuser,
             has_dpkg: true,
             isa,

@@ -8,8 +8,8 @@
 //! it may be `toggled`, too. `always`, `never` and `special:...` stand alone.
 
 mod class;
+mod enabled_by;
 mod header;
-mod rule;
 #[cfg(test)]
 mod tests;
 
@@ -18,9 +18,9 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 pub use class::Class;
+use enabled_by::enabled_by_from_text;
+pub use enabled_by::{Controls, EnabledBy};
 pub use header::kernel_header;
-use rule::rule_from_text;
-pub use rule::{Controls, Rule};
 
 const VMX_CSV: &str = include_str!("../../../kernel/exit-reasons/vmx.csv");
 const SVM_CSV: &str = include_str!("../../../kernel/exit-reasons/svm.csv");
@@ -67,13 +67,13 @@ impl Isa {
         }
     }
 
-    fn has(self, rule: Rule) -> bool {
+    fn has(self, rule: EnabledBy) -> bool {
         match rule {
-            Rule::Never | Rule::Always => true,
-            Rule::Any(_) | Rule::All(_) | Rule::Toggled(_) => self == Isa::Vmx,
-            Rule::Exceptions | Rule::ControlRegisters => self == Isa::Vmx,
-            Rule::Intercept(_) | Rule::ToggledIntercept(_) => self == Isa::Svm,
-            Rule::NestedPaging | Rule::Avic | Rule::SevEs => self == Isa::Svm,
+            EnabledBy::Never | EnabledBy::Always => true,
+            EnabledBy::Any(_) | EnabledBy::All(_) | EnabledBy::Toggled(_) => self == Isa::Vmx,
+            EnabledBy::Exceptions | EnabledBy::ControlRegisters => self == Isa::Vmx,
+            EnabledBy::Intercept(_) | EnabledBy::ToggledIntercept(_) => self == Isa::Svm,
+            EnabledBy::NestedPaging | EnabledBy::Avic | EnabledBy::SevEs => self == Isa::Svm,
         }
     }
 }
@@ -92,8 +92,8 @@ pub struct Reason {
     /// What kind of thing the guest did, or what was done to it.
     pub class: Class,
     /// What lets it happen.
-    #[serde(deserialize_with = "rule_from_text")]
-    pub enabled_by: Rule,
+    #[serde(deserialize_with = "enabled_by_from_text")]
+    pub enabled_by: EnabledBy,
     /// Year of the earliest SDM (VMX) or APM (SVM) whose appendix C lists it;
     /// [`FIRST_SDM`] also stands for every year before.
     pub sdm: u16,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::compare::{Cell, CellKey, Facts, PhaseCounts, Series, UNKNOWN_REASON};
+use crate::compare::{CellCounts, CellKey, Facts, PhaseCounts, Series, UNKNOWN_REASON};
 use exitlab_base::toml::{Problem, Text, Wrong};
 use exitlab_model::reasons::Isa;
 use exitlab_model::record::Channel;
@@ -89,7 +89,7 @@ impl Numbers {
 }
 
 /// Reads the cells of a file.
-pub(super) fn read(text: &Text) -> Result<Vec<Cell>, Problem> {
+pub(super) fn read(text: &Text) -> Result<Vec<CellCounts>, Problem> {
     let document: Document = text.parse(KEYS, MANUAL)?;
     if *document.schema.get_ref() != SCHEMA {
         let wrong = Wrong::new(
@@ -102,7 +102,7 @@ pub(super) fn read(text: &Text) -> Result<Vec<Cell>, Problem> {
         let cure = "save one from a run: exitlab baseline save FILE RUN";
         return Err(text.whole(Wrong::new("a baseline without cells", cure)));
     }
-    let mut cells: Vec<Cell> = Vec::new();
+    let mut cells: Vec<CellCounts> = Vec::new();
     for given in &document.cell {
         let cell = cell(text, given.get_ref(), &document.provenance)?;
         if cells.iter().any(|other| other.key == cell.key) {
@@ -118,7 +118,7 @@ fn cell(
     text: &Text,
     given: &CellDocument,
     common: &BTreeMap<String, String>,
-) -> Result<Cell, Problem> {
+) -> Result<CellCounts, Problem> {
     let repeats = *given.repeats.get_ref();
     if !(1..=MOST_REPEATS).contains(&repeats) {
         let wrong = Wrong::new("out of range", format!("give 1 to {MOST_REPEATS}"));
@@ -152,7 +152,7 @@ fn cell(
         Ok(PhaseCounts { name, reasons })
     };
     let facts = common.iter().chain(&given.provenance);
-    Ok(Cell {
+    Ok(CellCounts {
         key: CellKey {
             platform: given.platform.clone(),
             experiment: given.experiment.clone(),

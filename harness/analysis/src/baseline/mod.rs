@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use text::text;
 
-use crate::compare::{Cell, Comparison, Settings, Side, compare};
+use crate::compare::{CellCounts, Comparison, Settings, Side, compare};
 use crate::export::reason_title;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
@@ -25,7 +25,7 @@ use exitlab_base::toml::{Text, as_error};
 /// # Errors
 ///
 /// [`Error::Config`] with file, line, key and cure.
-pub fn load(path: &Path) -> Result<Vec<Cell>> {
+pub fn load(path: &Path) -> Result<Vec<CellCounts>> {
     let content = std::fs::read_to_string(path).map_err(|error| Error::Config {
         message: format!("failed to read the baseline {}: {error}", path.display()),
         cure: format!(
@@ -53,8 +53,8 @@ pub fn save(path: &Path, side: &Side) -> Result<()> {
 }
 
 /// One line for each cell: what it is, and how much is kept of it.
-pub fn summary(cells: &[Cell]) -> String {
-    let line = |cell: &Cell| {
+pub fn summary(cells: &[CellCounts]) -> String {
+    let line = |cell: &CellCounts| {
         let counts: usize = cell.phases.iter().map(|phase| phase.reasons.len()).sum();
         format!(
             "{}, channel {}, repeats: {}, phases: {}, counts: {counts}\n",
@@ -69,7 +69,7 @@ pub fn summary(cells: &[Cell]) -> String {
 
 /// A baseline for people: each cell with the exits of each phase, all reasons together,
 /// and its three most frequent reasons.
-pub fn shown(cells: &[Cell]) -> String {
+pub fn shown(cells: &[CellCounts]) -> String {
     let mut text = String::new();
     for cell in cells {
         text += &summary(std::slice::from_ref(cell));
@@ -103,7 +103,7 @@ pub fn shown(cells: &[Cell]) -> String {
 #[derive(Debug)]
 pub struct Update {
     path: PathBuf,
-    cells: Vec<Cell>,
+    cells: Vec<CellCounts>,
     /// Old against new, of the cells that both have; `None` if there are no such.
     pub comparison: Option<Comparison>,
     /// Cells that are new.
@@ -121,13 +121,13 @@ impl Update {
             name: path.display().to_string(),
             cells: load(path)?,
         };
-        let name = |cell: &&Cell| cell.key.to_string();
-        let (common, added): (Vec<Cell>, Vec<Cell>) = new
+        let name = |cell: &&CellCounts| cell.key.to_string();
+        let (common, added): (Vec<CellCounts>, Vec<CellCounts>) = new
             .cells
             .iter()
             .cloned()
             .partition(|cell| old.cell(&cell.key).is_some());
-        let kept: Vec<&Cell> = old
+        let kept: Vec<&CellCounts> = old
             .cells
             .iter()
             .filter(|c| new.cell(&c.key).is_none())
@@ -152,7 +152,7 @@ impl Update {
             added.iter().map(|c| name(&c)).collect(),
             kept.iter().map(name).collect(),
         );
-        let cells: Vec<Cell> = common
+        let cells: Vec<CellCounts> = common
             .cells
             .into_iter()
             .chain(added)
@@ -175,6 +175,6 @@ impl Update {
     }
 }
 
-fn write(path: &Path, cells: &[Cell]) -> Result<()> {
+fn write(path: &Path, cells: &[CellCounts]) -> Result<()> {
     write_whole(path, text(cells).as_bytes())
 }

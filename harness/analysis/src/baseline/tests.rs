@@ -2,11 +2,11 @@ use super::*;
 use crate::compare::fixture::{cell, noisy};
 use exitlab_model::reasons::Isa;
 
-fn read(content: &str) -> Result<Vec<Cell>> {
+fn read(content: &str) -> Result<Vec<CellCounts>> {
     document::read(&Text::new("baseline.toml", content)).map_err(|problem| as_error(vec![problem]))
 }
 
-fn cells() -> Vec<Cell> {
+fn cells() -> Vec<CellCounts> {
     let mut repeated = cell(Isa::Vmx, false);
     repeated.absorb(cell(Isa::Vmx, false));
     repeated
@@ -76,7 +76,7 @@ fn error_texts() {
 fn an_update_keeps_what_no_run_was_given_for_and_save_overwrites_nothing() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("b.toml");
-    let side = |cells: &[Cell]| Side {
+    let side = |cells: &[CellCounts]| Side {
         name: "runs".to_owned(),
         cells: cells.to_vec(),
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::document::SCHEMA;
-use crate::compare::{Cell, PhaseCounts, Series, UNKNOWN_REASON};
+use crate::compare::{CellCounts, PhaseCounts, Series, UNKNOWN_REASON};
 use exitlab_model::reasons::{Isa, ReasonTable};
 
 const HEAD: &str = "\
@@ -14,8 +14,8 @@ const HEAD: &str = "\
 ";
 
 /// The whole file.
-pub fn text(cells: &[Cell]) -> String {
-    let mut cells: Vec<&Cell> = cells.iter().collect();
+pub fn text(cells: &[CellCounts]) -> String {
+    let mut cells: Vec<&CellCounts> = cells.iter().collect();
     cells.sort_by(|one, other| one.key.cmp(&other.key));
     let common = common_facts(&cells);
     let mut text = format!("{HEAD}schema = {SCHEMA}\n");
@@ -32,7 +32,7 @@ pub fn text(cells: &[Cell]) -> String {
     text
 }
 
-fn common_facts<'a>(cells: &[&'a Cell]) -> BTreeMap<&'a str, &'a str> {
+fn common_facts<'a>(cells: &[&'a CellCounts]) -> BTreeMap<&'a str, &'a str> {
     let Some((first, others)) = cells.split_first() else {
         return BTreeMap::new();
     };
@@ -53,7 +53,7 @@ fn facts<'a>(text: &mut String, facts: impl Iterator<Item = (&'a str, &'a str)>)
     }
 }
 
-fn write_cell(text: &mut String, cell: &Cell, common: &BTreeMap<&str, &str>) {
+fn write_cell(text: &mut String, cell: &CellCounts, common: &BTreeMap<&str, &str>) {
     let isa = cell.isa.name().to_lowercase();
     let values: Vec<String> = cell
         .key

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::counts::{CellCounts, CellKey, Series};
 use super::exact;
 use super::facts::Difference;
 use super::interval::{Interval, relative_interval};
 use super::noisy::{self, Tested, Tests, floats};
 use super::pair::{Pair, Side, pairs, unpaired};
 use super::permutation::Tail;
-use super::subject::{Cell, CellKey, Series};
 use super::verdict::{Settings, Verdict};
 use exitlab_base::error::Result;
 use exitlab_model::reasons::Isa;
@@ -94,7 +94,7 @@ impl Comparison {
 ///
 /// As [`pairs`].
 pub fn compare(base: &Side, head: &Side, settings: &Settings) -> Result<Comparison> {
-    let mut comparison = judge(base, head, settings)?;
+    let mut comparison = compare_without_intervals(base, head, settings)?;
     let findings = comparison
         .cells
         .iter_mut()
@@ -107,7 +107,11 @@ pub fn compare(base: &Side, head: &Side, settings: &Settings) -> Result<Comparis
 }
 
 /// The same without intervals, which take the most time and decide nothing.
-pub(super) fn judge(base: &Side, head: &Side, settings: &Settings) -> Result<Comparison> {
+pub(super) fn compare_without_intervals(
+    base: &Side,
+    head: &Side,
+    settings: &Settings,
+) -> Result<Comparison> {
     let pairs = pairs(base, head)?;
     let mut cells: Vec<CellComparison> =
         pairs.iter().map(|pair| untested(*pair, settings)).collect();
@@ -186,9 +190,9 @@ fn untested(pair: Pair, settings: &Settings) -> CellComparison {
     }
 }
 
-fn notes(base: &Cell, head: &Cell, repeatable: bool) -> Vec<String> {
+fn notes(base: &CellCounts, head: &CellCounts, repeatable: bool) -> Vec<String> {
     let mut notes = Vec::new();
-    let mut only = |one: &Cell, other: &Cell, which: &str| {
+    let mut only = |one: &CellCounts, other: &CellCounts, which: &str| {
         for phase in one.phase_names() {
             if other.phase(phase).is_none() {
                 notes.push(format!("phase `{phase}` is only in the {which}"));

@@ -1,6 +1,6 @@
 //! Platforms that repeat bit for bit: a difference of one exit is a difference.
 
-use super::subject::Cell;
+use super::counts::CellCounts;
 use super::verdict::Verdict;
 
 /// The verdict on one reason of one phase: repeats of a side must agree before sides can.
@@ -19,7 +19,7 @@ fn single(values: &[u64]) -> Option<u64> {
 
 /// How many pairs of phase and reason differ between the repeats of a cell: 0 on a
 /// platform that keeps its promise.
-pub fn unequal_repeats(cell: &Cell) -> usize {
+pub fn unequal_repeats(cell: &CellCounts) -> usize {
     let series = cell.phases.iter().flat_map(|phase| phase.reasons.values());
     series
         .filter(|series| single(&series.exits).is_none())

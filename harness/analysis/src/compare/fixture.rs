@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::counts::{CellCounts, CellKey, PhaseCounts, Series};
 use super::random::Random;
-use super::subject::{Cell, CellKey, PhaseCounts, Series};
 use super::{Facts, Side};
 use crate::figures::fixture::record_of;
 use exitlab_model::reasons::Isa;
@@ -11,17 +11,17 @@ use exitlab_model::record::Channel;
 
 /// The counts of a real run.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-pub(crate) fn cell(isa: Isa, cycles: bool) -> Cell {
+pub(crate) fn cell(isa: Isa, cycles: bool) -> CellCounts {
     let mut record = record_of(isa, cycles);
     record.platform = match isa {
         Isa::Vmx => "bochs-vmx".to_owned(),
         Isa::Svm => "tcg-svm".to_owned(),
     };
-    Cell::of_record(&record, BTreeMap::new(), Channel::Stats, "run").unwrap()
+    CellCounts::of_record(&record, BTreeMap::new(), Channel::Stats, "run").unwrap()
 }
 
 /// A side of one cell.
-pub(crate) fn side(name: &str, cell: Cell) -> Side {
+pub(crate) fn side(name: &str, cell: CellCounts) -> Side {
     Side {
         name: name.to_owned(),
         cells: vec![cell],
@@ -31,7 +31,7 @@ pub(crate) fn side(name: &str, cell: Cell) -> Side {
 /// Repeats of a noisy cell: reason `n` has `means[n]` exits in phase `boot` on average,
 /// with variance `mean * (1 + spread * mean)`: Poisson with spread 0, else negative
 /// binomial, as a mixture of Poisson over gamma.
-pub(crate) fn noisy(name: &str, means: &[f64], spread: f64, repeats: usize) -> Cell {
+pub(crate) fn noisy(name: &str, means: &[f64], spread: f64, repeats: usize) -> CellCounts {
     let mut random = Random::of(name);
     let reasons = means.iter().enumerate().map(|(reason, &mean)| {
         let draw = |_| {
@@ -47,7 +47,7 @@ pub(crate) fn noisy(name: &str, means: &[f64], spread: f64, repeats: usize) -> C
             },
         )
     });
-    Cell {
+    CellCounts {
         key: CellKey {
             platform: "nested".to_owned(),
             experiment: "synthetic".to_owned(),

@@ -11,6 +11,7 @@
 //! `docs/regression.md` has the formulas and their sources.
 
 mod comparison;
+mod counts;
 mod exact;
 mod facts;
 mod interval;
@@ -20,10 +21,11 @@ mod percent;
 mod permutation;
 mod random;
 mod resample;
-mod subject;
 mod verdict;
 
 pub use comparison::{CellComparison, Comparison, Finding, compare};
+pub(crate) use counts::channels as channels_of;
+pub use counts::{CellCounts, CellKey, PhaseCounts, Series, UNKNOWN_REASON};
 pub use exact::unequal_repeats;
 pub use facts::{Difference, Facts};
 pub use interval::{Interval, relative_interval};
@@ -32,8 +34,6 @@ pub use pair::{Pair, Side, pairs, unpaired};
 pub use percent::Percent;
 pub use permutation::{Tail, least_p, least_repeats, permutation_p};
 pub use resample::{Benchmark, benchmark};
-pub(crate) use subject::channels as channels_of;
-pub use subject::{Cell, CellKey, PhaseCounts, Series, UNKNOWN_REASON};
 pub use verdict::{Settings, Verdict};
 
 #[cfg(test)]

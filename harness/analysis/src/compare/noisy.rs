@@ -1,7 +1,7 @@
 //! Platforms on a real clock: which differences are more than noise.
 
+use super::counts::mean;
 use super::permutation::{Tail, least_p, least_repeats, permutation_p};
-use super::subject::mean;
 use super::verdict::{Settings, Verdict};
 
 /// The tests of one comparison, corrected together.

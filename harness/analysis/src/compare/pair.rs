@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::subject::{Cell, CellKey};
+use super::counts::{CellCounts, CellKey};
 use exitlab_base::error::{Error, Result};
 
 /// One side of a comparison.
@@ -11,12 +11,12 @@ pub struct Side {
     /// As the user named it.
     pub name: String,
     /// Its cells, by key.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<CellCounts>,
 }
 
 impl Side {
     /// The cell of that key.
-    pub fn cell(&self, key: &CellKey) -> Option<&Cell> {
+    pub fn cell(&self, key: &CellKey) -> Option<&CellCounts> {
         self.cells.iter().find(|cell| cell.key == *key)
     }
 
@@ -33,9 +33,9 @@ impl Side {
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'a> {
     /// The base.
-    pub base: &'a Cell,
+    pub base: &'a CellCounts,
     /// The head.
-    pub head: &'a Cell,
+    pub head: &'a CellCounts,
 }
 
 /// Pairs the cells of two sides: those of equal keys; and if each side has only one, these.
@@ -51,7 +51,7 @@ pub fn pairs<'a>(base: &'a Side, head: &'a Side) -> Result<Vec<Pair<'a>>> {
             head: other,
         }],
         _ => {
-            let pair = |head: &'a Cell| {
+            let pair = |head: &'a CellCounts| {
                 let base = base.cell(&head.key)?;
                 Some(Pair { base, head })
             };
@@ -77,9 +77,9 @@ pub fn pairs<'a>(base: &'a Side, head: &'a Side) -> Result<Vec<Pair<'a>>> {
 }
 
 /// The cells of `side` that none of `pairs` holds.
-pub fn unpaired<'a>(side: &'a Side, pairs: &[Pair]) -> Vec<&'a Cell> {
-    let held = |cell: &&Cell| {
-        let same = |other: &Cell| std::ptr::eq(*cell, other);
+pub fn unpaired<'a>(side: &'a Side, pairs: &[Pair]) -> Vec<&'a CellCounts> {
+    let held = |cell: &&CellCounts| {
+        let same = |other: &CellCounts| std::ptr::eq(*cell, other);
         pairs.iter().any(|pair| same(pair.base) || same(pair.head))
     };
     side.cells.iter().filter(|cell| !held(cell)).collect()

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::comparison::judge;
+use super::comparison::compare_without_intervals;
+use super::counts::CellCounts;
 use super::pair::Side;
 use super::random::Random;
-use super::subject::Cell;
 use super::verdict::{Settings, Verdict};
 use exitlab_base::error::{Error, Result};
 
@@ -37,7 +37,7 @@ pub struct Benchmark {
 ///
 /// [`Error::Config`] if there are fewer than twice as many repeats.
 pub fn benchmark(
-    cell: &Cell,
+    cell: &CellCounts,
     repeats: usize,
     comparisons: usize,
     plant: f64,
@@ -68,28 +68,31 @@ pub fn benchmark(
         random.choose(&mut order, 2 * repeats);
         let base = side("base", cell.select(&order[..repeats]));
         let head = side("head", cell.select(&order[repeats..2 * repeats]));
-        let equal = judge(&base, &head, settings)?;
+        let equal = compare_without_intervals(&base, &head, settings)?;
         result.tests += equal.tests;
         result.false_alarms += usize::from(equal.count(|v| v == Verdict::Differs) > 0);
         let undecided = equal.count(|v| matches!(v, Verdict::Undecided { .. }));
         result.undecided += usize::from(undecided > 0);
         for place in &places {
             let planted = planted(&head, place, plant);
-            let found = usize::from(is_found(&judge(&base, &planted, settings)?, place));
+            let found = usize::from(is_found(
+                &compare_without_intervals(&base, &planted, settings)?,
+                place,
+            ));
             *result.found.entry(place.clone()).or_default() += found;
         }
     }
     Ok(result)
 }
 
-fn side(name: &str, cell: Cell) -> Side {
+fn side(name: &str, cell: CellCounts) -> Side {
     Side {
         name: name.to_owned(),
         cells: vec![cell],
     }
 }
 
-fn places(cell: &Cell, least: u64) -> Vec<(String, u32)> {
+fn places(cell: &CellCounts, least: u64) -> Vec<(String, u32)> {
     let phases = cell.phases.iter().flat_map(|phase| {
         let many = phase
             .reasons

@@ -3,11 +3,11 @@
 use super::markdown::aligned;
 use super::numbers::{decimal, grouped};
 use super::reason_title;
-use crate::compare::{Benchmark, Cell, Percent, Settings};
+use crate::compare::{Benchmark, CellCounts, Percent, Settings};
 
 /// Both tables, with a line that says what was compared.
 pub fn benchmark(
-    cell: &Cell,
+    cell: &CellCounts,
     results: &[Benchmark],
     plant: Percent,
     settings: &Settings,
@@ -69,7 +69,7 @@ fn alarms(result: &Benchmark) -> Vec<String> {
     ]
 }
 
-fn found(cell: &Cell, results: &[Benchmark], place: &(String, u32)) -> Vec<String> {
+fn found(cell: &CellCounts, results: &[Benchmark], place: &(String, u32)) -> Vec<String> {
     let (phase, reason) = place;
     let counts = cell
         .phase(phase)

@@ -323,7 +323,7 @@ mod tests {
     use crate::compare::fixture::{cell, noisy, side};
     use crate::compare::{Settings, compare};
 
-    fn compared(base: crate::compare::Cell, head: crate::compare::Cell) -> Comparison {
+    fn compared(base: crate::compare::CellCounts, head: crate::compare::CellCounts) -> Comparison {
         let compared = compare(&side("a", base), &side("b", head), &Settings::default());
         compared.expect("two cells of one platform")
     }

@@ -31,12 +31,12 @@ pub fn samples_csv(record: &RunRecord, reasons: &ReasonTable) -> String {
 }
 
 /// The counters of one channel.
-struct Reading<'a> {
+struct Values<'a> {
     counts: &'a [u64],
     cycles: Option<&'a [u64]>,
 }
 
-impl Reading<'_> {
+impl Values<'_> {
     /// Count and cycles of a slot.
     fn of_slot(&self, slot: usize) -> (u64, Option<u64>) {
         let value = |values: &[u64]| values.get(slot).copied().unwrap_or(0);
@@ -44,27 +44,27 @@ impl Reading<'_> {
     }
 }
 
-impl<'a> From<&'a StatsReading> for Reading<'a> {
-    fn from(reading: &'a StatsReading) -> Reading<'a> {
-        Reading {
+impl<'a> From<&'a StatsReading> for Values<'a> {
+    fn from(reading: &'a StatsReading) -> Values<'a> {
+        Values {
             counts: &reading.counts,
             cycles: reading.cycles.as_deref(),
         }
     }
 }
 
-impl<'a> From<&'a TraceReading> for Reading<'a> {
-    fn from(reading: &'a TraceReading) -> Reading<'a> {
-        Reading {
+impl<'a> From<&'a TraceReading> for Values<'a> {
+    fn from(reading: &'a TraceReading) -> Values<'a> {
+        Values {
             counts: &reading.counts,
             cycles: None,
         }
     }
 }
 
-impl<'a> From<&'a CpuidReading> for Reading<'a> {
-    fn from(reading: &'a CpuidReading) -> Reading<'a> {
-        Reading {
+impl<'a> From<&'a CpuidReading> for Values<'a> {
+    fn from(reading: &'a CpuidReading) -> Values<'a> {
+        Values {
             counts: &reading.counts,
             cycles: reading.cycles.as_deref(),
         }
@@ -72,15 +72,12 @@ impl<'a> From<&'a CpuidReading> for Reading<'a> {
 }
 
 /// The readings that a sample has, in the order in which they were taken.
-fn channels(sample: &Sample) -> impl Iterator<Item = (&'static str, Reading<'_>)> {
+fn channels(sample: &Sample) -> impl Iterator<Item = (&'static str, Values<'_>)> {
     let readings = [
-        ("trace", sample.trace.as_ref().map(Reading::from)),
-        ("stats", sample.stats_before.as_ref().map(Reading::from)),
-        ("cpuid", sample.cpuid.as_ref().map(Reading::from)),
-        (
-            "stats-after",
-            sample.stats_after.as_ref().map(Reading::from),
-        ),
+        ("trace", sample.trace.as_ref().map(Values::from)),
+        ("stats", sample.stats_before.as_ref().map(Values::from)),
+        ("cpuid", sample.cpuid.as_ref().map(Values::from)),
+        ("stats-after", sample.stats_after.as_ref().map(Values::from)),
     ];
     readings
         .into_iter()

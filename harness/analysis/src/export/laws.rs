@@ -3,7 +3,8 @@
 
 use super::numbers::{counted, grouped, signed};
 use crate::figures::{
-    Checks, Disagreement, Quantity, ReadingCost, Report, Rise, TraceMismatch, Traced, Unbracketed,
+    Checks, Disagreement, Quantity, ReadingCost, Rise, RunFigures, TraceMismatch, Traced,
+    Unbracketed,
 };
 use exitlab_model::record::Channel;
 
@@ -11,15 +12,15 @@ use exitlab_model::record::Channel;
 const LISTED: usize = 10;
 
 /// What came of the checks: laws that held in a line each, broken ones with what broke them.
-pub(super) fn checks(report: &Report, checks: &Checks) -> Vec<String> {
+pub(super) fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     let lines = [
-        agreement(report, checks),
-        reading(report, checks),
+        agreement(figures, checks),
+        reading(figures, checks),
         sums(checks),
-        monotony(report, checks),
+        monotony(figures, checks),
         totals(checks),
-        overruns(report, checks),
-        tracepoint(report, checks),
+        overruns(figures, checks),
+        tracepoint(figures, checks),
     ];
     lines.into_iter().flatten().collect()
 }
@@ -47,7 +48,7 @@ pub(super) fn listed<T>(violations: &[T], sentence: impl Fn(&T) -> String) -> Ve
     lines
 }
 
-fn agreement(report: &Report, checks: &Checks) -> Vec<String> {
+fn agreement(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     let held = format!(
         "stats ≤ cpuid ≤ stats-after held for all {}{} in {}.",
         counted(checks.compared_reasons, "reason number"),
@@ -62,7 +63,7 @@ fn agreement(report: &Report, checks: &Checks) -> Vec<String> {
     let sentence = |broken: &Disagreement| {
         format!(
             "stats ≤ cpuid ≤ stats-after is broken by {} in sample {}: {} ≤ {} ≤ {}{}.",
-            report.reason_label(broken.reason),
+            figures.reason_label(broken.reason),
             broken.sample,
             bound(broken.before),
             grouped(broken.cpuid.into()),
@@ -79,7 +80,7 @@ fn agreement(report: &Report, checks: &Checks) -> Vec<String> {
     )
 }
 
-fn reading(report: &Report, checks: &Checks) -> Vec<String> {
+fn reading(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     let costs = &checks.reading_costs;
     let leaves: Vec<u64> = costs.iter().map(|cost| cost.leaves).collect();
     let exact = match leaves.first() {
@@ -100,7 +101,7 @@ fn reading(report: &Report, checks: &Checks) -> Vec<String> {
             grouped(cost.exits.into()),
             grouped(cost.leaves.into()),
             signed(cost.difference()),
-            rises(report, &cost.rises),
+            rises(figures, &cost.rises),
         )
     });
     law(
@@ -140,7 +141,7 @@ fn sums(checks: &Checks) -> Vec<String> {
     )
 }
 
-fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
+fn monotony(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     let pairs = counted(checks.followed_readings, "pair");
     let held = format!("No count ever decreased, over {pairs} of consecutive readings.");
     let broken = listed(&checks.decreases, |broken| {
@@ -151,7 +152,7 @@ fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
         };
         format!(
             "{} decreased in sample {} ({channel}): {} → {}{}.",
-            report.reason_label(broken.reason),
+            figures.reason_label(broken.reason),
             broken.sample,
             grouped(broken.from.into()),
             grouped(broken.to.into()),
@@ -167,7 +168,7 @@ fn monotony(report: &Report, checks: &Checks) -> Vec<String> {
 }
 
 /// Nothing is said where the tracepoint was not asked for: it takes a kernel of its own.
-fn tracepoint(report: &Report, checks: &Checks) -> Vec<String> {
+fn tracepoint(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     if checks.trace.samples == 0 {
         return Vec::new();
     }
@@ -182,7 +183,7 @@ fn tracepoint(report: &Report, checks: &Checks) -> Vec<String> {
     );
     let sentence = |broken: &TraceMismatch| {
         let what = match broken.what {
-            Traced::Reason(reason) => report.reason_label(reason),
+            Traced::Reason(reason) => figures.reason_label(reason),
             Traced::Other => "all undefined reasons".to_owned(),
             Traced::All => "all reasons together".to_owned(),
         };
@@ -231,8 +232,8 @@ fn totals(checks: &Checks) -> Vec<String> {
 }
 
 /// Nothing is said of runs in which no cycles were counted.
-fn overruns(report: &Report, checks: &Checks) -> Vec<String> {
-    if report.time.is_none() {
+fn overruns(figures: &RunFigures, checks: &Checks) -> Vec<String> {
+    if figures.time.is_none() {
         return Vec::new();
     }
     let held = format!(
@@ -272,14 +273,14 @@ fn every(number: usize, noun: &str) -> String {
 }
 
 /// What rose, each with how much.
-pub(super) fn rises(report: &Report, rises: &[Rise]) -> String {
+pub(super) fn rises(figures: &RunFigures, rises: &[Rise]) -> String {
     if rises.is_empty() {
         return "none".to_owned();
     }
     let text = |rise: &Rise| {
         format!(
             "{} {}",
-            report.reason_label(rise.reason),
+            figures.reason_label(rise.reason),
             signed(rise.exits.into())
         )
     };
@@ -311,8 +312,8 @@ mod tests {
             other: 0,
             stats,
         });
-        let report = Report::of_record(&record, ReasonTable::vmx());
-        insta::assert_snapshot!(checks(&report, report.checks.as_ref().unwrap()).join("\n"));
+        let figures = RunFigures::of_record(&record, ReasonTable::vmx());
+        insta::assert_snapshot!(checks(&figures, figures.checks.as_ref().unwrap()).join("\n"));
     }
 
     #[test]
@@ -325,8 +326,8 @@ mod tests {
     fn without_readings_nothing_is_claimed() {
         let mut record = fixture::record();
         record.samples.clear();
-        let report = Report::of_record(&record, ReasonTable::vmx());
-        let lines = checks(&report, report.checks.as_ref().unwrap());
+        let figures = RunFigures::of_record(&record, ReasonTable::vmx());
+        let lines = checks(&figures, figures.checks.as_ref().unwrap());
         assert!(
             lines.len() == 5 && lines.iter().all(|line| line.starts_with('–')),
             "{lines:?}"

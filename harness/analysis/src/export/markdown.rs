@@ -3,36 +3,36 @@
 use super::grid::{self, Grid};
 use super::numbers::counted;
 use super::{laws, sentences, time};
-use crate::figures::{CountTable, Report, Row};
+use crate::figures::{CountTable, Row, RunFigures};
 use exitlab_model::reasons::Isa;
 use exitlab_model::record::ReasonStatus;
 
 /// The whole document.
-pub fn table_md(report: &Report) -> String {
-    let mut sections = vec![heading(report)];
-    sections.extend(phases(&report.table));
-    sections.push(figures(grid::full(&report.table)));
-    sections.extend(clocks(&report.table));
-    sections.extend(folded(&report.table));
-    sections.extend(spent(report));
-    sections.extend(list("Observations", sentences::observations(report)));
-    if let Some(checks) = &report.checks {
-        sections.extend(list("Checks", laws::checks(report, checks)));
+pub fn table_md(figures: &RunFigures) -> String {
+    let mut sections = vec![heading(figures)];
+    sections.extend(phases(&figures.table));
+    sections.push(drawn(grid::full(&figures.table)));
+    sections.extend(clocks(&figures.table));
+    sections.extend(folded(&figures.table));
+    sections.extend(spent(figures));
+    sections.extend(list("Observations", sentences::observations(figures)));
+    if let Some(checks) = &figures.checks {
+        sections.extend(list("Checks", laws::checks(figures, checks)));
     }
-    sections.extend(list("Cost of sampling", sentences::sampling(report)));
-    sections.extend(provenance(report));
+    sections.extend(list("Cost of sampling", sentences::sampling(figures)));
+    sections.extend(provenance(figures));
     sections.join("\n\n") + "\n"
 }
 
-fn heading(report: &Report) -> String {
-    let mut text = format!("# {}: VM exits by reason", report.subject.title);
-    if !report.subject.facts.is_empty() {
-        text += &format!("\n\n{}", report.subject.facts.join(" · "));
+fn heading(figures: &RunFigures) -> String {
+    let mut text = format!("# {}: VM exits by reason", figures.subject.title);
+    if !figures.subject.facts.is_empty() {
+        text += &format!("\n\n{}", figures.subject.facts.join(" · "));
     }
     text
 }
 
-fn figures(grid: Grid) -> String {
+fn drawn(grid: Grid) -> String {
     let total = grid.total.into_iter().map(|cell| match &*cell {
         "" => cell,
         _ => format!("**{cell}**"),
@@ -43,7 +43,7 @@ fn figures(grid: Grid) -> String {
 
 /// What each phase caused, if workloads ran; the counts follow under a title of their own.
 fn phases(table: &CountTable) -> Option<String> {
-    let grid = figures(grid::phases(table)?);
+    let grid = drawn(grid::phases(table)?);
     let lengths = grid::lengths(table);
     Some(format!(
         "## Exits in each phase\n\n{grid}\n\n{lengths}\n\n## Counts at each sample"
@@ -51,10 +51,14 @@ fn phases(table: &CountTable) -> Option<String> {
 }
 
 /// Where the time went, if cycles were counted.
-fn spent(report: &Report) -> Option<String> {
-    let spent = report.time.as_ref()?;
-    let table = figures(time::full(spent, report.table.isa));
-    let below = [time::explanations(spent), time::observations(spent, report)].concat();
+fn spent(figures: &RunFigures) -> Option<String> {
+    let spent = figures.time.as_ref()?;
+    let table = drawn(time::full(spent, figures.table.isa));
+    let below = [
+        time::explanations(spent),
+        time::observations(spent, figures),
+    ]
+    .concat();
     Some(format!(
         "## {}\n\n{table}\n\n- {}",
         time::TITLE,
@@ -112,8 +116,8 @@ fn list(title: &str, items: Vec<String>) -> Option<String> {
     (!items.is_empty()).then(|| format!("## {title}\n\n- {}", items.join("\n- ")))
 }
 
-fn provenance(report: &Report) -> Option<String> {
-    let facts = &report.subject.provenance;
+fn provenance(figures: &RunFigures) -> Option<String> {
+    let facts = &figures.subject.provenance;
     let rows: Vec<_> = facts
         .iter()
         .map(|(name, value)| vec![name.clone(), value.clone()])
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn table_of_a_run() {
-        insta::assert_snapshot!(table_md(&Report::of_record(
+        insta::assert_snapshot!(table_md(&RunFigures::of_record(
             &fixture::record(),
             ReasonTable::vmx()
         )));
@@ -192,7 +196,10 @@ mod tests {
     #[test]
     fn table_with_cycles() {
         let record = fixture::record_of(Isa::Svm, true);
-        insta::assert_snapshot!(table_md(&Report::of_record(&record, ReasonTable::svm())));
+        insta::assert_snapshot!(table_md(&RunFigures::of_record(
+            &record,
+            ReasonTable::svm()
+        )));
     }
 
     #[test]
@@ -201,7 +208,10 @@ mod tests {
             title: "original".to_owned(),
             ..Subject::default()
         };
-        insta::assert_snapshot!(table_md(&Report::of_table(subject, fixture::reference())));
+        insta::assert_snapshot!(table_md(&RunFigures::of_table(
+            subject,
+            fixture::reference()
+        )));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! RunRecord ─► samples.csv
 //! CountTable ─► counts.csv
-//! Report ─► table.md · terminal
+//! RunFigures ─► table.md · terminal
 //! Comparison ─► terminal · Markdown · CSV · JSON
 //! ```
 
@@ -30,16 +30,16 @@ pub use numbers::grouped;
 pub use reasons::{Format, reason_title, reasons};
 pub use terminal::terminal_table;
 
-use crate::figures::Report;
+use crate::figures::RunFigures;
 use exitlab_model::record::RunRecord;
 
 /// Every file of tables that a run is written to: its name and its content.
 pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
     let reasons = record.reasons();
-    let report = Report::of_record(record, reasons);
+    let figures = RunFigures::of_record(record, reasons);
     vec![
         ("samples.csv", samples_csv(record, reasons)),
-        ("counts.csv", counts_csv(&report.table)),
-        ("table.md", table_md(&report)),
+        ("counts.csv", counts_csv(&figures.table)),
+        ("table.md", table_md(&figures)),
     ]
 }

@@ -2,40 +2,40 @@
 
 use super::laws::{listed, rises};
 use super::numbers::{decimal, grouped, percent, signed};
-use crate::figures::{Observations, Report};
+use crate::figures::{Observations, RunFigures};
 
 /// What stands out, one sentence each.
-pub(super) fn observations(report: &Report) -> Vec<String> {
-    let seen = &report.observations;
-    let last = report.table.columns.len();
+pub(super) fn observations(figures: &RunFigures) -> Vec<String> {
+    let seen = &figures.observations;
+    let last = figures.table.columns.len();
     let total = seen.totals.last().copied().unwrap_or(0);
     let highest = seen.highest.as_ref().map(|top| {
         let part = percent(top.count.into(), total);
         let count = grouped(top.count.into());
         format!(
             "Highest at the end: {}, {count} ({part} of all exits).",
-            report.reason_label(top.reason)
+            figures.reason_label(top.reason)
         )
     });
     let fewest = seen.fewest.as_ref().map(|few| {
         let count = grouped(few.count.into());
         format!(
             "Fewest but not zero: {}, {count}.",
-            report.reason_label(few.reason)
+            figures.reason_label(few.reason)
         )
     });
     let fastest = seen.fastest.as_ref().map(|grown| {
         let (from, new) = (last - 1, signed(grown.new));
         format!(
             "Most new exits from count {from} to {last}: {}, {new}.",
-            report.reason_label(grown.reason)
+            figures.reason_label(grown.reason)
         )
     });
     let relative = seen.fastest_relative.as_ref().map(|grown| {
         let percent = decimal(grown.percent);
         format!(
             "Fastest relative growth from count 1 to {last}: {}, +{percent} %.",
-            report.reason_label(grown.reason)
+            figures.reason_label(grown.reason)
         )
     });
     let all = [
@@ -43,15 +43,15 @@ pub(super) fn observations(report: &Report) -> Vec<String> {
         fewest,
         fastest,
         relative,
-        unchanged(report),
+        unchanged(figures),
         sums_of_columns(seen),
     ];
     all.into_iter().flatten().collect()
 }
 
-fn unchanged(report: &Report) -> Option<String> {
-    let unchanged = report.observations.unchanged.iter();
-    let numbers: Vec<String> = unchanged.map(|&n| report.table.isa.label(n)).collect();
+fn unchanged(figures: &RunFigures) -> Option<String> {
+    let unchanged = figures.observations.unchanged.iter();
+    let numbers: Vec<String> = unchanged.map(|&n| figures.table.isa.label(n)).collect();
     (!numbers.is_empty()).then(|| format!("Unchanged since boot: {}.", numbers.join(", ")))
 }
 
@@ -61,13 +61,13 @@ fn sums_of_columns(seen: &Observations) -> Option<String> {
 }
 
 /// Exits while each sample was read.
-pub(super) fn sampling(report: &Report) -> Vec<String> {
-    listed(&report.sampling, |cost| {
+pub(super) fn sampling(figures: &RunFigures) -> Vec<String> {
+    listed(&figures.sampling, |cost| {
         let total = grouped(cost.total.into());
         format!(
             "Sample {}: {total} exits: {}.",
             cost.sample,
-            rises(report, &cost.rises)
+            rises(figures, &cost.rises)
         )
     })
 }
@@ -82,7 +82,7 @@ mod tests {
     fn without_samples_nothing_stands_out() {
         let mut record = fixture::record();
         record.samples.clear();
-        let report = Report::of_record(&record, ReasonTable::vmx());
-        assert!(observations(&report).is_empty());
+        let figures = RunFigures::of_record(&record, ReasonTable::vmx());
+        assert!(observations(&figures).is_empty());
     }
 }

@@ -5,16 +5,16 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 
 use super::grid::{self, Grid};
 use super::{laws, sentences, time};
-use crate::figures::Report;
+use crate::figures::RunFigures;
 
 /// Table, observations, and what came of the checks. No colour, and the same for
 /// every terminal.
-pub fn terminal_table(report: &Report) -> String {
-    let mut sections = match grid::phases(&report.table) {
-        Some(phases) => vec![figures(phases), grid::lengths(&report.table)],
-        None => vec![figures(grid::compact(&report.table))],
+pub fn terminal_table(figures: &RunFigures) -> String {
+    let mut sections = match grid::phases(&figures.table) {
+        Some(phases) => vec![drawn(phases), grid::lengths(&figures.table)],
+        None => vec![drawn(grid::compact(&figures.table))],
     };
-    let never = report
+    let never = figures
         .table
         .rows
         .iter()
@@ -23,26 +23,26 @@ pub fn terminal_table(report: &Report) -> String {
     if never > 0 {
         sections.push(format!("{never} reason numbers had no exits."));
     }
-    if let Some(spent) = &report.time {
+    if let Some(spent) = &figures.time {
         let below = time::explanations(spent).join("\n");
-        let grid = figures(time::compact(spent, report.table.isa));
+        let grid = drawn(time::compact(spent, figures.table.isa));
         sections.push(format!("{}\n\n{grid}\n\n{below}", time::TITLE));
     }
-    let mut observations = sentences::observations(report);
+    let mut observations = sentences::observations(figures);
     observations.extend(
-        report
+        figures
             .time
             .iter()
-            .flat_map(|t| time::observations(t, report)),
+            .flat_map(|t| time::observations(t, figures)),
     );
     sections.push(observations.join("\n"));
-    let checks = report.checks.as_ref();
-    sections.extend(checks.map(|checks| laws::checks(report, checks).join("\n")));
+    let checks = figures.checks.as_ref();
+    sections.extend(checks.map(|checks| laws::checks(figures, checks).join("\n")));
     sections.retain(|section| !section.is_empty());
     sections.join("\n\n") + "\n"
 }
 
-fn figures(grid: Grid) -> String {
+fn drawn(grid: Grid) -> String {
     let rows = grid.rows.into_iter().chain([grid.total]);
     let mut lines = ruled(grid.titles, &grid.text, rows);
     // The rule under the titles also sets the total apart.
@@ -96,15 +96,15 @@ mod tests {
 
     #[test]
     fn terminal_of_a_run() {
-        let report = Report::of_record(&fixture::record(), ReasonTable::vmx());
-        insta::assert_snapshot!(terminal_table(&report));
+        let figures = RunFigures::of_record(&fixture::record(), ReasonTable::vmx());
+        insta::assert_snapshot!(terminal_table(&figures));
     }
 
     #[test]
     fn terminal_with_cycles() {
         for isa in [Isa::Vmx, Isa::Svm] {
             let record = fixture::record_of(isa, true);
-            let text = terminal_table(&Report::of_record(&record, ReasonTable::of(isa)));
+            let text = terminal_table(&RunFigures::of_record(&record, ReasonTable::of(isa)));
             // Sentences wrap; tables must not.
             let rules = text.lines().filter(|line| line.starts_with('─'));
             assert!(
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn terminal_of_the_reference() {
-        let report = Report::of_table(Subject::default(), fixture::reference());
-        insta::assert_snapshot!(terminal_table(&report));
+        let figures = RunFigures::of_table(Subject::default(), fixture::reference());
+        insta::assert_snapshot!(terminal_table(&figures));
     }
 }

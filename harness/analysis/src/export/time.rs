@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::numbers::{counted, decimal, grouped, percent};
-use crate::figures::{Report, TimeRow, TimeTable};
+use crate::figures::{RunFigures, TimeRow, TimeTable};
 use exitlab_model::reasons::Isa;
 
 /// What the table is called.
@@ -206,18 +206,18 @@ pub(super) fn explanations(time: &TimeTable) -> Vec<String> {
 }
 
 /// What stands out, one sentence each.
-pub(super) fn observations(time: &TimeTable, report: &Report) -> Vec<String> {
+pub(super) fn observations(time: &TimeTable, figures: &RunFigures) -> Vec<String> {
     let last = time.phases.len().saturating_sub(1);
-    let mut lines: Vec<String> = most(time, report, 0).into_iter().collect();
+    let mut lines: Vec<String> = most(time, figures, 0).into_iter().collect();
     if last > 0 {
-        lines.extend(most(time, report, last));
+        lines.extend(most(time, figures, last));
         lines.extend(guest(time, last));
     }
     lines
 }
 
 /// The reason that took the most time in a phase.
-fn most(time: &TimeTable, report: &Report, phase: usize) -> Option<String> {
+fn most(time: &TimeTable, figures: &RunFigures, phase: usize) -> Option<String> {
     let cycles = |row: &&TimeRow| row.cycles[phase];
     // The first of equals: rows are in a definite order.
     let top = time.rows.iter().rev().max_by_key(cycles)?;
@@ -229,7 +229,7 @@ fn most(time: &TimeTable, report: &Report, phase: usize) -> Option<String> {
     (cycles(&top) > 0).then(|| {
         format!(
             "Most time {when}: {}, {} of {} {} ({}).",
-            report.reason_label(top.reason),
+            figures.reason_label(top.reason),
             amount(cycles(&top), time.hz),
             amount(handling, time.hz),
             if time.hz.is_some() { "ms" } else { "cycles" },

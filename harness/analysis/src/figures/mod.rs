@@ -1,15 +1,15 @@
 //! Every figure that is derived from raw samples. Pure: the same samples give the
-//! same report.
+//! same figures.
 //!
 //! ```text
 //! RunRecord ─┬─► CountTable ─► Observations · TimeTable ─┐
-//!            └─► Checks · SamplingCost ──────────────────┴─► Report ─► export
+//!            └─► Checks · SamplingCost ──────────────────┴─► RunFigures ─► export
 //! ```
 
 mod checks;
 mod counter;
 mod observations;
-mod report;
+mod run;
 mod sampling;
 mod table;
 mod time;
@@ -19,10 +19,10 @@ mod trace;
 pub use checks::{Checks, Decrease, Disagreement, ReadingCost, SumMismatch};
 pub use counter::Quantity;
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
-pub use report::{Report, Subject};
+pub use run::{RunFigures, Subject};
 pub use sampling::{Rise, SamplingCost};
 pub use table::{Column, CountTable, Row, rate};
-pub use time::{Phase, TimeRow, TimeTable, tsc_hz};
+pub use time::{PhaseTime, TimeRow, TimeTable, tsc_hz};
 pub use totals::{Overrun, TotalsCheck, Unbracketed};
 pub use trace::{TraceCheck, TraceMismatch, Traced};
 

@@ -19,14 +19,14 @@ pub struct TimeTable {
     /// Cycles in a second, if known.
     pub hz: Option<f64>,
     /// The phases, in order.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<PhaseTime>,
     /// Reasons that happened, those that took the most time first.
     pub rows: Vec<TimeRow>,
 }
 
 /// One phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Phase {
+pub struct PhaseTime {
     /// Cycles between VM exit and VM entry, all reasons together.
     pub handling: i128,
     /// Cycles that passed, on all vCPUs; `None` up to the first sample, and where the
@@ -66,7 +66,7 @@ impl TimeTable {
         let happened = table.rows.iter().filter(|row| !row.never_happened());
         let mut rows: Vec<TimeRow> = happened.map(|row| TimeRow::of(row, reasons)).collect();
         rows.sort_by_key(|row| (Reverse(row.total), row.reason));
-        let phase = |at: usize| Phase {
+        let phase = |at: usize| PhaseTime {
             handling: rows
                 .iter()
                 .map(|row| row.cycles.get(at).unwrap_or(&0))

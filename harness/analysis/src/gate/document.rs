@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::origin::Origin;
-use super::parts::{Given, Parts};
 use super::rules::{Allow, Limit, ReasonChoice, Rule, Rules, Scope};
+use super::scope_keys::{Given, ScopeKeys};
 use crate::compare::{Percent, Settings};
 use exitlab_base::toml::{Problem, Text, Wrong};
 
@@ -128,7 +128,7 @@ fn keep<T>(read: Result<T, Problem>, good: &mut Vec<T>, problems: &mut Vec<Probl
 
 fn rule(text: &Text, given: &Spanned<RuleDocument>) -> Result<Rule, Problem> {
     let rule = given.get_ref();
-    let scope = Parts {
+    let scope = ScopeKeys {
         section: "rule",
         platform: &rule.platform,
         phase: &rule.phase,
@@ -203,7 +203,7 @@ fn limit(text: &Text, given: &Spanned<RuleDocument>) -> Result<Limit, Problem> {
 
 fn allow(text: &Text, given: &Spanned<AllowDocument>) -> Result<Allow, Problem> {
     let allow = given.get_ref();
-    let scope = Parts {
+    let scope = ScopeKeys {
         section: "allow",
         platform: &allow.platform,
         phase: &allow.phase,

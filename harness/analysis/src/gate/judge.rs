@@ -2,11 +2,11 @@
 
 use jiff::civil::Date;
 
+use super::count::{Count, View};
 use super::limit::{Kept, exact, noisy};
 use super::origin::{Origin, lines as provenance};
-use super::quantity::{Quantity, View};
 use super::rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules};
-use crate::compare::{Cell, Pair, Percent, Side, pairs};
+use crate::compare::{CellCounts, Pair, Percent, Side, pairs};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::platform::PlatformKind;
 
@@ -73,11 +73,11 @@ impl Judgement {
 }
 
 /// A case whose counts are still to be judged.
-struct Open<'a> {
+struct OpenCase<'a> {
     case: Case,
     rule: &'a Rule,
     repeatable: bool,
-    quantities: Vec<Quantity>,
+    counts: Vec<Count>,
 }
 
 /// Judges runs by rules.
@@ -97,7 +97,7 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
         let cells = head.cells.iter().filter(|cell| {
             rule.scope.concerns(&cell.key.platform) && rule.scope.reasons.exists_on(cell.isa)
         });
-        let cells: Vec<&Cell> = cells.collect();
+        let cells: Vec<&CellCounts> = cells.collect();
         if cells.is_empty() {
             cases.push(without_cells(rule));
             continue;
@@ -127,7 +127,7 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
 
 /// Whether nothing but the kernel under test differs between a cell and its baseline, if the rule
 /// asks.
-fn is_equal(head: &Cell, pairs: &[Pair], rule: &Rule) -> Result<bool> {
+fn is_equal(head: &CellCounts, pairs: &[Pair], rule: &Rule) -> Result<bool> {
     if rule.provenance == Origin::Any {
         return Ok(true);
     }
@@ -140,10 +140,10 @@ fn is_equal(head: &Cell, pairs: &[Pair], rule: &Rule) -> Result<bool> {
 fn opened<'a>(
     rule: &'a Rule,
     rules: &'a Rules,
-    head: &Cell,
+    head: &CellCounts,
     pairs: &[Pair],
     today: Date,
-) -> Result<Vec<Open<'a>>> {
+) -> Result<Vec<OpenCase<'a>>> {
     if rule.limit == Limit::Exact && !head.key.repeatable() {
         return Err(Error::Config {
             message: format!(
@@ -188,9 +188,9 @@ fn needs_base(rule: &Rule) -> bool {
 }
 
 /// The case of a rule in one phase of one cell.
-fn opened_in_phase<'a>(rule: &'a Rule, rules: &'a Rules, view: &View) -> Open<'a> {
+fn opened_in_phase<'a>(rule: &'a Rule, rules: &'a Rules, view: &View) -> OpenCase<'a> {
     let repeatable = view.head.key.repeatable();
-    let (mut quantities, left_out) = view.quantities(rule);
+    let (mut counts, left_out) = view.counts(rule);
     let default = if repeatable {
         0
     } else {
@@ -199,14 +199,12 @@ fn opened_in_phase<'a>(rule: &'a Rule, rules: &'a Rules, view: &View) -> Open<'a
     let least = rule.least_exits.unwrap_or(default);
     // A rule about one reason, a class or the total means it, however few there are.
     if rule.scope.reasons == ReasonChoice::Each {
-        quantities.retain(|quantity| reaches(quantity, least));
+        counts.retain(|count| reaches(count, least));
     }
     if !needs_base(rule) {
-        quantities
-            .iter_mut()
-            .for_each(|quantity| quantity.base.clear());
+        counts.iter_mut().for_each(|count| count.base.clear());
     }
-    Open {
+    OpenCase {
         case: Case {
             cell: view.head.key.to_string(),
             phase: view.phase.name.clone(),
@@ -214,42 +212,42 @@ fn opened_in_phase<'a>(rule: &'a Rule, rules: &'a Rules, view: &View) -> Open<'a
             place: rule.place.clone(),
             outcome: Outcome::Passed,
             details: left_out,
-            counts: quantities.len(),
+            counts: counts.len(),
         },
         rule,
         repeatable,
-        quantities,
+        counts,
     }
 }
 
 /// Whether a count has `least` exits on average over both sides.
-fn reaches(quantity: &Quantity, least: u64) -> bool {
-    let all = || quantity.base.iter().chain(&quantity.head);
+fn reaches(count: &Count, least: u64) -> bool {
+    let all = || count.base.iter().chain(&count.head);
     let sum: u128 = all().map(|&count| u128::from(count)).sum();
     sum >= u128::from(least) * all().count() as u128
 }
 
 /// Judges every open case; noisy ones together, because their tests are corrected together.
-fn settle(mut open: Vec<Open>, rules: &Rules) -> Vec<Case> {
-    let increase = |open: &Open| -> Option<Percent> {
+fn settle(mut open: Vec<OpenCase>, rules: &Rules) -> Vec<Case> {
+    let increase = |open: &OpenCase| -> Option<Percent> {
         match open.rule.limit {
             Limit::MaxIncrease(percent) if !open.repeatable => Some(percent),
             _ => None,
         }
     };
-    let noisy_ones: Vec<(&Quantity, Percent)> = open
+    let noisy_ones: Vec<(&Count, Percent)> = open
         .iter()
         .filter_map(|open| Some((open, increase(open)?)))
-        .flat_map(|(open, percent)| open.quantities.iter().map(move |q| (q, percent)))
+        .flat_map(|(open, percent)| open.counts.iter().map(move |q| (q, percent)))
         .collect();
     let mut results = noisy(&noisy_ones, rules.settings.level).into_iter();
     for open in &mut open {
         let tested = increase(open).is_some();
         let mut kept: Vec<Kept> = Vec::new();
-        for quantity in &open.quantities {
+        for count in &open.counts {
             kept.extend(match tested {
                 true => results.next(),
-                false => Some(exact(quantity, open.rule.limit)),
+                false => Some(exact(count, open.rule.limit)),
             });
         }
         open.case.take(kept);
@@ -321,7 +319,7 @@ fn without_cells(rule: &Rule) -> Case {
     }
 }
 
-fn no_baseline(rule: &Rule, head: &Cell, none: bool) -> Error {
+fn no_baseline(rule: &Rule, head: &CellCounts, none: bool) -> Error {
     let (what, cure) = match none {
         true => (
             "no baseline is given".to_owned(),
@@ -342,7 +340,7 @@ fn no_baseline(rule: &Rule, head: &Cell, none: bool) -> Error {
     }
 }
 
-fn no_phase_in_baseline(rule: &Rule, head: &Cell, phase: &str) -> Error {
+fn no_phase_in_baseline(rule: &Rule, head: &CellCounts, phase: &str) -> Error {
     Error::Config {
         message: format!(
             "{}: rule `{}`: the baseline of {} has no phase `{phase}`",
@@ -352,7 +350,7 @@ fn no_phase_in_baseline(rule: &Rule, head: &Cell, phase: &str) -> Error {
     }
 }
 
-fn no_such_phase(rule: &Rule, cells: &[&Cell]) -> Error {
+fn no_such_phase(rule: &Rule, cells: &[&CellCounts]) -> Error {
     let phase = match &rule.scope.phase {
         PhaseChoice::Named(name) => name.as_str(),
         PhaseChoice::Each => "any",

@@ -6,7 +6,7 @@
 //! significantly below, the limit is kept; else neither is known. Holm's correction is made
 //! over all tests of each direction.
 
-use super::quantity::Quantity;
+use super::count::Count;
 use super::rules::Limit;
 use crate::compare::{Percent, Tail, Tests};
 
@@ -20,13 +20,13 @@ pub(super) enum Kept {
 
 /// Judges a count where every exit counts. Where repeats differ although they must not,
 /// the limit is broken only if no repeat keeps it, and kept only if each does.
-pub(super) fn exact(quantity: &Quantity, limit: Limit) -> Kept {
+pub(super) fn exact(count: &Count, limit: Limit) -> Kept {
     let ends = |values: &[u64]| {
         let least = values.iter().min().copied().unwrap_or(0);
         (least, values.iter().max().copied().unwrap_or(0))
     };
-    let ((base_least, base_most), (least, most)) = (ends(&quantity.base), ends(&quantity.head));
-    let say = |what: &str| format!("{}: {}{what}", quantity.label, quantity.change());
+    let ((base_least, base_most), (least, most)) = (ends(&count.base), ends(&count.head));
+    let say = |what: &str| format!("{}: {}{what}", count.label, count.change());
     match limit {
         Limit::Exact if least != most => Kept::No(say(": the repeats of the head differ")),
         Limit::Exact if base_least != base_most => {
@@ -46,20 +46,20 @@ pub(super) fn exact(quantity: &Quantity, limit: Limit) -> Kept {
 }
 
 /// Judges many noisy counts together.
-pub(super) fn noisy(quantities: &[(&Quantity, Percent)], level: f64) -> Vec<Kept> {
-    let tests = Tests::new(quantities.len(), level);
+pub(super) fn noisy(counts: &[(&Count, Percent)], level: f64) -> Vec<Kept> {
+    let tests = Tests::new(counts.len(), level);
     let corrected = |tail| {
-        let p = |(quantity, percent): &(&Quantity, Percent)| {
-            let (base, head) = scaled(quantity, *percent);
+        let p = |(count, percent): &(&Count, Percent)| {
+            let (base, head) = scaled(count, *percent);
             tests.p(&base, &head, tail)
         };
-        tests.holm(&quantities.iter().map(p).collect::<Vec<_>>())
+        tests.holm(&counts.iter().map(p).collect::<Vec<_>>())
     };
     let (above, below) = (corrected(Tail::Upper), corrected(Tail::Lower));
-    let judge = |((quantity, percent), (above, below)): (&(&Quantity, Percent), (_, _))| {
+    let judge = |((count, percent), (above, below)): (&(&Count, Percent), (_, _))| {
         let (above, below): (&crate::compare::Tested, &crate::compare::Tested) = (above, below);
-        let say = |what: String| format!("{}: {}: {what}", quantity.label, quantity.change());
-        let (base, head) = (quantity.base.len(), quantity.head.len());
+        let say = |what: String| format!("{}: {}: {what}", count.label, count.change());
+        let (base, head) = (count.base.len(), count.head.len());
         if let Err(needs) = tests.decidable(base, head, Tail::Upper) {
             let repeats = base.min(head);
             return Kept::Unknown(say(format!(
@@ -81,17 +81,17 @@ pub(super) fn noisy(quantities: &[(&Quantity, Percent)], level: f64) -> Vec<Kept
             above.adjusted, below.adjusted
         )))
     };
-    quantities
+    counts
         .iter()
         .zip(above.iter().zip(&below))
         .map(judge)
         .collect()
 }
 
-fn scaled(quantity: &Quantity, percent: Percent) -> (Vec<f64>, Vec<f64>) {
+fn scaled(count: &Count, percent: Percent) -> (Vec<f64>, Vec<f64>) {
     let factor = 1.0 + percent.fraction();
-    let base = quantity.base.iter().map(|&n| n as f64 * factor).collect();
-    (base, quantity.head.iter().map(|&n| n as f64).collect())
+    let base = count.base.iter().map(|&n| n as f64 * factor).collect();
+    (base, count.head.iter().map(|&n| n as f64).collect())
 }
 
 #[cfg(test)]
@@ -99,8 +99,8 @@ fn scaled(quantity: &Quantity, percent: Percent) -> (Vec<f64>, Vec<f64>) {
 mod tests {
     use super::*;
 
-    fn quantity(base: &[u64], head: &[u64]) -> Quantity {
-        Quantity {
+    fn count(base: &[u64], head: &[u64]) -> Count {
+        Count {
             label: "10 CPUID".to_owned(),
             base: base.to_vec(),
             head: head.to_vec(),
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_exit_counts_where_counts_repeat() {
-        let judge = |base: &[u64], head: &[u64], limit| exact(&quantity(base, head), limit);
+        let judge = |base: &[u64], head: &[u64], limit| exact(&count(base, head), limit);
         assert_eq!(judge(&[888], &[888], Limit::Exact), Kept::Yes);
         let one_more = judge(&[888], &[889], Limit::Exact);
         assert_eq!(
@@ -139,13 +139,12 @@ mod tests {
     #[test]
     fn noise_has_three_outcomes() {
         let base = [1000, 1010, 990, 1005, 995, 1002, 998, 1001];
-        let by = |factor: f64| quantity(&base, &base.map(|n| (n as f64 * factor) as u64));
-        let judge =
-            |quantity: &Quantity, limit| noisy(&[(quantity, percent(limit))], 0.05).remove(0);
+        let by = |factor: f64| count(&base, &base.map(|n| (n as f64 * factor) as u64));
+        let judge = |count: &Count, limit| noisy(&[(count, percent(limit))], 0.05).remove(0);
         assert_eq!(judge(&by(1.0), "5%"), Kept::Yes);
         assert!(matches!(judge(&by(1.1), "5%"), Kept::No(_)));
         assert!(matches!(judge(&by(1.05), "5%"), Kept::Unknown(_)));
-        let few = quantity(&base[..2], &base[..2]);
+        let few = count(&base[..2], &base[..2]);
         let Kept::Unknown(text) = judge(&few, "5%") else {
             panic!("two repeats decide nothing")
         };

@@ -6,16 +6,16 @@
 //! base, head: Side ────┴──────► Judgement ─► plain · JUnit XML · GitHub
 //! ```
 
+mod count;
 mod document;
 mod github;
 mod judge;
 mod junit;
 mod limit;
 mod origin;
-mod parts;
 mod plain;
-mod quantity;
 mod rules;
+mod scope_keys;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::compare::fixture::{cell, noisy, side};
-use crate::compare::{Cell, Series, Side};
+use crate::compare::{CellCounts, Series, Side};
 use exitlab_model::reasons::Isa;
 
 fn read(content: &str) -> Result<Rules> {
@@ -22,19 +22,19 @@ fn today() -> jiff::civil::Date {
     jiff::civil::date(2026, 11, 23)
 }
 
-fn judged(content: &str, base: Cell, head: Cell) -> Judgement {
+fn judged(content: &str, base: CellCounts, head: CellCounts) -> Judgement {
     let (base, head) = (side("base", base), side("head", head));
     judge(&rules(content), Some(&base), &head, today()).unwrap()
 }
 
-fn refusal(content: &str, base: Option<Cell>, head: Cell) -> String {
+fn refusal(content: &str, base: Option<CellCounts>, head: CellCounts) -> String {
     let base = base.map(|base| side("base", base));
     let error = judge(&rules(content), base.as_ref(), &side("head", head), today()).unwrap_err();
     format!("{error}\n  cure: {}\n", error.cure())
 }
 
 /// The fixture's cell with `more` exits of reason 10 in phase `boot`.
-fn with_cpuid(more: u64) -> Cell {
+fn with_cpuid(more: u64) -> CellCounts {
     let mut cell = cell(Isa::Vmx, false);
     cell.phases[0].reasons.get_mut(&10).unwrap().exits[0] += more;
     cell

@@ -11,7 +11,7 @@ use crate::ui::Ui;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_kernel::base::Base;
-use exitlab_kernel::deploy::{Machine, Steps};
+use exitlab_kernel::deploy::{Steps, Target};
 use exitlab_kernel::headers::Headers;
 use exitlab_kernel::{modules, package};
 use exitlab_model::plan::Plan;
@@ -32,7 +32,7 @@ async fn install(args: InstallArgs) -> Result<()> {
         Some(file) => Base::of_file(file)?,
         None => Base::running(Path::new("/"), &release())?,
     };
-    let machine = Machine::this();
+    let machine = Target::this_machine();
     let form = match args.form {
         Some(PackageForm::Debian) => package::Form::Debian,
         Some(PackageForm::Directory) => package::Form::Directory,
@@ -85,7 +85,7 @@ async fn build_modules(args: ModulesArgs) -> Result<()> {
     let work = modules::build(&cache, &headers, &plan.kernel.source, &note);
     let outcome = interrupt.or(work).await;
     ui.end(outcome.is_ok());
-    print(&Steps::to_load(&outcome?, Machine::this()).told())
+    print(&Steps::to_load(&outcome?, Target::this_machine()).told())
 }
 
 /// The experiment whose section `[kernel]` counts; its platform does not.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Controls, Isa, Reason, ReasonTable, Rule};
+use super::{Controls, EnabledBy, Isa, Reason, ReasonTable};
 
 /// The text of `exit_census_reasons.h`: the table as the kernel compiles it.
 pub fn kernel_header(table: &ReasonTable) -> String {
@@ -24,12 +24,12 @@ pub fn kernel_header(table: &ReasonTable) -> String {
 
 fn vmx_row(reason: &Reason) -> String {
     let (rule, on) = match reason.enabled_by {
-        Rule::Always => ("ALWAYS", Controls::default()),
-        Rule::Any(controls) => ("ANY", controls),
-        Rule::All(controls) => ("ALL", controls),
-        Rule::Toggled(controls) => ("TOGGLED", controls),
-        Rule::Exceptions => ("EXCEPTIONS", Controls::default()),
-        Rule::ControlRegisters => ("CR", Controls::default()),
+        EnabledBy::Always => ("ALWAYS", Controls::default()),
+        EnabledBy::Any(controls) => ("ANY", controls),
+        EnabledBy::All(controls) => ("ALL", controls),
+        EnabledBy::Toggled(controls) => ("TOGGLED", controls),
+        EnabledBy::Exceptions => ("EXCEPTIONS", Controls::default()),
+        EnabledBy::ControlRegisters => ("CR", Controls::default()),
         // The other ISA's rules are refused where tables are read.
         _ => ("NEVER", Controls::default()),
     };
@@ -45,12 +45,12 @@ fn vmx_row(reason: &Reason) -> String {
 
 fn svm_row(reason: &Reason) -> String {
     let (rule, bit) = match reason.enabled_by {
-        Rule::Always => ("ALWAYS", 0),
-        Rule::Intercept(bit) => ("INTERCEPT", bit),
-        Rule::ToggledIntercept(bit) => ("TOGGLED", bit),
-        Rule::NestedPaging => ("NPT", 0),
-        Rule::Avic => ("AVIC", 0),
-        Rule::SevEs => ("SEV_ES", 0),
+        EnabledBy::Always => ("ALWAYS", 0),
+        EnabledBy::Intercept(bit) => ("INTERCEPT", bit),
+        EnabledBy::ToggledIntercept(bit) => ("TOGGLED", bit),
+        EnabledBy::NestedPaging => ("NPT", 0),
+        EnabledBy::Avic => ("AVIC", 0),
+        EnabledBy::SevEs => ("SEV_ES", 0),
         _ => ("NEVER", 0),
     };
     format!("{:#05x}, {rule}, {bit}", reason.number)

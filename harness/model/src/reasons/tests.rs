@@ -52,13 +52,16 @@ fn rules_follow_the_grammar() {
         secondary: 1 << 3,
         ..Controls::default()
     };
-    assert_eq!("all primary:12 secondary:3".parse(), Ok(Rule::All(rdtscp)));
-    assert_eq!("primary:12 secondary:3".parse(), Ok(Rule::Any(rdtscp)));
+    assert_eq!(
+        "all primary:12 secondary:3".parse(),
+        Ok(EnabledBy::All(rdtscp))
+    );
+    assert_eq!("primary:12 secondary:3".parse(), Ok(EnabledBy::Any(rdtscp)));
     let timer = Controls {
         pin: 1 << 6,
         ..Controls::default()
     };
-    assert_eq!("toggled pin:6".parse(), Ok(Rule::Toggled(timer)));
+    assert_eq!("toggled pin:6".parse(), Ok(EnabledBy::Toggled(timer)));
     for wrong in [
         "",
         "all",
@@ -68,7 +71,10 @@ fn rules_follow_the_grammar() {
         "always pin:1",
         "pin:x",
     ] {
-        assert!(wrong.parse::<Rule>().is_err(), "{wrong} must not parse");
+        assert!(
+            wrong.parse::<EnabledBy>().is_err(),
+            "{wrong} must not parse"
+        );
     }
 }
 
@@ -124,7 +130,7 @@ fn svm_codes_have_dense_slots() {
 fn svm_intercepts_are_the_bits_of_the_same_number() {
     for reason in ReasonTable::svm().defined() {
         match reason.enabled_by {
-            Rule::Intercept(bit) | Rule::ToggledIntercept(bit) => {
+            EnabledBy::Intercept(bit) | EnabledBy::ToggledIntercept(bit) => {
                 assert_eq!(u32::from(bit), reason.number, "{}", reason.mnemonic);
             }
             _ => assert!(reason.number > 0xa6, "{}", reason.mnemonic),
@@ -174,7 +180,7 @@ fn rules_of_another_isa_are_refused() {
         assert!(ReasonTable::parse(Isa::Svm, &text).is_err(), "{wrong}");
     }
     for wrong in ["intercept:192", "intercept:-1", "all intercept:1"] {
-        assert!(wrong.parse::<Rule>().is_err(), "{wrong}");
+        assert!(wrong.parse::<EnabledBy>().is_err(), "{wrong}");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock::tsc;
 use exitlab_abi::{
     CYCLES_ON, DISCOVERY, ISA_SVM, ISA_VMX, SIGNATURE, STATUS, STATUS_ENABLED, UNDEFINED,
 };
-use exitlab_model::reasons::Rule as EnabledBy;
+use exitlab_model::reasons::EnabledBy;
 use exitlab_model::rule::Verdict;
 
 /// CPUID instructions that one count is tried with.

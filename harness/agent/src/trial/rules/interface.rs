@@ -13,7 +13,7 @@ use exitlab_abi::{
     DISCOVERY, LEAF_MAPS, LeafMap, MAP_SHIFT, MAPPED, STATUS, STATUS_ENABLED, STATUS_NOT_ENABLED,
     STATUS_UNDEFINED,
 };
-use exitlab_model::reasons::Rule as EnabledBy;
+use exitlab_model::reasons::EnabledBy;
 use exitlab_model::rule::Verdict;
 
 /// The histogram of the statistics.

@@ -6,7 +6,7 @@ use exitlab_model::record::{Discovery, Outcome, ParameterReading, Provenance, Ru
 
 /// Figures, findings and origin of one table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub struct RunFigures {
     /// Where the counts come from.
     pub subject: Subject,
     /// The counts.
@@ -32,11 +32,11 @@ pub struct Subject {
     pub provenance: Vec<(String, String)>,
 }
 
-impl Report {
-    /// The report of a run, complete or not.
-    pub fn of_record(record: &RunRecord, reasons: &ReasonTable) -> Report {
+impl RunFigures {
+    /// The figures of a run, complete or not.
+    pub fn of_record(record: &RunRecord, reasons: &ReasonTable) -> RunFigures {
         let table = CountTable::from_record(record, reasons);
-        Report {
+        RunFigures {
             checks: Some(Checks::of(record, reasons)),
             sampling: record
                 .samples
@@ -44,14 +44,14 @@ impl Report {
                 .filter_map(|sample| SamplingCost::of(sample, reasons))
                 .collect(),
             time: TimeTable::of_record(&table, record),
-            ..Report::of_table(Subject::of(record), table)
+            ..RunFigures::of_table(Subject::of(record), table)
         }
     }
 
-    /// The report of a table whose samples are not known.
-    pub fn of_table(subject: Subject, table: CountTable) -> Report {
+    /// The figures of a table whose samples are not known.
+    pub fn of_table(subject: Subject, table: CountTable) -> RunFigures {
         let observations = Observations::of(&table);
-        Report {
+        RunFigures {
             subject,
             time: TimeTable::of(&table, None, None),
             table,

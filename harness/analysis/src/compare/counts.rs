@@ -42,7 +42,7 @@ impl std::fmt::Display for CellKey {
 
 /// The counts of one cell.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cell {
+pub struct CellCounts {
     /// Which cell.
     pub key: CellKey,
     /// Whose exit reasons are counted.
@@ -108,7 +108,7 @@ impl PhaseCounts {
     }
 }
 
-impl Cell {
+impl CellCounts {
     /// One run. The record's samples all have `channel`.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl Cell {
         values: BTreeMap<String, String>,
         channel: Channel,
         source: &str,
-    ) -> Result<Cell, String> {
+    ) -> Result<CellCounts, String> {
         let reasons = record.reasons();
         let mut phases = Vec::new();
         let (mut taken, mut before) = (BTreeMap::<&str, u32>::new(), None);
@@ -138,7 +138,7 @@ impl Cell {
             phases.push(now.since(before.as_ref(), &name, reasons)?);
             before = Some(now);
         }
-        Ok(Cell {
+        Ok(CellCounts {
             key: CellKey {
                 platform: record.platform.clone(),
                 experiment: record.experiment.clone(),
@@ -154,7 +154,7 @@ impl Cell {
     }
 
     /// Takes in further repeats of the same cell, whose phases are the same.
-    pub fn absorb(&mut self, other: Cell) {
+    pub fn absorb(&mut self, other: CellCounts) {
         for (own, others) in self.phases.iter_mut().zip(other.phases) {
             let reasons: BTreeSet<u32> = own
                 .reasons
@@ -191,7 +191,7 @@ impl Cell {
     }
 
     /// The repeats at these positions, as a cell of their own.
-    pub fn select(&self, repeats: &[usize]) -> Cell {
+    pub fn select(&self, repeats: &[usize]) -> CellCounts {
         let pick = |values: &[u64]| -> Vec<u64> {
             repeats
                 .iter()
@@ -206,7 +206,7 @@ impl Cell {
             name: phase.name.clone(),
             reasons: phase.reasons.iter().map(|(&r, s)| (r, series(s))).collect(),
         };
-        Cell {
+        CellCounts {
             repeats: repeats.len(),
             phases: self.phases.iter().map(phase).collect(),
             ..self.clone()
@@ -338,14 +338,14 @@ mod tests {
         let record = record_of(Isa::Svm, true);
         let channel = channels(&record)[0];
         assert_eq!(channel, Channel::Stats);
-        let cell = Cell::of_record(&record, BTreeMap::new(), channel, "a").unwrap();
+        let cell = CellCounts::of_record(&record, BTreeMap::new(), channel, "a").unwrap();
         assert_eq!(cell.phase_names(), ["boot", "idle 1", "idle 2"]);
         let mut mixed = record.clone();
         for (at, phase, label) in [(1, "run", "line:x"), (2, "run", "run")] {
             mixed.samples[at].phase = phase.to_owned();
             mixed.samples[at].label = label.to_owned();
         }
-        let mixed = Cell::of_record(&mixed, BTreeMap::new(), channel, "a").unwrap();
+        let mixed = CellCounts::of_record(&mixed, BTreeMap::new(), channel, "a").unwrap();
         assert_eq!(mixed.phase_names(), ["boot", "run 1", "run"]);
         let idle = &cell.phases[1];
         assert_eq!(idle.exits(0x400, 1), [8672 - 8655]);
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn repeats_line_up_where_a_reason_is_new() {
         let record = record_of(Isa::Vmx, false);
-        let one = Cell::of_record(&record, BTreeMap::new(), Channel::Stats, "a").unwrap();
+        let one = CellCounts::of_record(&record, BTreeMap::new(), Channel::Stats, "a").unwrap();
         let mut two = one.clone();
         two.phases[1].reasons.remove(&48);
         two.phases[1].reasons.insert(
@@ -378,7 +378,8 @@ mod tests {
     fn a_count_that_decreases_is_refused() {
         let mut record = record_of(Isa::Vmx, false);
         record.samples[2].stats_before.as_mut().unwrap().counts[30] = 1;
-        let error = Cell::of_record(&record, BTreeMap::new(), Channel::Stats, "a").unwrap_err();
+        let error =
+            CellCounts::of_record(&record, BTreeMap::new(), Channel::Stats, "a").unwrap_err();
         assert_eq!(error, "the count of reason 30 decreased in phase idle 2");
     }
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::rules::{Allow, Limit, ReasonChoice, Rule};
-use crate::compare::{Cell, PhaseCounts};
+use crate::compare::{CellCounts, PhaseCounts};
 use crate::export::reason_title;
 
 /// One count that is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Quantity {
+pub(super) struct Count {
     /// What it counts, for people.
     pub label: String,
     /// Its numbers in the base, one for each repeat; empty if the rule needs no base.
@@ -21,16 +21,16 @@ pub(super) struct Quantity {
 
 /// One phase of a pair of cells, as a rule sees it.
 pub(super) struct View<'a> {
-    pub head: &'a Cell,
+    pub head: &'a CellCounts,
     pub phase: &'a PhaseCounts,
-    pub base: Option<(&'a Cell, &'a PhaseCounts)>,
+    pub base: Option<(&'a CellCounts, &'a PhaseCounts)>,
     pub allows: &'a [Allow],
     pub today: Date,
 }
 
 impl View<'_> {
-    /// Every quantity of a rule, and what is left out of it because it is allowed.
-    pub(super) fn quantities(&self, rule: &Rule) -> (Vec<Quantity>, Vec<String>) {
+    /// Every count of a rule, and what is left out of it because it is allowed.
+    pub(super) fn counts(&self, rule: &Rule) -> (Vec<Count>, Vec<String>) {
         let isa = self.head.isa;
         let base = self
             .base
@@ -46,7 +46,7 @@ impl View<'_> {
             .filter_map(|&reason| self.left_out(reason))
             .collect();
         let together = |label: String| {
-            let sum = |cell: &Cell, phase: &PhaseCounts| -> Vec<u64> {
+            let sum = |cell: &CellCounts, phase: &PhaseCounts| -> Vec<u64> {
                 let series: Vec<Vec<u64>> = judged
                     .iter()
                     .map(|&reason| phase.exits(reason, cell.repeats))
@@ -55,7 +55,7 @@ impl View<'_> {
                     .map(|at| series.iter().map(|numbers| numbers[at]).sum())
                     .collect()
             };
-            vec![Quantity {
+            vec![Count {
                 label,
                 base: self
                     .base
@@ -64,21 +64,21 @@ impl View<'_> {
             }]
         };
         let each = || judged.iter().map(|&reason| self.single(reason)).collect();
-        let quantities = match (&rule.scope.reasons, rule.limit) {
+        let counts = match (&rule.scope.reasons, rule.limit) {
             // Sums can be equal where their parts are not.
             (_, Limit::Exact) | (ReasonChoice::Each, _) => each(),
             (ReasonChoice::Total, _) => together("all reasons together".to_owned()),
             (ReasonChoice::Class(class), _) => together(format!("class {class}")),
             (ReasonChoice::Number(_) | ReasonChoice::Named(_), _) => each(),
         };
-        (quantities, left_out)
+        (counts, left_out)
     }
 
-    fn single(&self, reason: u32) -> Quantity {
+    fn single(&self, reason: u32) -> Count {
         let base = self
             .base
             .map(|(cell, phase)| phase.exits(reason, cell.repeats));
-        Quantity {
+        Count {
             label: reason_title(reason, self.head.isa),
             base: base.unwrap_or_default(),
             head: self.phase.exits(reason, self.head.repeats),
@@ -98,20 +98,20 @@ impl View<'_> {
     /// What to say of an allowed reason; nothing if it did not change.
     fn left_out(&self, reason: u32) -> Option<String> {
         let allow = self.allowed(reason)?;
-        let quantity = self.single(reason);
-        (quantity.base != quantity.head).then(|| {
+        let count = self.single(reason);
+        (count.base != count.head).then(|| {
             format!(
                 "allowed until {}: {} ({}): {}",
                 allow.until,
-                quantity.label,
-                quantity.change(),
+                count.label,
+                count.change(),
                 allow.because
             )
         })
     }
 }
 
-impl Quantity {
+impl Count {
     /// `888 → 889, +1`, or without a base `889`.
     pub(super) fn change(&self) -> String {
         let head = number(&self.head);

@@ -17,7 +17,7 @@ pub struct Controls {
 
 /// What decides whether a reason can happen in a VM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
+pub enum EnabledBy {
     /// No control that KVM ever sets.
     Never,
     /// Unconditional, or decided by bitmaps that KVM always uses.
@@ -47,23 +47,25 @@ pub enum Rule {
 /// Bits in the six intercept vectors of a VMCB.
 const INTERCEPTS: u8 = 6 * 32;
 
-pub(super) fn rule_from_text<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Rule, D::Error> {
+pub(super) fn enabled_by_from_text<'de, D: serde::Deserializer<'de>>(
+    text: D,
+) -> Result<EnabledBy, D::Error> {
     let text: String = serde::Deserialize::deserialize(text)?;
     text.parse().map_err(serde::de::Error::custom)
 }
 
-impl FromStr for Rule {
+impl FromStr for EnabledBy {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Rule, String> {
+    fn from_str(text: &str) -> Result<EnabledBy, String> {
         match text {
-            "always" => return Ok(Rule::Always),
-            "never" => return Ok(Rule::Never),
-            "special:exceptions" => return Ok(Rule::Exceptions),
-            "special:control-registers" => return Ok(Rule::ControlRegisters),
-            "special:nested-paging" => return Ok(Rule::NestedPaging),
-            "special:avic" => return Ok(Rule::Avic),
-            "special:sev-es" => return Ok(Rule::SevEs),
+            "always" => return Ok(EnabledBy::Always),
+            "never" => return Ok(EnabledBy::Never),
+            "special:exceptions" => return Ok(EnabledBy::Exceptions),
+            "special:control-registers" => return Ok(EnabledBy::ControlRegisters),
+            "special:nested-paging" => return Ok(EnabledBy::NestedPaging),
+            "special:avic" => return Ok(EnabledBy::Avic),
+            "special:sev-es" => return Ok(EnabledBy::SevEs),
             _ => {}
         }
         let (toggled, bits) = match text.strip_prefix("toggled ") {
@@ -73,17 +75,17 @@ impl FromStr for Rule {
         if let Some(bit) = bits.strip_prefix("intercept:") {
             let bit = intercept(bit).ok_or_else(|| format!("`{bits}` is no intercept"))?;
             return Ok(if toggled {
-                Rule::ToggledIntercept(bit)
+                EnabledBy::ToggledIntercept(bit)
             } else {
-                Rule::Intercept(bit)
+                EnabledBy::Intercept(bit)
             });
         }
         if toggled {
-            return Ok(Rule::Toggled(bits.parse()?));
+            return Ok(EnabledBy::Toggled(bits.parse()?));
         }
         match text.split_once(' ') {
-            Some(("all", bits)) => Ok(Rule::All(bits.parse()?)),
-            _ => Ok(Rule::Any(text.parse()?)),
+            Some(("all", bits)) => Ok(EnabledBy::All(bits.parse()?)),
+            _ => Ok(EnabledBy::Any(text.parse()?)),
         }
     }
 }

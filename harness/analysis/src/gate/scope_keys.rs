@@ -11,7 +11,7 @@ use exitlab_model::reasons::{Class, Isa, ReasonTable};
 pub(super) type Given<T> = Option<Spanned<T>>;
 
 /// The keys by which rules and allowances say what they are about.
-pub(super) struct Parts<'a> {
+pub(super) struct ScopeKeys<'a> {
     pub section: &'static str,
     pub platform: &'a Given<String>,
     pub phase: &'a Given<String>,
@@ -19,7 +19,7 @@ pub(super) struct Parts<'a> {
     pub class: &'a Given<String>,
 }
 
-impl Parts<'_> {
+impl ScopeKeys<'_> {
     /// What the keys say, or what is wrong with one of them.
     pub(super) fn read(&self, text: &Text) -> Result<Scope, Problem> {
         let platform = self.platform(text)?;
