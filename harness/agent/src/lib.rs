@@ -17,6 +17,8 @@ mod private_dir;
 mod qemu;
 mod qmp;
 mod sampler;
+#[cfg(test)]
+mod scripted;
 mod secrets;
 mod seed;
 mod task;
@@ -170,7 +172,7 @@ async fn with_qemu(
     let watchdog = qemu
         .watchdog()
         .in_stage(Stage::Qmp, order.deadlines.exchange_s);
-    let qmp = Qmp::connect(dir, counted, &watchdog).await?;
+    let qmp = Qmp::connect(&qemu::qmp_socket(dir), counted, &watchdog).await?;
     events.emit(Event::Qemu {
         version: qmp.version(&watchdog).await?,
     });

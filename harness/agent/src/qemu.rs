@@ -40,7 +40,7 @@ pub struct Qemu {
 }
 
 /// Where the QMP socket lies in the private directory.
-pub fn qmp_socket(dir: &Path) -> std::path::PathBuf {
+pub fn qmp_socket(dir: &Path) -> PathBuf {
     dir.join("qmp")
 }
 

@@ -1,7 +1,7 @@
-use super::super::console::Tail;
 use super::*;
+use crate::console::Tail;
+use crate::scripted::{Act, Script, counted, returns};
 use exitlab_model::event::Stage;
-use exitlab_model::reasons::ReasonTable;
 
 /// A real QEMU without a machine, and a watchdog that learns of its end.
 fn bare_qemu(dir: &Path, args: &[&str]) -> Watchdog {
@@ -10,7 +10,7 @@ fn bare_qemu(dir: &Path, args: &[&str]) -> Watchdog {
         .args(["-M", "none", "-nodefaults", "-display", "none", "-chardev"])
         .arg(format!(
             "socket,id=qmp,server=on,wait=off,path={}",
-            qmp_socket(dir).display()
+            dir.join("qmp").display()
         ))
         .args(["-mon", "chardev=qmp,mode=control"])
         .args(args)
@@ -30,7 +30,7 @@ fn bare_qemu(dir: &Path, args: &[&str]) -> Watchdog {
 async fn a_real_qemu_answers_and_quits() {
     let dir = tempfile::tempdir().unwrap();
     let watchdog = bare_qemu(dir.path(), &[]);
-    let qmp = Qmp::connect(dir.path(), counted(false), &watchdog)
+    let qmp = Qmp::connect(&dir.path().join("qmp"), counted(), &watchdog)
         .await
         .unwrap();
     let version = qmp.version(&watchdog).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_real_qemu_chooses_the_port_and_says_which() {
     let dir = tempfile::tempdir().unwrap();
     let forward = "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:22";
     let watchdog = bare_qemu(dir.path(), &["-netdev", forward]);
-    let qmp = Qmp::connect(dir.path(), counted(false), &watchdog)
+    let qmp = Qmp::connect(&dir.path().join("qmp"), counted(), &watchdog)
         .await
         .unwrap();
     let port = qmp.ssh_port(&watchdog).await.unwrap();
@@ -63,7 +63,7 @@ async fn a_real_qemu_chooses_the_port_and_says_which() {
 async fn a_qemu_that_dies_at_once_is_told_from_one_that_is_slow() {
     let dir = tempfile::tempdir().unwrap();
     let watchdog = bare_qemu(dir.path(), &["-no-such-option"]);
-    let failure = Qmp::connect(dir.path(), counted(false), &watchdog)
+    let failure = Qmp::connect(&dir.path().join("qmp"), counted(), &watchdog)
         .await
         .err()
         .unwrap();
@@ -74,85 +74,122 @@ async fn a_qemu_that_dies_at_once_is_told_from_one_that_is_slow() {
     );
 }
 
-#[test]
-fn unknown_events_are_dropped_and_answers_pass() {
-    assert!(is_known(br#"{"return": {}}"#));
-    assert!(is_known(
-        br#"{"event": "RESUME", "data": {}, "timestamp": {"seconds": 1, "microseconds": 2}}"#
-    ));
-    assert!(!is_known(
-        br#"{"event": "FROM_THE_FUTURE", "timestamp": {"seconds": 1, "microseconds": 2}}"#
-    ));
-    assert!(
-        is_known(b"not json at all"),
-        "what is no event is left to the session"
-    );
+async fn connect(script: &Script) -> (Qmp, Watchdog) {
+    let watchdog = script.watchdog().in_stage(Stage::Qmp, 20.0);
+    let qmp = Qmp::connect(&script.socket(), counted(), &watchdog).await;
+    (qmp.unwrap(), watchdog)
 }
 
-fn counted(cycles: bool) -> Counted {
-    Counted {
-        reasons: ReasonTable::vmx(),
-        cycles,
-    }
-}
-
-/// What QEMU says of one vCPU: `cpuid` exits, some cycles of them, and one exit that
-/// no table defines.
-fn vcpu(
-    cpuid: u64,
-    cycles: u64,
-    [counts_reversed, cycles_reversed]: [bool; 2],
-) -> qmp::StatsResult {
-    let reasons = ReasonTable::vmx().len_slots();
-    let list = |slot_10, slot_other, reversed: bool| {
-        let mut slots = vec![0; 2 * reasons + 6];
-        slots[10] = slot_10;
-        slots[reasons + 2] = slot_other;
-        if reversed {
-            slots.reverse();
+#[tokio::test]
+async fn a_command_whose_caller_went_away_does_not_disturb_the_next() {
+    let script = Script::start(|_, _| Act::AsUsual);
+    let (qmp, watchdog) = connect(&script).await;
+    // Gone before the command is sent, while it is under way, or while its answer is.
+    for turns in 0..30 {
+        let elsewhere = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = qmp.halted() => panic!("the guest runs"),
+            () = elsewhere => {}
         }
-        qmp::StatsValue::list(slots)
-    };
-    let stat = |name: &str, value| qmp::Stats {
-        name: name.into(),
-        value,
-    };
-    qmp::StatsResult {
-        qom_path: None,
-        provider: qmp::StatsProvider::kvm,
-        stats: vec![
-            stat(CYCLES, list(cycles, 0, cycles_reversed)),
-            stat(CENSUS, list(cpuid, 1, counts_reversed)),
-            stat(FAILED, qmp::StatsValue::scalar(3)),
-            stat(EXITS, qmp::StatsValue::scalar(cpuid + 1)),
-        ],
+        assert!(qmp.version(&watchdog).await.unwrap().starts_with("7.2.22"));
     }
+    let asked = script.stage.take_asked();
+    let of = |name: &str| asked.iter().filter(|asked| *asked == name).count();
+    assert_eq!((of("query-status"), of("query-version")), (30, 30));
 }
 
-#[test]
-fn statistics_are_summed_over_vcpus_in_either_order() {
-    let vcpus = [vcpu(3, 500, [true; 2]), vcpu(4, 60, [false; 2])];
-    let reading = sum(&vcpus, counted(true)).unwrap();
+#[tokio::test]
+async fn no_command_is_sent_before_the_answer_to_the_one_before() {
+    let script = Script::start(|_, command| match command {
+        "stop" => Act::Say(Vec::new()),
+        _ => Act::AsUsual,
+    });
+    let (qmp, watchdog) = connect(&script).await;
+    let brief = watchdog.in_stage(Stage::Sampling, 0.02);
+    let late = qmp.pause(&brief).await.unwrap_err();
+    assert_eq!(late.message, "no answer to stop within 0.02 s");
+    let next = qmp.version(&brief).await.unwrap_err();
+    assert_eq!(next.message, "no answer to query-version within 0.02 s");
+    assert_eq!(script.stage.take_asked(), ["qmp_capabilities", "stop"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_qemus_words_and_the_session_goes_on() {
+    let script = Script::start(|_, command| match command {
+        "cont" => Act::Say(vec![json!({
+            "error": { "class": "GenericError", "desc": "Resetting the VM is required" }
+        })]),
+        _ => Act::AsUsual,
+    });
+    let (qmp, watchdog) = connect(&script).await;
+    let refused = qmp.resume(&watchdog).await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Protocol);
     assert_eq!(
-        (reading.counts[10], reading.other, reading.exits),
-        (7, 2, 9)
+        refused.message,
+        "QEMU refused cont: Resetting the VM is required"
     );
-    assert_eq!(reading.cycles.unwrap()[10], 560);
-    assert_eq!(reading.failed_entries, Some(6));
-    assert_eq!(sum(&vcpus, counted(false)).unwrap().cycles, None);
+    assert!(qmp.running(&watchdog).await.unwrap());
 }
 
-#[test]
-fn the_counts_decide_the_order() {
-    let idle = sum(&[vcpu(3, 0, [true; 2])], counted(true)).unwrap();
-    assert_eq!((idle.counts[10], idle.cycles.unwrap()[10]), (3, 0));
-    let mixed = sum(&[vcpu(3, 500, [true, false])], counted(true)).unwrap_err();
-    assert!(mixed.contains("different orders"), "{mixed}");
-    let mut without = vcpu(3, 500, [true; 2]);
-    without.stats.retain(|stat| stat.name != CYCLES);
-    let missing = sum(&[without], counted(true)).unwrap_err();
-    assert!(
-        missing.ends_with("without exit_cycles_by_reason"),
-        "{missing}"
-    );
+#[tokio::test]
+async fn events_of_a_newer_qemu_are_passed_over() {
+    let script = Script::start(|_, command| match command {
+        "query-version" => Act::Say(vec![
+            json!({ "event": "FROM_THE_FUTURE", "data": [1], "timestamp": 0 }),
+            returns(json!({ "qemu": { "major": 99, "minor": 0, "micro": 1 }, "package": "" })),
+            json!({ "event": "FROM_THE_FUTURE" }),
+        ]),
+        _ => Act::AsUsual,
+    });
+    let (qmp, watchdog) = connect(&script).await;
+    assert_eq!(qmp.version(&watchdog).await.unwrap(), "99.0.1");
+    assert!(qmp.running(&watchdog).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_session_that_closes_fails_this_command_and_the_next() {
+    let script = Script::start(|_, command| match command {
+        "query-version" => Act::HangUp,
+        _ => Act::AsUsual,
+    });
+    let (qmp, watchdog) = connect(&script).await;
+    for _ in 0..2 {
+        let failure = qmp.version(&watchdog).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Protocol);
+        assert_eq!(failure.message, "QEMU closed the QMP session");
+    }
+    assert!(qmp.halted().await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_no_qmp_ends_the_session() {
+    let script = Script::start(|_, command| match command {
+        "query-version" => Act::Say(vec![json!("what?")]),
+        _ => Act::AsUsual,
+    });
+    let (qmp, watchdog) = connect(&script).await;
+    let failure = qmp.version(&watchdog).await.unwrap_err();
+    assert_eq!(failure.message, "QEMU sent what is no QMP: '\"what?\"'");
+}
+
+#[tokio::test]
+async fn a_guest_that_halts_is_noticed_when_qemu_says_so() {
+    let script = Script::start(|_, command| match command {
+        "cont" => Act::Say(vec![returns(json!({})), json!({ "event": "SHUTDOWN" })]),
+        _ => Act::AsUsual,
+    });
+    let (qmp, watchdog) = connect(&script).await;
+    let stage = script.stage.clone();
+    let (halt, resumed) = tokio::join!(qmp.halted(), async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        stage.halt("guest-panicked");
+        qmp.resume(&watchdog).await
+    });
+    resumed.unwrap();
+    assert_eq!(halt.unwrap(), Halt::Other("guest-panicked".to_owned()));
 }
