@@ -9,10 +9,12 @@ use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, ChannelMsg, client};
 use tokio::net::TcpStream;
 
+use crate::conversation::OverSsh;
+use crate::failure::Failure;
 use crate::keys::GuestKeys;
+use crate::shell::{Conversation, Output, Pending, Shell};
+use crate::watchdog::Watchdog;
 
-use super::failure::Failure;
-use super::watchdog::Watchdog;
 use exitlab_model::order::Order;
 
 /// How long a server may take from accepting a connection to its first bytes. QEMU's
@@ -28,16 +30,6 @@ const MOST_OUTPUT: usize = 1 << 20;
 /// A login to the guest as root.
 pub struct Login {
     session: client::Handle<ExpectKey>,
-}
-
-/// What a command in the guest printed and how it ended.
-pub struct Output {
-    /// Exit status.
-    pub exit: u32,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
 }
 
 /// Accepts one server key.
@@ -94,22 +86,25 @@ impl Login {
             .await
     }
 
-    /// Runs a command and collects what it prints.
-    pub async fn exec(&self, command: &str, watchdog: &Watchdog) -> Result<Output, Failure> {
-        watchdog
-            .wait(&format!("end of '{command}'"), async {
-                let channel = self.open(command).await?;
-                collect(channel).await
-            })
-            .await
-    }
-
     /// Starts a command; its standard input and output are the channel's.
-    pub async fn open(&self, command: &str) -> Result<Channel<client::Msg>, String> {
+    async fn open(&self, command: &str) -> Result<Channel<client::Msg>, String> {
         let refused = |e: russh::Error| format!("the guest refused to run '{command}': {e}");
         let channel = self.session.channel_open_session().await.map_err(refused)?;
         channel.exec(true, command).await.map_err(refused)?;
         Ok(channel)
+    }
+}
+
+impl Shell for Login {
+    fn exec<'a>(&'a self, command: &'a str) -> Pending<'a, Output> {
+        Box::pin(async { collect(self.open(command).await?).await })
+    }
+
+    fn converse<'a>(&'a self, command: &'a str) -> Pending<'a, Box<dyn Conversation>> {
+        Box::pin(async {
+            let channel = self.open(command).await?;
+            Ok(Box::new(OverSsh::new(channel)) as Box<dyn Conversation>)
+        })
     }
 }
 
@@ -185,8 +180,9 @@ async fn collect(mut channel: Channel<client::Msg>) -> Result<Output, String> {
 mod tests {
     use std::process::{Child, Command, Stdio};
 
-    use super::super::watchdog::test_watchdog;
     use super::*;
+    use crate::shell::exec;
+    use crate::watchdog::test_watchdog;
     use exitlab_model::failure::FailureKind;
 
     /// A real sshd on the loopback interface, with a guest's keys.
@@ -258,10 +254,8 @@ mod tests {
         let login = Login::wait(target(&keys, sshd.port), &watchdog)
             .await
             .unwrap();
-        let output = login
-            .exec("echo out; echo err >&2; exit 3", &watchdog)
-            .await
-            .unwrap();
+        let command = "echo out; echo err >&2; exit 3";
+        let output = exec(&login, command, &watchdog).await.unwrap();
         assert_eq!(
             (output.exit, output.stdout.as_str(), output.stderr.as_str()),
             (3, "out\n", "err\n")

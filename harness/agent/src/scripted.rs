@@ -15,7 +15,7 @@ use crate::census::Counted;
 use crate::console::Tail;
 use crate::watchdog::Watchdog;
 
-/// What the scripted QEMU does about a command.
+/// What a scripted QEMU or guest does about what it is asked.
 #[derive(Debug, Clone)]
 pub enum Act {
     /// What a QEMU does.
@@ -24,15 +24,19 @@ pub enum Act {
     Say(Vec<Value>),
     /// Closes the session without an answer.
     HangUp,
-    /// Ends without an answer.
+    /// QEMU ends, and nobody answers.
     Die,
 }
+
+/// The script: it is told how much was asked before, and what is asked.
+type Acts = Box<dyn FnMut(usize, &str) -> Act + Send>;
 
 /// What is shared by a script's QEMU, guest and test.
 #[derive(Clone)]
 pub struct Stage(Arc<Mutex<State>>);
 
 struct State {
+    act: Acts,
     /// Everything that was asked of QEMU and guest, in order.
     asked: Vec<String>,
     running: bool,
@@ -44,7 +48,7 @@ struct State {
 
 /// A scripted QEMU.
 pub struct Script {
-    /// What happened to it.
+    /// What happens to it.
     pub stage: Stage,
     dir: tempfile::TempDir,
     console: Tail,
@@ -60,11 +64,13 @@ pub fn counted() -> Counted {
 }
 
 impl Script {
-    /// Starts a QEMU that does with each command as `act` says, which is told how many were
-    /// asked before.
+    /// Starts a QEMU, and a guest in it, that do with what they are asked as `act` says. It is
+    /// told how much was asked before, and what is asked: a QMP command by its name, a command
+    /// in the guest as `$ command`, a line to a program there as `? line`.
     pub fn start(act: impl FnMut(usize, &str) -> Act + Send + 'static) -> Script {
         let script = Script {
             stage: Stage(Arc::new(Mutex::new(State {
+                act: Box::new(act),
                 asked: Vec::new(),
                 running: true,
                 status: "running",
@@ -81,7 +87,7 @@ impl Script {
         let stage = script.stage.clone();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            serve(stream, stage, act).await;
+            serve(stream, stage).await;
         });
         script
     }
@@ -103,21 +109,17 @@ impl Stage {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that something was asked; how much was before.
-    pub fn note(&self, asked: &str) -> usize {
+    /// What is to be done about what is asked.
+    pub fn act(&self, asked: &str) -> Act {
         let mut state = self.state();
+        let before = state.asked.len();
         state.asked.push(asked.to_owned());
-        state.asked.len() - 1
+        (state.act)(before, asked)
     }
 
     /// What was asked since this was called last.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state().asked)
-    }
-
-    /// Whether the guest's vCPUs run.
-    pub fn is_running(&self) -> bool {
-        self.state().running
     }
 
     /// Brings the guest to a standstill that QEMU calls `status`.
@@ -128,11 +130,12 @@ impl Stage {
     }
 
     /// Ends QEMU.
-    pub fn die(&self, how: &str) {
-        self.state().alive.send_replace(Some(how.to_owned()));
+    pub fn die(&self) {
+        let how = "signal: 9 (SIGKILL)".to_owned();
+        self.state().alive.send_replace(Some(how));
     }
 
-    /// What QEMU usually answers, and whether it lives on.
+    /// What QEMU usually answers.
     fn answer(&self, command: &str) -> Vec<Value> {
         let mut state = self.state();
         let value = match command {
@@ -183,11 +186,7 @@ fn stats(exits: u64) -> Value {
     ] }])
 }
 
-async fn serve(
-    stream: UnixStream,
-    stage: Stage,
-    mut act: impl FnMut(usize, &str) -> Act + Send + 'static,
-) {
+async fn serve(stream: UnixStream, stage: Stage) {
     let (read, mut write) = stream.into_split();
     let greeting = json!({ "QMP": { "version": {}, "capabilities": [] } });
     say(&mut write, &[greeting]).await;
@@ -195,12 +194,11 @@ async fn serve(
     while let Ok(Some(line)) = lines.next_line().await {
         let asked: Value = serde_json::from_str(&line).unwrap();
         let command = asked["execute"].as_str().unwrap();
-        let before = stage.note(command);
-        match act(before, command) {
+        match stage.act(command) {
             Act::AsUsual => say(&mut write, &stage.answer(command)).await,
             Act::Say(lines) => say(&mut write, &lines).await,
             Act::HangUp => return,
-            Act::Die => return stage.die("signal: 9 (SIGKILL)"),
+            Act::Die => return stage.die(),
         }
     }
 }

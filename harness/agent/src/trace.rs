@@ -48,7 +48,11 @@ pub struct Armed(PathBuf);
 
 /// Starts the histogram. QEMU must not run yet, or its first exits are missed.
 pub fn arm() -> Result<Armed, Failure> {
-    let root = Path::new(TRACEFS);
+    arm_in(Path::new(TRACEFS))
+}
+
+/// The same with tracefs at `root`.
+pub fn arm_in(root: &Path) -> Result<Armed, Failure> {
     if !root.join("events").is_dir() {
         mount_tracefs(root)?;
     }

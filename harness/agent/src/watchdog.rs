@@ -210,4 +210,32 @@ mod tests {
             .await;
         assert_eq!(broken.unwrap_err().kind, FailureKind::Protocol);
     }
+
+    #[tokio::test]
+    async fn what_is_ready_counts_even_if_qemu_died_in_the_same_moment() {
+        let (sender, dead) = test_watchdog(0.0);
+        sender.send_replace(Some("exit status: 1".to_owned()));
+        assert_eq!(dead.wait("answer", async { Ok(1) }).await.unwrap(), 1);
+        // A broken connection is the first sign of it.
+        let broken = dead.wait::<()>("answer", async { Err("broken".into()) });
+        assert_eq!(broken.await.unwrap_err().kind, FailureKind::QemuDied);
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_panicked_is_told_from_a_qemu_that_died() {
+        let (sender, receiver) = watch::channel(None);
+        let (guest, log) = (Tail::default(), Tail::default());
+        guest.push("Kernel panic - not syncing".to_owned());
+        log.push("QEMU's".to_owned());
+        let watchdog = Watchdog::new(receiver, guest, log).in_stage(Stage::Workload, 30.0);
+        sender.send_replace(Some("exit status: 0".to_owned()));
+        let died = watchdog.wait::<()>("answer", std::future::pending()).await;
+        let died = died.unwrap_err();
+        assert_eq!(
+            (died.stage, died.kind),
+            (Stage::Workload, FailureKind::GuestDied)
+        );
+        assert_eq!(died.message, "the guest panicked before answer");
+        assert_eq!(died.tail, ["Kernel panic - not syncing"]);
+    }
 }

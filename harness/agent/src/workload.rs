@@ -3,18 +3,17 @@
 use exitlab_model::failure::FailureKind;
 use exitlab_model::plan::Phase;
 
-use super::failure::Failure;
-use super::login::{Login, Output};
-use super::watchdog::Watchdog;
+use crate::failure::Failure;
+use crate::shell::{Output, Shell, exec};
+use crate::watchdog::Watchdog;
 
 /// How many lines of a failed command's output an error shows.
 const TAIL: usize = 15;
 
 /// Runs the command to its end, `repeat` times. The first that fails is the last.
-pub async fn run(phase: &Phase, login: &Login, watchdog: &Watchdog) -> Result<(), Failure> {
+pub async fn run(phase: &Phase, shell: &dyn Shell, watchdog: &Watchdog) -> Result<(), Failure> {
     for turn in 1..=phase.repeat {
-        let output = login
-            .exec(&phase.run, watchdog)
+        let output = exec(shell, &phase.run, watchdog)
             .await
             .map_err(|failure| Failure {
                 message: format!("phase {}: {}", named(phase, turn), failure.message),

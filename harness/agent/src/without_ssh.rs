@@ -5,49 +5,45 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use exitlab_model::event::{Event, Stage};
+use exitlab_model::event::Stage;
 use exitlab_model::failure::FailureKind;
 use exitlab_model::plan::Moment;
 
-use super::events::Events;
-use super::failure::Failure;
-use super::qmp::{Halt, Qmp};
-use super::watchdog::Watchdog;
-use super::{Census, Title};
+use crate::failure::Failure;
+use crate::qmp::{Halt, Qmp};
+use crate::sample::{Channels, Title};
+use crate::watchdog::Watchdog;
 
 /// How long the last lines of a guest that has ended may take to come out of QEMU.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Starts the guest, whose console prints `lines`, and follows the schedule.
 pub async fn run(
-    census: &Census<'_>,
+    channels: &Channels<'_>,
     lines: UnboundedReceiver<String>,
     watchdog: &Watchdog,
-    events: &Events,
 ) -> Result<(), Failure> {
-    events.stage(Stage::Sampling);
-    let deadlines = &census.order.deadlines;
+    channels.events.stage(Stage::Sampling);
+    let deadlines = &channels.order.deadlines;
     let mut watched = Watched {
-        qmp: census.qmp,
+        qmp: channels.qmp,
         lines,
         last_s: 0.0,
         watchdog: watchdog.in_stage(Stage::Sampling, deadlines.exchange_s),
         working: watchdog.in_stage(Stage::Sampling, deadlines.phase_s),
     };
-    for (number, moment) in (1..).zip(&census.order.sampling.schedule) {
+    for (number, moment) in (1..).zip(&channels.order.sampling.schedule) {
         watched.wait_for(moment).await?;
-        let boot = *moment == Moment::Boot;
-        let label = moment.label();
+        let label = &moment.label();
         // A phase is called by the moment that ended it.
         let title = Title {
             number,
-            label: &label,
-            phase: &label,
+            label,
+            phase: label,
         };
-        let sample = census.sample(title, None, &watched.watchdog).await?;
-        watched.last_s = sample.clocks.host_s;
-        events.emit(Event::Sample(Box::new(sample)));
-        if boot {
+        let clocks = channels.sample(title, None, &watched.watchdog).await?;
+        watched.last_s = clocks.host_s;
+        if *moment == Moment::Boot {
             watched.qmp.resume(&watched.watchdog).await?;
         }
     }

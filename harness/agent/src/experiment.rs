@@ -1,0 +1,129 @@
+//! An experiment, from the first look at the host to QEMU's end: the order of everything that
+//! happens.
+//!
+//! ```text
+//! host ─► tracepoint armed ─► QEMU ─► QMP ─► guest ─► samples, phases, looks ─► quit
+//! ```
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use exitlab_model::event::{Event, Stage};
+use exitlab_model::order::Order;
+use exitlab_model::record::Channel;
+
+use crate::census::Counted;
+use crate::events::Events;
+use crate::failure::Failure;
+use crate::login::{Login, SshTarget};
+use crate::private_dir::PrivateDir;
+use crate::qemu::{Qemu, qmp_socket};
+use crate::qmp::Qmp;
+use crate::sample::Channels;
+use crate::shell::Shell;
+use crate::trace::{self, Trace};
+use crate::watchdog::Watchdog;
+use crate::{parameters, with_ssh, without_ssh};
+
+/// Carries out an order, in a directory that `private_dir` makes.
+pub async fn run(
+    order: &Order,
+    private_dir: impl FnOnce() -> Result<PrivateDir, Failure>,
+    events: &Events,
+) -> Result<(), Failure> {
+    let _pulse = order
+        .pulse_s
+        .map(|seconds| events.quick_pulse(Duration::from_secs_f64(seconds)));
+    let counted = Counted::here(order.sampling.cycles)?;
+    if !order.kvm.is_empty() {
+        let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;
+        events.emit(Event::Parameters { parameters });
+    }
+    let private_dir = private_dir()?;
+    let dir = private_dir.path();
+
+    // Before QEMU starts, so that its very first exit is counted.
+    let armed = if order.reads(Channel::Trace) {
+        Some(trace::arm()?)
+    } else {
+        None
+    };
+
+    events.stage(Stage::Qemu);
+    let mut qemu = Qemu::start(order, dir, events)?;
+    let trace = armed.map(|armed| armed.of(qemu.process(), counted.reasons));
+    let started = Started {
+        order,
+        counted,
+        trace: trace.as_ref(),
+        lines: qemu.lines().filter(|_| !order.guest.ssh),
+        watchdog: qemu.watchdog(),
+        events,
+    };
+    let outcome = started.carry_out(&qmp_socket(dir), Login::wait).await;
+    // A QEMU that is not asked to quit, because something failed, is killed here.
+    qemu.stop().await;
+    // The first failure is the cause.
+    outcome.and(trace.map_or(Ok(()), Trace::disarm))
+}
+
+/// A QEMU that was started, and what is to be done with it.
+struct Started<'a> {
+    order: &'a Order,
+    counted: Counted,
+    trace: Option<&'a Trace>,
+    /// The lines of the guest's console, where they are all that is seen of the guest.
+    lines: Option<UnboundedReceiver<String>>,
+    watchdog: Watchdog,
+    events: &'a Events,
+}
+
+impl Started<'_> {
+    /// Opens QMP at `socket` and the guest by `reach`, has everything done, and ends QEMU.
+    async fn carry_out<S: Shell>(
+        self,
+        socket: &Path,
+        reach: impl AsyncFnOnce(SshTarget, &Watchdog) -> Result<S, Failure>,
+    ) -> Result<(), Failure> {
+        let Started {
+            order,
+            counted,
+            trace,
+            lines,
+            watchdog,
+            events,
+        } = self;
+        let exchange_s = order.deadlines.exchange_s;
+        events.stage(Stage::Qmp);
+        let opening = watchdog.in_stage(Stage::Qmp, exchange_s);
+        let qmp = &Qmp::connect(socket, counted, &opening).await?;
+        events.emit(Event::Qemu {
+            version: qmp.version(&opening).await?,
+        });
+        // Without a channel nothing is read, and any KVM will do.
+        if !order.sampling.channels.is_empty() {
+            qmp.require_census(&opening).await?;
+        }
+        let channels = Channels {
+            order,
+            qmp,
+            trace,
+            events,
+        };
+        match lines {
+            Some(lines) => without_ssh::run(&channels, lines, &watchdog).await?,
+            None => {
+                let shell = with_ssh::log_in(&channels, &watchdog, reach).await?;
+                with_ssh::run(&channels, counted, &shell, &watchdog).await?;
+            }
+        }
+        events.stage(Stage::Shutdown);
+        qmp.quit(&watchdog.in_stage(Stage::Shutdown, exchange_s))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

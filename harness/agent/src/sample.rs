@@ -1,0 +1,120 @@
+//! One sample: every channel that is asked for, read at one moment.
+
+use exitlab_model::event::Event;
+use exitlab_model::failure::FailureKind;
+use exitlab_model::order::Order;
+use exitlab_model::record::{Channel, Clocks, Sample, StatsReading, TraceReading};
+
+use crate::clock::{host_seconds, tsc};
+use crate::events::Events;
+use crate::failure::Failure;
+use crate::qmp::Qmp;
+use crate::sampler::Sampler;
+use crate::trace::Trace;
+use crate::watchdog::Watchdog;
+
+/// What the channels are read from.
+pub struct Channels<'a> {
+    /// Says which are asked for.
+    pub order: &'a Order,
+    /// Reads KVM's statistics.
+    pub qmp: &'a Qmp,
+    /// Counts the tracepoint, where that is asked for.
+    pub trace: Option<&'a Trace>,
+    /// Where a sample goes.
+    pub events: &'a Events,
+}
+
+/// What a sample is called.
+pub struct Title<'a> {
+    /// From 1 on.
+    pub number: u32,
+    /// The moment of the schedule, or the phase that it follows.
+    pub label: &'a str,
+    /// What the guest did before it.
+    pub phase: &'a str,
+}
+
+impl Channels<'_> {
+    /// Takes a sample and emits it. The statistics are read before and after the guest reads
+    /// its leaves, so that they enclose what the guest saw.
+    pub async fn sample(
+        &self,
+        title: Title<'_>,
+        sampler: Option<&mut Sampler>,
+        watchdog: &Watchdog,
+    ) -> Result<Clocks, Failure> {
+        let stats = self.order.reads(Channel::Stats);
+        let mut clocks = Clocks {
+            guest_s: None,
+            host_s: host_seconds(),
+            guest_tsc: None,
+            host_tsc: tsc(),
+            host_end_tsc: None,
+        };
+        let trace = match self.trace {
+            Some(trace) => Some(self.standstill(trace, watchdog).await?),
+            None => None,
+        };
+        let before = self.stats(stats, watchdog).await?;
+        let mut cpuid = None;
+        if let Some(sampler) = sampler {
+            let sample = sampler.read(watchdog).await?;
+            clocks.guest_s = Some(sample.guest_s);
+            clocks.guest_tsc = Some(sample.guest_tsc);
+            cpuid = Some(sample.reading);
+        }
+        let after = self.stats(stats && cpuid.is_some(), watchdog).await?;
+        clocks.host_end_tsc = Some(tsc());
+        self.events.emit(Event::Sample(Box::new(Sample {
+            number: title.number,
+            label: title.label.to_owned(),
+            phase: title.phase.to_owned(),
+            clocks,
+            trace,
+            stats_before: before,
+            cpuid,
+            stats_after: after,
+        })));
+        Ok(clocks)
+    }
+
+    /// KVM's statistics, if they are wanted.
+    pub async fn stats(
+        &self,
+        wanted: bool,
+        watchdog: &Watchdog,
+    ) -> Result<Option<StatsReading>, Failure> {
+        Ok(if wanted {
+            Some(self.qmp.stats(watchdog).await?)
+        } else {
+            None
+        })
+    }
+
+    /// Reads tracepoint and statistics while the guest stands still, so that both have
+    /// counted the same exits.
+    async fn standstill(
+        &self,
+        trace: &Trace,
+        watchdog: &Watchdog,
+    ) -> Result<TraceReading, Failure> {
+        // A guest that has not started, or has ended, stands still already.
+        let running = self.qmp.running(watchdog).await?;
+        if running {
+            self.qmp.pause(watchdog).await?;
+        }
+        let stats = self.qmp.stats(watchdog).await?;
+        let tally = trace
+            .read()
+            .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
+        if running {
+            self.qmp.resume(watchdog).await?;
+        }
+        Ok(TraceReading {
+            counts: tally.counts,
+            other: tally.other,
+            stats,
+        })
+    }
+}

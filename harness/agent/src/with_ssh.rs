@@ -1,0 +1,145 @@
+//! A guest that lets us in: it is asked for its counters, runs the phases' workloads and the
+//! commands of `inspect`.
+
+use exitlab_model::event::{Event, Stage};
+use exitlab_model::failure::FailureKind;
+use exitlab_model::plan::Moment;
+use exitlab_model::record::{Channel, Inspection};
+
+use crate::census::Counted;
+use crate::clock::host_seconds;
+use crate::failure::Failure;
+use crate::login::SshTarget;
+use crate::sample::{Channels, Title};
+use crate::sampler::Sampler;
+use crate::shell::{Shell, exec};
+use crate::watchdog::Watchdog;
+use crate::workload;
+
+/// Waits until the guest's SSH server lets us in, which is for `reach` to try.
+pub async fn log_in<S: Shell>(
+    channels: &Channels<'_>,
+    watchdog: &Watchdog,
+    reach: impl AsyncFnOnce(SshTarget, &Watchdog) -> Result<S, Failure>,
+) -> Result<S, Failure> {
+    let order = channels.order;
+    channels.events.stage(Stage::Guest);
+    let guest = watchdog.in_stage(Stage::Guest, order.deadlines.guest_ssh_s);
+    let port = channels.qmp.ssh_port(&guest).await?;
+    let target = SshTarget::of(order, port);
+    let target = target.map_err(|why| guest.failure(FailureKind::Protocol, why))?;
+    reach(target, &guest).await
+}
+
+/// Follows the schedule, then the phases, then looks around.
+pub async fn run(
+    channels: &Channels<'_>,
+    counted: Counted,
+    shell: &dyn Shell,
+    watchdog: &Watchdog,
+) -> Result<(), Failure> {
+    let (order, events) = (channels.order, channels.events);
+    let exchange_s = order.deadlines.exchange_s;
+    events.stage(Stage::Sampling);
+    let sampling = watchdog.in_stage(Stage::Sampling, exchange_s);
+    if order.reads(Channel::Cpuid) {
+        let mut sampler = Sampler::start(shell, counted, &sampling).await?;
+        events.emit(Event::Discovered(sampler.discovery()));
+        events.emit(Event::Statuses {
+            statuses: sampler.statuses(&sampling).await?,
+        });
+        schedule(channels, Some(&mut sampler), &sampling).await?;
+        phases(channels, Some(&mut sampler), shell, &sampling).await?;
+    } else if !order.sampling.channels.is_empty() {
+        schedule(channels, None, &sampling).await?;
+        phases(channels, None, shell, &sampling).await?;
+    }
+    events.stage(Stage::Inspecting);
+    let inspecting = watchdog.in_stage(Stage::Inspecting, exchange_s);
+    for command in &order.inspect {
+        let found = inspect(channels, command, shell, &inspecting).await?;
+        events.emit(Event::Inspected(found));
+    }
+    Ok(())
+}
+
+/// Follows the schedule. Its moments are moments of the guest's clock where the guest can be
+/// asked, else of the host's.
+async fn schedule(
+    channels: &Channels<'_>,
+    mut sampler: Option<&mut Sampler>,
+    watchdog: &Watchdog,
+) -> Result<(), Failure> {
+    let mut last = None;
+    for (number, moment) in (1..).zip(&channels.order.sampling.schedule) {
+        if let (Moment::After(seconds), Some(last)) = (moment, last) {
+            match sampler.as_deref_mut() {
+                Some(sampler) => sampler.wait_until(last + seconds, watchdog).await?,
+                None => watchdog.sleep_until(last + seconds).await?,
+            }
+        }
+        let phase = match moment {
+            Moment::Boot => "boot",
+            Moment::After(_) => "idle",
+            // Only a guest without SSH has those.
+            Moment::Line(_) | Moment::End => "run",
+        };
+        let label = &moment.label();
+        let title = Title {
+            number,
+            label,
+            phase,
+        };
+        let taken = channels.sample(title, sampler.as_deref_mut(), watchdog);
+        let clocks = taken.await?;
+        last = Some(clocks.guest_s.unwrap_or(clocks.host_s));
+    }
+    Ok(())
+}
+
+/// Runs each phase's workload and takes a sample after it.
+async fn phases(
+    channels: &Channels<'_>,
+    mut sampler: Option<&mut Sampler>,
+    shell: &dyn Shell,
+    watchdog: &Watchdog,
+) -> Result<(), Failure> {
+    let order = channels.order;
+    let working = watchdog.in_stage(Stage::Workload, order.deadlines.phase_s);
+    let first = order.sampling.schedule.len() as u32 + 1;
+    for (number, phase) in (first..).zip(&order.phases) {
+        channels.events.emit(Event::Phase {
+            name: phase.name.clone(),
+            host_s: host_seconds(),
+        });
+        workload::run(phase, shell, &working).await?;
+        let title = Title {
+            number,
+            label: &phase.name,
+            phase: &phase.name,
+        };
+        let taken = channels.sample(title, sampler.as_deref_mut(), watchdog);
+        taken.await?;
+    }
+    Ok(())
+}
+
+async fn inspect(
+    channels: &Channels<'_>,
+    command: &str,
+    shell: &dyn Shell,
+    watchdog: &Watchdog,
+) -> Result<Inspection, Failure> {
+    let counts = !channels.order.sampling.channels.is_empty();
+    let before = channels.stats(counts, watchdog).await?;
+    let output = exec(shell, command, watchdog).await?;
+    let after = channels.stats(counts, watchdog).await?;
+    Ok(Inspection {
+        command: command.to_owned(),
+        exit: output.exit,
+        stdout: output.stdout,
+        stderr: output.stderr,
+        before,
+        after,
+    })
+}
