@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -48,33 +48,7 @@ impl Qemu {
     /// Starts QEMU.
     pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
         require_kvm()?;
-        let files = &order.files.guest;
-        let initramfs = with_secrets(order, dir)?;
-        let seed = seed::lay_out(order, dir)?;
-        let places = Places {
-            firmware: order.files.firmware.as_deref(),
-            kernel: files.kernel.as_deref(),
-            initramfs: initramfs.as_deref(),
-            disk: files.disk.as_deref(),
-            seed: seed.as_deref(),
-            qmp: Some(&qmp_socket(dir)),
-        };
-        let mut command = Command::new(&order.files.qemu);
-        command
-            .args(qemu_args(&order.guest, "kvm", places))
-            // What a guest writes to its disk goes, and goes with us.
-            .env("TMPDIR", std::path::absolute(dir).unwrap_or_default())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        // The backstop for an agent that is killed itself.
-        die_with_parent(&mut command, Signal::KILL);
-        let mut child = command.spawn().map_err(|e| {
-            let message = format!("failed to start {}: {e}", order.files.qemu.display());
-            Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
-        })?;
-
+        let mut child = spawn(order, dir)?;
         // Known as long as the child is not reaped, and that is the reaper's work.
         let process = child.id().unwrap_or_default();
         let (guest, log) = (Tail::default(), Tail::default());
@@ -103,21 +77,10 @@ impl Qemu {
         }
         let (kill, killed) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
-        let reaper = tokio::spawn(async move {
-            let status = tokio::select! {
-                status = child.wait() => status,
-                _ = killed => {
-                    let _ = child.start_kill();
-                    child.wait().await
-                }
-            };
-            let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
-            let _ = tell.send(Some(how));
-        });
         Ok(Qemu {
             process,
             kill: Some(kill),
-            reaper,
+            reaper: tokio::spawn(reap(child, killed, tell)),
             followers,
             ended,
             guest,
@@ -157,6 +120,52 @@ impl Qemu {
             }
         }
     }
+}
+
+fn spawn(order: &Order, dir: &Path) -> Result<Child, Failure> {
+    let files = &order.files.guest;
+    let initramfs = with_secrets(order, dir)?;
+    let seed = seed::lay_out(order, dir)?;
+    let places = Places {
+        firmware: order.files.firmware.as_deref(),
+        kernel: files.kernel.as_deref(),
+        initramfs: initramfs.as_deref(),
+        disk: files.disk.as_deref(),
+        seed: seed.as_deref(),
+        qmp: Some(&qmp_socket(dir)),
+    };
+    let mut command = Command::new(&order.files.qemu);
+    command
+        .args(qemu_args(&order.guest, "kvm", places))
+        // What a guest writes to its disk goes, and goes with us.
+        .env("TMPDIR", std::path::absolute(dir).unwrap_or_default())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    // The backstop for an agent that is killed itself.
+    die_with_parent(&mut command, Signal::KILL);
+    command.spawn().map_err(|e| {
+        let message = format!("failed to start {}: {e}", order.files.qemu.display());
+        Failure::new(Stage::Qemu, FailureKind::QemuDied, message)
+    })
+}
+
+/// Waits for QEMU's end, which comes by itself or by `killed`, and tells how it was.
+async fn reap(
+    mut child: Child,
+    killed: oneshot::Receiver<()>,
+    tell: watch::Sender<Option<String>>,
+) {
+    let status = tokio::select! {
+        status = child.wait() => status,
+        _ = killed => {
+            let _ = child.start_kill();
+            child.wait().await
+        }
+    };
+    let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+    let _ = tell.send(Some(how));
 }
 
 /// The guest's initramfs, if it has one; with its keys, if it has SSH, in the agent's

@@ -6,7 +6,7 @@ use super::super::leaves::POISON;
 use super::super::switches::Switch;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
-use super::{broken, holds};
+use super::verdict::{broken, holds};
 use crate::clock::tsc;
 use exitlab_abi::{
     CYCLES_ON, DISCOVERY, ISA_SVM, ISA_VMX, SIGNATURE, STATUS, STATUS_ENABLED, UNDEFINED,

@@ -4,7 +4,7 @@ use super::super::bench::{Bench, Counts};
 use super::super::guest::{NOWHERE, PLAIN_PORT, SPARE, Step};
 use super::super::stats::Statistics;
 use super::super::trouble::Result;
-use super::{broken, holds, not_judged};
+use super::verdict::{broken, holds, not_judged};
 use exitlab_model::rule::Verdict;
 
 /// Times that each fast path is taken.

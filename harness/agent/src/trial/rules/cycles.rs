@@ -9,7 +9,7 @@ use super::super::leaves::POISON;
 use super::super::switches::{Restore, Switch};
 use super::super::trouble::Result;
 use super::super::vm::Vm;
-use super::{broken, holds, not_judged};
+use super::verdict::{broken, holds, not_judged};
 use crate::clock::tsc;
 use exitlab_abi::UNDEFINED;
 use exitlab_model::rule::Verdict;

@@ -8,7 +8,7 @@ use super::super::switches::Switch;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
 use super::range::sweep;
-use super::{broken, holds, not_judged};
+use super::verdict::{broken, holds, not_judged};
 use exitlab_abi::{
     DISCOVERY, LEAF_MAPS, LeafMap, MAP_SHIFT, MAPPED, STATUS, STATUS_ENABLED, STATUS_NOT_ENABLED,
     STATUS_UNDEFINED,

@@ -5,7 +5,7 @@ use super::super::guest::Step;
 use super::super::kernel_log::KernelLog;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
-use super::{broken, holds, not_judged};
+use super::verdict::{broken, holds, not_judged};
 use exitlab_model::rule::Verdict;
 
 /// vCPUs that execute CPUID at the same time.

@@ -6,6 +6,7 @@ mod cycles;
 mod interface;
 mod isolation;
 mod range;
+mod verdict;
 
 use super::bench::Bench;
 use super::trouble::Result;
@@ -31,18 +32,4 @@ pub fn judge(rule: Rule, bench: &Bench) -> Result<Verdict> {
         Rule::SwitchedOff => interface::switched_off(bench),
         Rule::Range => range::every_index(bench),
     }
-}
-
-fn holds(seen: impl Into<String>) -> Result<Verdict> {
-    Ok(Verdict::Holds { seen: seen.into() })
-}
-
-fn broken(seen: impl Into<String>) -> Result<Verdict> {
-    Ok(Verdict::Broken { seen: seen.into() })
-}
-
-fn not_judged(because: impl Into<String>) -> Result<Verdict> {
-    Ok(Verdict::NotJudged {
-        because: because.into(),
-    })
 }

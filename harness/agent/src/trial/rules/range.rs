@@ -5,7 +5,7 @@ use super::super::guest::{Answer, Step};
 use super::super::leaves::POISON;
 use super::super::trouble::Result;
 use super::super::vm::{MOST_STEPS, Vm};
-use super::{broken, holds};
+use super::verdict::{broken, holds};
 use exitlab_abi::UNDEFINED;
 use exitlab_model::rule::Verdict;
 
