@@ -5,13 +5,15 @@ mod bisect;
 mod compare;
 pub mod kernel;
 mod matrix;
+mod shared;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+pub use shared::{CacheArgs, ExperimentArgs, ShownArgs};
+
 use exitlab_analysis::export;
 
-use crate::ui::Progress;
 use exitlab_model::matrix::Shard;
 
 pub use ab::AbArgs;
@@ -115,31 +117,6 @@ pub enum Command {
     Kernel(kernel::KernelCommand),
 }
 
-/// Which experiment.
-#[derive(Debug, Clone, Args)]
-pub struct ExperimentArgs {
-    /// The experiment, a TOML file [default: the built-in boot-vs-idle].
-    #[arg(value_name = "CONFIG")]
-    pub config: Option<PathBuf>,
-    /// Override one key of the experiment; repeatable.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub sets: Vec<String>,
-    /// Where the host comes from; short for --set platform=NAME. `auto` chooses.
-    #[arg(long, value_name = "NAME")]
-    pub platform: Option<String>,
-    /// The machine of platform ssh, as ssh takes it; short for --set host.address=MACHINE.
-    #[arg(long, value_name = "MACHINE")]
-    pub host: Option<String>,
-}
-
-/// Where built kernels and images are kept.
-#[derive(Debug, Clone, Args)]
-pub struct CacheArgs {
-    /// Where built kernels and images are kept [default: $XDG_CACHE_HOME/exitlab].
-    #[arg(long = "cache", value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-}
-
 /// `exitlab run`
 #[derive(Debug, Clone, Args)]
 #[command(after_help = RUN_EXAMPLES)]
@@ -169,17 +146,6 @@ pub struct RunArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
-}
-
-/// What is shown while a host runs.
-#[derive(Debug, Clone, Args)]
-pub struct ShownArgs {
-    /// How progress is shown, on standard error.
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
-    /// Show the consoles of host and guest as they are written.
-    #[arg(long)]
-    pub console: bool,
 }
 
 /// `exitlab build`
@@ -295,6 +261,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::ui::Progress;
 
     #[test]
     fn help() {

@@ -1,22 +1,23 @@
 //! What each command does with its arguments.
 
 mod ab;
+mod asked;
 mod bisect;
 mod kernels;
 mod matrix;
 mod regression;
+mod told;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use asked::{cache_dir, context, default_out, listen, load, load_matrix};
+use told::{print, shown};
+
 use crate::cli::{
-    BuildArgs, CacheArgs, Command, ConformanceArgs, DoctorArgs, ExperimentArgs, Part, ReasonsArgs,
-    ReportFormat, RunArgs, ShownArgs,
+    BuildArgs, Command, ConformanceArgs, DoctorArgs, Part, ReasonsArgs, ReportFormat, RunArgs,
 };
-use crate::context::Context;
 use crate::ended::Ended;
 use crate::matrix::{self as cells, Work};
-use crate::signals::Interrupt;
 use crate::ui::{Progress, Ui};
 use crate::{conformance, doctor, run, timings};
 use exitlab_analysis::export;
@@ -24,7 +25,6 @@ use exitlab_analysis::figures::RunFigures;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
-use exitlab_config::{self as config, Matrix};
 use exitlab_host::image;
 use exitlab_kernel as kernel;
 use exitlab_model::order::TrialOrder;
@@ -201,63 +201,4 @@ fn check(args: DoctorArgs) -> Result<()> {
 
 fn reasons(args: ReasonsArgs) -> Result<()> {
     print(&export::reasons(args.sdm, args.format.into()))
-}
-
-fn load(args: &ExperimentArgs) -> Result<Plan> {
-    let (here, sets) = texts(args)?;
-    config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
-}
-
-fn load_matrix(args: &ExperimentArgs) -> Result<Matrix> {
-    let (here, sets) = texts(args)?;
-    config::load_matrix(args.config.as_deref(), &sets, &here, &doctor::usable())
-}
-
-/// What is relative to where, and every `--set`, short or long.
-fn texts(args: &ExperimentArgs) -> Result<(PathBuf, Vec<String>)> {
-    let here = std::env::current_dir().map_err(Error::io("find", "the current directory"))?;
-    let mut sets = args.sets.clone();
-    if let Some(platform) = &args.platform {
-        sets.push(format!("platform={platform}"));
-    }
-    if let Some(host) = &args.host {
-        sets.push(format!("host.address={host}"));
-    }
-    Ok((here, sets))
-}
-
-fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {
-    args.dir.clone().map_or_else(Cache::default_dir, Ok)
-}
-
-fn default_out(name: &str) -> PathBuf {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    Path::new("results").join(format!("{now}-{name}"))
-}
-
-/// A path as the user would type it from here.
-fn shown(path: &Path) -> PathBuf {
-    let here = std::env::current_dir().ok();
-    let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
-    below.unwrap_or_else(|| path.to_owned())
-}
-
-fn context(cache: Cache, shown: &ShownArgs) -> Result<Context> {
-    Ok(Context {
-        cache,
-        interrupt: listen()?,
-        ui: Ui::new(shown.progress, shown.console),
-    })
-}
-
-fn listen() -> Result<Interrupt> {
-    Interrupt::listen().map_err(Error::io("listen to", "signals"))
-}
-
-fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // A reader that has seen enough, such as `head`.
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(Error::io("write", "standard output")),
-    }
 }

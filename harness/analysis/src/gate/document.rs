@@ -5,8 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::origin::Origin;
-use super::rules::{Allow, Limit, ReasonChoice, Rule, Rules, Scope};
+use super::rules::{Allow, Limit, Origin, ReasonChoice, Rule, Rules, Scope};
 use super::scope_keys::{Given, ScopeKeys};
 use crate::compare::{Percent, Settings};
 use exitlab_base::toml::{Problem, Text, Wrong};

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 
 use super::count::{Count, View};
 use super::limit::{Kept, exact, noisy};
-use super::origin::{Origin, lines as provenance};
-use super::rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules};
+use super::provenance;
+use super::rules::{Allow, Limit, Origin, PhaseChoice, ReasonChoice, Rule, Rules};
 use crate::compare::{CellCounts, Pair, Percent, Side, pairs};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::platform::PlatformKind;
@@ -120,7 +120,7 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
         rules: rules.name.clone(),
         base: base.map(|base| base.name.clone()),
         head: head.name.clone(),
-        provenance: provenance(rules, &pairs),
+        provenance: provenance::lines(rules, &pairs),
         cases: judged,
     })
 }

@@ -12,8 +12,8 @@ mod github;
 mod judge;
 mod junit;
 mod limit;
-mod origin;
 mod plain;
+mod provenance;
 mod rules;
 mod scope_keys;
 #[cfg(test)]
@@ -24,9 +24,8 @@ use std::path::Path;
 pub use github::{annotations, summary, tell as tell_github};
 pub use judge::{Case, Judgement, Outcome, judge};
 pub use junit::junit;
-pub use origin::Origin;
 pub use plain::plain;
-pub use rules::{Allow, Limit, PhaseChoice, ReasonChoice, Rule, Rules, Scope};
+pub use rules::{Allow, Limit, Origin, PhaseChoice, ReasonChoice, Rule, Rules, Scope};
 
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::origin::Origin;
 use crate::compare::{Percent, Settings};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Class, Isa, ReasonTable};
@@ -37,6 +36,29 @@ pub struct Rule {
     pub provenance: Origin,
     /// Reasons that have fewer exits on both sides are not judged.
     pub least_exits: Option<u64>,
+}
+
+/// On which provenance a rule is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Any.
+    Any,
+    /// Where nothing but the kernel under test differs between the sides, so that one exit
+    /// more is its work.
+    Equal,
+    /// Where something else differs: a package, the compiler, the agent.
+    Different,
+}
+
+impl Origin {
+    /// Whether a rule is judged where the sides are equal in that, or are not.
+    pub fn has(self, equal: bool) -> bool {
+        match self {
+            Origin::Any => true,
+            Origin::Equal => equal,
+            Origin::Different => !equal,
+        }
+    }
 }
 
 /// Which counts a rule or an allowance is about.

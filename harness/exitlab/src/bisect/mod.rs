@@ -11,9 +11,11 @@
 
 mod questions;
 pub mod report;
+mod tested;
 mod tester;
 mod worktree;
 
 pub use questions::{Questions, ask};
-pub use tester::{Decision, Tested, Tester};
+pub use tested::{Decision, Tested};
+pub use tester::Tester;
 pub use worktree::{End, LinkedWorktree};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::Decision;
+use super::tested::Decision;
 use exitlab_base::error::{Error, Result};
 
 impl Decision {

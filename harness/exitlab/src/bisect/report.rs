@@ -1,6 +1,6 @@
 //! What a bisection says. Pure: texts from what was found.
 
-use super::tester::{Decision, Tested};
+use super::tested::{Decision, Tested};
 use super::worktree::End;
 use exitlab_analysis::gate::{Case, Judgement, Outcome};
 use exitlab_base::error::Error;

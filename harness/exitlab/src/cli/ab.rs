@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CacheArgs, ExperimentArgs, ShownArgs};
+use super::shared::{CacheArgs, ExperimentArgs, ShownArgs};
 
 const EXAMPLES: &str = "\
 Examples:

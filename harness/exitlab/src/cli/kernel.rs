@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::CacheArgs;
+use super::shared::CacheArgs;
 
 const INSTALL_EXAMPLES: &str = "\
 Examples:

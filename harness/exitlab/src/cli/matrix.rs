@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ExperimentArgs;
+use super::shared::ExperimentArgs;
 use crate::matrix::emit::Engine;
 
 const PLAN_EXAMPLES: &str = "\

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::asked::{cache_dir, context, default_out, load_matrix};
 use super::regression::judge;
-use super::{cache_dir, context, default_out, load_matrix, print, shown};
+use super::told::{print, shown};
 use crate::cli::AbArgs;
 use crate::ended::Ended;
 use crate::matrix::{self, Work};

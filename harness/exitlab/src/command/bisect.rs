@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use super::{cache_dir, context, default_out, load_matrix, print, shown};
+use super::asked::{cache_dir, context, default_out, load_matrix};
+use super::told::{print, shown};
 use crate::bisect::{Decision, End, LinkedWorktree, Questions, Tester, ask, report};
 use crate::cli::{BisectArgs, BisectStepArgs};
 use crate::context::Context;

@@ -16,7 +16,8 @@ use exitlab_kernel::headers::Headers;
 use exitlab_kernel::{modules, package};
 use exitlab_model::plan::Plan;
 
-use super::{cache_dir, listen, load, print};
+use super::asked::{cache_dir, listen, load};
+use super::told::print;
 
 /// Runs one of the commands to its end.
 pub async fn run(command: KernelCommand) -> Result<()> {

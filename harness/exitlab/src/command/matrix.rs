@@ -1,6 +1,7 @@
 //! The commands around a matrix.
 
-use super::{load_matrix, print, shown};
+use super::asked::load_matrix;
+use super::told::{print, shown};
 use crate::cli::{MergeArgs, PlanArgs};
 use crate::matrix;
 use crate::matrix::emit::{self, Request};

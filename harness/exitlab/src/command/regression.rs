@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::print;
+use super::told::print;
 use crate::cli::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, VerdictsArgs};
 use crate::ended::Ended;
 use exitlab_analysis::baseline::{self, Update};

@@ -1,7 +1,7 @@
 //! What this machine needs to be the host itself.
 
-use super::Prerequisite;
 use super::nested::device;
+use super::report::Prerequisite;
 use super::system::System;
 use exitlab_base::need::Cure;
 use exitlab_model::hardware;

@@ -6,7 +6,7 @@ use exitlab_kernel::needs as kernel;
 use exitlab_model::plan::{KernelSource, Plan};
 use exitlab_model::platform::PlatformKind;
 
-use super::Prerequisite;
+use super::report::Prerequisite;
 use super::system::System;
 
 /// Room for a run whose kernel is ready, MiB.

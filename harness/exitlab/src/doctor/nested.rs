@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use super::Prerequisite;
+use super::report::Prerequisite;
 use super::system::System;
 use exitlab_base::need::Cure;
 use exitlab_model::hardware::{self, DEVICE};

@@ -3,8 +3,9 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::report::{Prerequisite, Report};
 use super::system::System;
-use super::{Prerequisite, Report, local, need, nested};
+use super::{local, need, nested};
 use exitlab_host::needs::of_platform;
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::{Accelerator, PlatformKind};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Display;
+use super::display::Display;
 use exitlab_model::event::Event;
 
 /// JSON lines.

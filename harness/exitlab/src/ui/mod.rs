@@ -2,6 +2,7 @@
 //! elsewhere, or JSON lines. All of it goes to standard error; standard output is for
 //! the table. Nothing below this module prints.
 
+mod display;
 mod json;
 mod plain;
 mod silent;
@@ -13,6 +14,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use crate::timings::Span;
+use display::Display;
 use exitlab_model::event::Event;
 use exitlab_model::plan::Plan;
 
@@ -25,22 +27,6 @@ pub enum Progress {
     Plain,
     /// JSON lines, for programs.
     Json,
-}
-
-/// What a display can be told.
-trait Display {
-    /// A stage begins; `before` is the one that it ends, with how long that took.
-    fn stage(&mut self, name: &str, before: Option<(&str, Duration)>);
-    /// Progress within a stage.
-    fn note(&mut self, text: &str);
-    /// Something that is worth a line of its own.
-    fn say(&mut self, text: &str);
-    /// The agent's event.
-    fn event(&mut self, event: &Event, elapsed: Duration);
-    /// A line of a console, when the user asked for consoles.
-    fn console(&mut self, whose: &str, line: &str);
-    /// The last stage is over.
-    fn end(&mut self, last: Option<(&str, Duration)>, good: bool);
 }
 
 /// The display of one command, and its Ctrl-C.

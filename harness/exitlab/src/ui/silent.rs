@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Display;
+use super::display::Display;
 use exitlab_model::event::Event;
 
 /// Shows nothing.

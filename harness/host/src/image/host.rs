@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::companion::{AGENT, companion};
 use super::made_of::{self, Packages};
 use super::needs::{BUSYBOX, BUSYBOX_PACKAGE};
-use crate::platform::needs::{QEMU as QEMU_PROGRAM, QEMU_PACKAGE, firmware_places};
+use crate::qemu_files::{QEMU as QEMU_PROGRAM, QEMU_PACKAGE, firmware_places};
 use exitlab_base::archive::Tree;
 use exitlab_base::archive::archive;
 use exitlab_base::artifact::{Cache, KeyBuilder};

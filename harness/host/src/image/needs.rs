@@ -4,7 +4,7 @@ use exitlab_base::archive::LOADER;
 use exitlab_base::need::{Find, Need};
 use exitlab_model::plan::{GuestPlan, GuestRecipe};
 
-use crate::platform::needs::firmware;
+use crate::qemu_files::firmware;
 
 /// Shell and tools of host and guest.
 pub const BUSYBOX: &str = "busybox";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::Boot;
+use super::boot::Boot;
 use super::machine::{CONSOLE, EVENTS, Machine};
 use crate::image::CYLINDER;
 use exitlab_base::artifact::{Cache, KeyBuilder};

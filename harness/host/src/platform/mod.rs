@@ -2,6 +2,7 @@
 //! agent on it says.
 
 mod bochs;
+mod boot;
 mod leash;
 mod local;
 mod machine;
@@ -13,25 +14,16 @@ mod watch;
 
 use std::path::Path;
 
-use crate::image::{HostForm, HostImage};
+use crate::image::HostForm;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::tool;
-use exitlab_model::artifacts::HostKernel;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
 
+pub use boot::Boot;
 pub use machine::{Machine, Report};
-
-/// What a host boots from.
-#[derive(Debug, Clone, Copy)]
-pub struct Boot<'a> {
-    /// The host's kernel.
-    pub kernel: &'a HostKernel,
-    /// The host's root file system.
-    pub image: &'a HostImage,
-}
 
 /// What the stages before and after an experiment are called.
 #[derive(Debug, Clone, Copy)]

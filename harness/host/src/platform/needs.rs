@@ -1,23 +1,12 @@
 //! What platforms need of this machine, and QEMU's machines wherever they run.
 
+use crate::qemu_files::{QEMU, QEMU_PACKAGE, firmware};
 use exitlab_base::need::Need;
 use exitlab_model::plan::Machine;
 use exitlab_model::platform::PlatformKind;
 
 use super::bochs;
 use super::remote::SSH;
-
-/// QEMU for an x86 machine.
-pub const QEMU: &str = "qemu-system-x86_64";
-/// Brings [`QEMU`].
-pub const QEMU_PACKAGE: &str = "qemu-system-x86";
-
-/// Where QEMU's firmware is.
-const FIRMWARE_DIRS: [&str; 3] = [
-    "/usr/share/qemu",
-    "/usr/share/seabios",
-    "/usr/lib/ipxe/qemu",
-];
 
 /// What a platform needs that others may not.
 pub fn of_platform(platform: PlatformKind) -> Vec<Need> {
@@ -38,16 +27,6 @@ fn qemu_host(why: &'static str) -> Vec<Need> {
         firmware("pvh.bin", "boots the host's kernel", "qemu-system-data"),
         firmware("kvmvapic.bin", "option ROM of the host", "qemu-system-data"),
     ]
-}
-
-/// A file of QEMU's firmware.
-pub(crate) fn firmware(name: &'static str, why: &'static str, package: &str) -> Need {
-    Need::file(name, &firmware_places(name), why, package)
-}
-
-/// Where a file of QEMU's firmware may be, in the order in which QEMU looks.
-pub(crate) fn firmware_places(name: &str) -> [String; 3] {
-    FIRMWARE_DIRS.map(|dir| format!("{dir}/{name}"))
 }
 
 /// What a guest on that machine needs of QEMU.

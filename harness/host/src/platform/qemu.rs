@@ -13,10 +13,10 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use super::Boot;
+use super::boot::Boot;
 use super::machine::{CONSOLE, EVENTS, Machine};
-use super::needs::QEMU;
 use crate::image::order_archive;
+use crate::qemu_files::QEMU;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process::Supervised;
 use exitlab_model::hardware;

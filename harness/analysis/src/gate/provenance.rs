@@ -1,30 +1,7 @@
-//! What a rule asks of the provenance of both sides, and what is told of it.
+//! In what the two sides differ beside the kernel under test, for people.
 
-use super::rules::Rules;
+use super::rules::{Origin, Rules};
 use crate::compare::{Difference, Pair};
-
-/// On which provenance a rule is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// Any.
-    Any,
-    /// Where nothing but the kernel under test differs between the sides, so that one exit
-    /// more is its work.
-    Equal,
-    /// Where something else differs: a package, the compiler, the agent.
-    Different,
-}
-
-impl Origin {
-    /// Whether a rule is judged where the sides are equal in that, or are not.
-    pub fn has(self, equal: bool) -> bool {
-        match self {
-            Origin::Any => true,
-            Origin::Equal => equal,
-            Origin::Different => !equal,
-        }
-    }
-}
 
 /// In what the sides differ where rules are judged by it.
 pub(super) fn lines(rules: &Rules, pairs: &[Pair]) -> Vec<String> {

@@ -1,0 +1,58 @@
+//! What the arguments of every command ask for.
+
+use std::path::{Path, PathBuf};
+
+use exitlab_base::artifact::Cache;
+use exitlab_base::error::{Error, Result};
+use exitlab_config::{self as config, Matrix};
+use exitlab_model::plan::Plan;
+
+use crate::cli::{CacheArgs, ExperimentArgs, ShownArgs};
+use crate::context::Context;
+use crate::doctor;
+use crate::signals::Interrupt;
+use crate::ui::Ui;
+
+pub(super) fn load(args: &ExperimentArgs) -> Result<Plan> {
+    let (here, sets) = texts(args)?;
+    config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
+}
+
+pub(super) fn load_matrix(args: &ExperimentArgs) -> Result<Matrix> {
+    let (here, sets) = texts(args)?;
+    config::load_matrix(args.config.as_deref(), &sets, &here, &doctor::usable())
+}
+
+/// What is relative to where, and every `--set`, short or long.
+pub(super) fn texts(args: &ExperimentArgs) -> Result<(PathBuf, Vec<String>)> {
+    let here = std::env::current_dir().map_err(Error::io("find", "the current directory"))?;
+    let mut sets = args.sets.clone();
+    if let Some(platform) = &args.platform {
+        sets.push(format!("platform={platform}"));
+    }
+    if let Some(host) = &args.host {
+        sets.push(format!("host.address={host}"));
+    }
+    Ok((here, sets))
+}
+
+pub(super) fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {
+    args.dir.clone().map_or_else(Cache::default_dir, Ok)
+}
+
+pub(super) fn default_out(name: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    Path::new("results").join(format!("{now}-{name}"))
+}
+
+pub(super) fn context(cache: Cache, shown: &ShownArgs) -> Result<Context> {
+    Ok(Context {
+        cache,
+        interrupt: listen()?,
+        ui: Ui::new(shown.progress, shown.console),
+    })
+}
+
+pub(super) fn listen() -> Result<Interrupt> {
+    Interrupt::listen().map_err(Error::io("listen to", "signals"))
+}
