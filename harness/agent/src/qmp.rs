@@ -6,9 +6,7 @@ mod stats;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use qapi::qmp::{self, QmpCommand};
 use tokio::net::UnixStream;
 
 use exitlab_model::failure::FailureKind;
@@ -18,7 +16,6 @@ use crate::census::Counted;
 use crate::failure::Failure;
 use crate::watchdog::Watchdog;
 use session::Session;
-use stats::StatsResult;
 
 /// Pause between attempts to connect.
 const POLL: Duration = Duration::from_millis(20);
@@ -39,27 +36,6 @@ pub enum Halt {
     Shutdown,
     /// Something else, as QEMU calls it: `internal-error`, `guest-panicked`.
     Other(String),
-}
-
-/// What `query-version` answers.
-#[derive(Deserialize)]
-struct Version {
-    qemu: Triple,
-    package: String,
-}
-
-#[derive(Deserialize)]
-struct Triple {
-    major: u64,
-    minor: u64,
-    micro: u64,
-}
-
-/// What `query-status` answers.
-#[derive(Deserialize)]
-struct Status {
-    running: bool,
-    status: String,
 }
 
 impl Qmp {
@@ -86,8 +62,8 @@ impl Qmp {
 
     /// QEMU's version (`query-version`).
     pub async fn version(&self, watchdog: &Watchdog) -> Result<String, Failure> {
-        let info: Version = self.execute("query-version", json!({}), watchdog).await?;
-        let Triple {
+        let info = self.execute(qmp::query_version {}, watchdog).await?;
+        let qmp::VersionTriple {
             major,
             minor,
             micro,
@@ -102,10 +78,11 @@ impl Qmp {
     /// The TCP port on 127.0.0.1 that leads to the guest's SSH server (`info usernet` by
     /// `human-monitor-command`: QMP has no command of its own for it).
     pub async fn ssh_port(&self, watchdog: &Watchdog) -> Result<u16, Failure> {
-        let command = json!({ "command-line": "info usernet" });
-        let text: String = self
-            .execute("human-monitor-command", command, watchdog)
-            .await?;
+        let command = qmp::human_monitor_command {
+            command_line: "info usernet".to_owned(),
+            cpu_index: None,
+        };
+        let text = self.execute(command, watchdog).await?;
         forwarded_port(&text).ok_or_else(|| {
             let why = format!("QEMU forwards no port to the guest: {text}");
             watchdog.failure(FailureKind::Protocol, why)
@@ -115,7 +92,7 @@ impl Qmp {
     /// Fails unless KVM's statistics carry the exit census.
     pub async fn require_census(&self, watchdog: &Watchdog) -> Result<(), Failure> {
         let vcpus = self.query_stats(watchdog).await?;
-        if vcpus.iter().any(|vcpu| vcpu.has(stats::CENSUS)) {
+        if vcpus.iter().any(|vcpu| stats::has(vcpu, stats::CENSUS)) {
             return Ok(());
         }
         let census = stats::CENSUS;
@@ -135,7 +112,7 @@ impl Qmp {
     /// Brings every vCPU to a standstill (`stop`): QEMU answers when the last one is out of
     /// the guest, and from then on there are no exits.
     pub async fn pause(&self, watchdog: &Watchdog) -> Result<(), Failure> {
-        self.execute::<Value>("stop", json!({}), watchdog).await?;
+        self.execute(qmp::stop {}, watchdog).await?;
         if self.running(watchdog).await? {
             let why = "the guest is running after stop";
             return Err(watchdog.failure(FailureKind::Protocol, why));
@@ -145,7 +122,7 @@ impl Qmp {
 
     /// Whether the guest is running (`query-status`).
     pub async fn running(&self, watchdog: &Watchdog) -> Result<bool, Failure> {
-        let status: Status = self.execute("query-status", json!({}), watchdog).await?;
+        let status = self.execute(qmp::query_status {}, watchdog).await?;
         Ok(status.running)
     }
 
@@ -154,11 +131,11 @@ impl Qmp {
         let mut halts = self.session.halts();
         loop {
             halts.mark_unchanged();
-            let status: Status = self.session.execute("query-status", json!({})).await?;
-            match status.status.as_str() {
+            let status = self.session.execute(qmp::query_status {}).await?;
+            match status.status {
                 _ if status.running => {}
-                "shutdown" => return Ok(Halt::Shutdown),
-                state => return Ok(Halt::Other(state.to_owned())),
+                qmp::RunState::shutdown => return Ok(Halt::Shutdown),
+                state => return Ok(Halt::Other(name_of(state))),
             }
             let closed = |_| "QEMU closed the QMP session".to_owned();
             halts.changed().await.map_err(closed)?;
@@ -167,33 +144,38 @@ impl Qmp {
 
     /// Lets the vCPUs go on (`cont`).
     pub async fn resume(&self, watchdog: &Watchdog) -> Result<(), Failure> {
-        self.execute::<Value>("cont", json!({}), watchdog)
-            .await
-            .map(drop)
+        self.execute(qmp::cont {}, watchdog).await.map(drop)
     }
 
     /// Ends QEMU (`quit`) and waits until it is gone.
     pub async fn quit(&self, watchdog: &Watchdog) -> Result<(), Failure> {
         // QEMU may be gone before its answer is: only its end counts.
-        let quit = self.session.execute::<Value>("quit", json!({}));
+        let quit = self.session.execute(qmp::quit {});
         let _ = tokio::time::timeout(FAREWELL, quit).await;
         watchdog.ended().await
     }
 
-    async fn query_stats(&self, watchdog: &Watchdog) -> Result<Vec<StatsResult>, Failure> {
-        self.execute("query-stats", stats::request(self.counted), watchdog)
-            .await
+    async fn query_stats(&self, watchdog: &Watchdog) -> Result<Vec<qmp::StatsResult>, Failure> {
+        self.execute(stats::request(self.counted), watchdog).await
     }
 
-    async fn execute<T: DeserializeOwned>(
+    async fn execute<C: QmpCommand>(
         &self,
-        command: &str,
-        arguments: Value,
+        command: C,
         watchdog: &Watchdog,
-    ) -> Result<T, Failure> {
-        let answer = self.session.execute(command, arguments);
-        watchdog.wait(&format!("answer to {command}"), answer).await
+    ) -> Result<C::Ok, Failure> {
+        let answer = self.session.execute(command);
+        watchdog
+            .wait(&format!("answer to {}", C::NAME), answer)
+            .await
     }
+}
+
+/// As QEMU writes it.
+fn name_of(state: qmp::RunState) -> String {
+    let name = serde_json::to_value(state).ok();
+    let name = name.as_ref().and_then(|name| name.as_str());
+    name.unwrap_or("in an unknown state").to_owned()
 }
 
 /// The source port of the forwarding socket in QEMU's table of connections.

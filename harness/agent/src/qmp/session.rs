@@ -4,10 +4,15 @@
 //! first. A command that was sent is not taken back by that. A task of its own sends each
 //! command and waits for its answer before it sends the next, so that no answer is taken for
 //! that of another command.
+//!
+//! Commands and answers are `qapi`'s types. Its session is not used: it takes a command back
+//! when the caller stops waiting, which panics at the next one, and an event that is newer than
+//! its schema ends it (0.15).
 
+use qapi::qmp::{self, QmpCommand};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Value, json};
+use serde::de::IgnoredAny;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -85,7 +90,7 @@ impl Session {
                 tokio::spawn(converse(write, asked, answered)),
             ],
         };
-        let entered = session.execute::<Value>("qmp_capabilities", json!({}));
+        let entered = session.execute(qmp::qmp_capabilities { enable: None });
         entered
             .await
             .map_err(|e| format!("failed to negotiate QMP: {e}"))?;
@@ -93,12 +98,9 @@ impl Session {
     }
 
     /// Executes a command. Dropping this does not stop the command, nor disturb the next.
-    pub async fn execute<T: DeserializeOwned>(
-        &self,
-        command: &str,
-        arguments: Value,
-    ) -> Result<T, String> {
-        let mut line = json!({ "execute": command, "arguments": arguments })
+    pub async fn execute<C: QmpCommand>(&self, command: C) -> Result<C::Ok, String> {
+        let name = C::NAME;
+        let mut line = json!({ "execute": name, "arguments": command })
             .to_string()
             .into_bytes();
         line.push(b'\n');
@@ -106,10 +108,10 @@ impl Session {
         // A session that is over drops what it was asked, and so `answer`.
         let _ = self.commands.send(Asked { line, answer });
         let line = answered.await.unwrap_or_else(|_| Err(closed()))?;
-        let strange = || format!("QEMU answered {command} with '{}'", shown(&line));
-        let answer: Answer<T> = serde_json::from_slice(&line).map_err(|_| strange())?;
+        let strange = || format!("QEMU answered {name} with '{}'", shown(&line));
+        let answer: Answer<C::Ok> = serde_json::from_slice(&line).map_err(|_| strange())?;
         match answer {
-            Answer { error: Some(e), .. } => Err(format!("QEMU refused {command}: {}", e.desc)),
+            Answer { error: Some(e), .. } => Err(format!("QEMU refused {name}: {}", e.desc)),
             Answer { value, .. } => value.ok_or_else(strange),
         }
     }

@@ -1,7 +1,6 @@
 //! KVM's statistics of vCPUs as QEMU hands them out: which are asked for, and their sums.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use qapi::qmp::{self, StatsResult, StatsValue};
 
 use exitlab_model::record::StatsReading;
 
@@ -19,38 +18,23 @@ const FAILED: &str = "failed_entries";
 /// KVM's own count of exits.
 const EXITS: &str = "exits";
 
-/// The statistics of one vCPU.
-#[derive(Debug, Clone, Deserialize)]
-pub struct StatsResult {
-    stats: Vec<Stats>,
+/// Whether the statistic of that name is among those of a vCPU.
+pub fn has(result: &StatsResult, name: &str) -> bool {
+    value(result, name).is_some()
 }
 
-/// One of them.
-#[derive(Debug, Clone, Deserialize)]
-struct Stats {
-    name: String,
-    value: StatsValue,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum StatsValue {
-    Scalar(u64),
-    List(Vec<u64>),
-}
-
-impl StatsResult {
-    /// Whether the statistic of that name is among them.
-    pub fn has(&self, name: &str) -> bool {
-        value(self, name).is_some()
-    }
-}
-
-/// The arguments of `query-stats`.
-pub fn request(counted: Counted) -> Value {
+/// What `query-stats` is asked for.
+pub fn request(counted: Counted) -> qmp::query_stats {
     let cycles = counted.cycles.then_some(CYCLES);
-    let names: Vec<&str> = [CENSUS, EXITS, FAILED].into_iter().chain(cycles).collect();
-    json!({ "target": "vcpu", "providers": [{ "provider": "kvm", "names": names }] })
+    let names = [CENSUS, EXITS, FAILED].into_iter().chain(cycles);
+    let request = qmp::StatsRequest {
+        names: Some(names.map(str::to_owned).collect()),
+        provider: qmp::StatsProvider::kvm,
+    };
+    qmp::query_stats(qmp::StatsFilter::vcpu {
+        providers: Some(vec![request]),
+        vcpu: qmp::StatsVCPUFilter { vcpus: None },
+    })
 }
 
 /// Sums the statistics of all vCPUs.
@@ -104,7 +88,7 @@ fn value<'a>(result: &'a StatsResult, name: &str) -> Option<&'a StatsValue> {
 fn scalar(result: &StatsResult, name: &str) -> Result<Option<u64>, String> {
     match value(result, name) {
         None => Ok(None),
-        Some(StatsValue::Scalar(number)) => Ok(Some(*number)),
+        Some(StatsValue::scalar(number)) => Ok(Some(*number)),
         Some(value) => Err(format!("QEMU answered query-stats with {name} = {value:?}")),
     }
 }
@@ -112,7 +96,7 @@ fn scalar(result: &StatsResult, name: &str) -> Result<Option<u64>, String> {
 /// The slots of a histogram, in the order in which QEMU lists them.
 fn histogram<'a>(result: &'a StatsResult, name: &str, reasons: usize) -> Result<&'a [u64], String> {
     match value(result, name).ok_or_else(|| missing(name))? {
-        StatsValue::List(slots) if slots.len() / 2 > reasons => Ok(slots),
+        StatsValue::list(slots) if slots.len() / 2 > reasons => Ok(slots),
         value => Err(format!("QEMU answered query-stats with {name} = {value:?}")),
     }
 }
@@ -150,6 +134,8 @@ impl SlotOrder {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use exitlab_model::reasons::ReasonTable;
 
@@ -171,18 +157,20 @@ mod tests {
             if reversed {
                 slots.reverse();
             }
-            StatsValue::List(slots)
+            StatsValue::list(slots)
         };
-        let stat = |name: &str, value| Stats {
+        let stat = |name: &str, value| qmp::Stats {
             name: name.into(),
             value,
         };
         StatsResult {
+            provider: qmp::StatsProvider::kvm,
+            qom_path: None,
             stats: vec![
                 stat(CYCLES, list(cycles, 0, cycles_reversed)),
                 stat(CENSUS, list(cpuid, 1, counts_reversed)),
-                stat(FAILED, StatsValue::Scalar(3)),
-                stat(EXITS, StatsValue::Scalar(cpuid + 1)),
+                stat(FAILED, StatsValue::scalar(3)),
+                stat(EXITS, StatsValue::scalar(cpuid + 1)),
             ],
         }
     }
@@ -222,9 +210,9 @@ mod tests {
             { "name": "exits_by_reason", "value": [1, 2] },
         ] }]);
         let vcpus: Vec<StatsResult> = serde_json::from_value(answer).unwrap();
-        assert!(vcpus[0].has(EXITS) && !vcpus[0].has(FAILED));
+        assert!(has(&vcpus[0], EXITS) && !has(&vcpus[0], FAILED));
         assert_eq!(scalar(&vcpus[0], EXITS), Ok(Some(7)));
         let short = histogram(&vcpus[0], CENSUS, 86).unwrap_err();
-        assert!(short.contains("List([1, 2])"), "{short}");
+        assert!(short.contains("list([1, 2])"), "{short}");
     }
 }

@@ -11,8 +11,6 @@ mod sizes;
 
 use std::path::{Path, PathBuf};
 
-use manifests::Package;
-
 /// What each crate of the workspace may use of the others, but for tests.
 const ARROWS: [(&str, &[&str]); 12] = [
     ("exitlab-abi", &[]),
@@ -153,13 +151,6 @@ fn none(wrong: &[String]) {
 fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap().to_owned()
-}
-
-fn covered(crates: &[&str]) -> Vec<Package> {
-    let mut packages = manifests::packages(&workspace());
-    packages.retain(|package| crates.contains(&package.name.as_str()));
-    assert_eq!(packages.len(), crates.len(), "a crate is gone: {crates:?}");
-    packages
 }
 
 /// Every Rust file that is measured, tests too.
