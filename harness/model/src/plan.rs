@@ -1,5 +1,5 @@
 //! The plan: an experiment with every path absolute and every default filled in.
-//! Nothing downstream of [`exitlab_config`] ever sees TOML.
+//! Nothing downstream of `exitlab-config` ever sees TOML.
 
 use std::path::PathBuf;
 
