@@ -9,7 +9,7 @@ busybox mount -t tmpfs tmpfs /tmp
 busybox mount -t tmpfs tmpfs /run
 # QEMU's port forward binds on the loopback interface.
 busybox ifconfig lo up
-busybox stty -F /dev/ttyS1 raw -echo
+busybox stty -F /dev/ttyS1 raw -echo 115200
 # The order is a file where the root is an initramfs, else the second disk.
 order=/order
 [ -f $order ] || order=/dev/sdb
