@@ -10,9 +10,11 @@ busybox mount -t tmpfs tmpfs /run
 # QEMU's port forward binds on the loopback interface.
 busybox ifconfig lo up
 busybox stty -F /dev/ttyS1 raw -echo 115200
-# The order is a file where the root is an initramfs, else the second disk.
+# The order is a file where the root is an initramfs, else the last disk: the second one, or
+# the third where the kernel has one, too.
 order=/order
-[ -f $order ] || order=/dev/sdb
+[ -f $order ] || order=/dev/sdc
+[ -e $order ] || order=/dev/sdb
 exitlab-agent --plan $order --events /dev/ttyS1
 echo "exitlab: the agent ended with status $?"
 busybox poweroff -f

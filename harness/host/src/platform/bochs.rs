@@ -2,6 +2,8 @@
 //! virtualization hardware, opens no port and no window, and takes no input from
 //! outside: counts repeat bit for bit (`docs/determinism.md`).
 
+mod disk;
+
 use std::ffi::OsStr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -63,8 +65,9 @@ const BOCHSRC: &str = "bochsrc";
 const COMMANDS: &str = "debugger-commands";
 const ROOT: &str = "root.img";
 const ORDER: &str = "order.img";
-const ISO: &str = "boot.iso";
 const MSRS: &str = "msrs";
+const ISO: &str = "boot.iso";
+const BOOT: &str = "boot.img";
 
 /// Model-specific registers that a Haswell's firmware leaves set and Bochs does not know:
 /// address, type, value, bits that must not be written, bits whose writes are ignored.
@@ -107,6 +110,7 @@ pub fn needs() -> Vec<Need> {
             FAKETIME_PACKAGE,
         ),
         Need::program("mkfs.erofs", "makes the host's file system", "erofs-utils"),
+        Need::program("as", "makes the host's boot disk", "binutils"),
         Need::program("xorriso", "makes the host's boot medium", "xorriso"),
         Need::file(
             "isolinux.bin",
@@ -123,6 +127,53 @@ pub fn needs() -> Vec<Need> {
     ]
 }
 
+/// What the host boots from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Medium {
+    /// The first disk, with the kernel as it lies in memory.
+    Disk,
+    /// A CD with a boot loader and the compressed kernel.
+    Cd,
+}
+
+impl Medium {
+    fn file(self) -> &'static str {
+        match self {
+            Medium::Disk => BOOT,
+            Medium::Cd => ISO,
+        }
+    }
+
+    /// Where the host finds its root file system. The order is on the disk after it.
+    fn root(self) -> &'static str {
+        match self {
+            Medium::Disk => "/dev/sdb",
+            Medium::Cd => "/dev/sda",
+        }
+    }
+
+    fn drives(self) -> String {
+        match self {
+            Medium::Disk => format!(
+                "\
+ata0-master: type=disk, mode=flat, path={BOOT}
+ata0-slave: type=disk, mode=flat, path={ROOT}
+ata1: enabled=1
+ata1-master: type=disk, mode=flat, path={ORDER}
+boot: disk"
+            ),
+            Medium::Cd => format!(
+                "\
+ata0-master: type=disk, mode=flat, path={ROOT}
+ata0-slave: type=disk, mode=flat, path={ORDER}
+ata1: enabled=1
+ata1-master: type=cdrom, path={ISO}, status=inserted
+boot: cdrom"
+            ),
+        }
+    }
+}
+
 /// Boots the host.
 pub async fn start(
     plan: &Plan,
@@ -131,8 +182,15 @@ pub async fn start(
     cache: &Cache,
     dir: &Path,
 ) -> Result<Machine> {
-    let iso = boot_iso(cache, boot.kernel, &plan.host).await?;
-    prepare(plan, boot, task, &iso, dir)?;
+    let medium = match &boot.kernel.vmlinux {
+        Some(vmlinux) => {
+            let words = kernel_command_line(&plan.host, Medium::Disk);
+            (disk::build(cache, vmlinux, &words).await?, Medium::Disk)
+        }
+        // A ready image of the user's own has no uncompressed twin, and boots more slowly.
+        None => (boot_iso(cache, boot.kernel, &plan.host).await?, Medium::Cd),
+    };
+    prepare(plan, boot, task, &medium, dir)?;
     let faketime = Search::require_file(&FAKETIME, FAKETIME_PACKAGE)?;
     let mut command = Command::new("bochs-bin");
     command
@@ -177,12 +235,18 @@ fn frozen_clock(faketime: &Path) -> [(&'static str, &OsStr); 4] {
     ]
 }
 
-fn prepare(plan: &Plan, boot: Boot<'_>, task: &Task, iso: &Path, dir: &Path) -> Result<()> {
+fn prepare(
+    plan: &Plan,
+    boot: Boot<'_>,
+    task: &Task,
+    (image, medium): &(PathBuf, Medium),
+    dir: &Path,
+) -> Result<()> {
     let write = |name: &str, content: &[u8]| {
         let path = dir.join(name);
         std::fs::write(&path, content).map_err(Error::io("write", path))
     };
-    write(BOCHSRC, bochsrc(&plan.host).as_bytes())?;
+    write(BOCHSRC, bochsrc(&plan.host, *medium).as_bytes())?;
     write(COMMANDS, DEBUGGER_COMMANDS.as_bytes())?;
     write(MSRS, REGISTERS.as_bytes())?;
     let order = task
@@ -191,7 +255,7 @@ fn prepare(plan: &Plan, boot: Boot<'_>, task: &Task, iso: &Path, dir: &Path) -> 
     write(ORDER, &order)?;
     // Bochs locks a disk by a file beside it and refuses to start where one was left
     // behind: a name of our own for each run keeps runs apart.
-    for (image, name) in [(boot.image.path.as_path(), ROOT), (iso, ISO)] {
+    for (image, name) in [(&boot.image.path, ROOT), (image, medium.file())] {
         let link = dir.join(name);
         symlink(image, &link).map_err(Error::io("link", link))?;
     }
@@ -202,7 +266,7 @@ fn prepare(plan: &Plan, boot: Boot<'_>, task: &Task, iso: &Path, dir: &Path) -> 
 /// its TSC frequency by CPUID: the kernel believes such a report, and then time runs
 /// wrong against the emulated timers. `clock` and `vga` must be told to take no time
 /// from this machine, or counts drift.
-fn bochsrc(host: &HostPlan) -> String {
+fn bochsrc(host: &HostPlan, medium: Medium) -> String {
     let HostPlan {
         memory_mib,
         cpus,
@@ -220,11 +284,7 @@ clock: sync=none, time0={EPOCH}
 vga: realtime=0
 pci: enabled=1, chipset=i440fx
 ata0: enabled=1
-ata0-master: type=disk, mode=flat, path={ROOT}
-ata0-slave: type=disk, mode=flat, path={ORDER}
-ata1: enabled=1
-ata1-master: type=cdrom, path={ISO}, status=inserted
-boot: cdrom
+{drives}
 com1: enabled=1, mode=file, dev={console}
 com2: enabled=1, mode=file, dev={events}
 log: -
@@ -233,6 +293,7 @@ error: action=ignore
 info: action=ignore
 debug: action=ignore
 ",
+        drives = medium.drives(),
         console = CONSOLE,
         events = EVENTS,
     )
@@ -241,14 +302,16 @@ debug: action=ignore
 /// The host kernel's command line. A serial port takes its time for each character, and at
 /// its usual speed twelve times as long. The timer's interrupt works: trying it takes a
 /// fifth of the kernel's boot.
-fn kernel_command_line(host: &HostPlan) -> String {
-    let words =
-        "console=ttyS0,115200 root=/dev/sda rootfstype=erofs ro init=/init quiet no_timer_check";
-    format!("{words} {}", host.cmdline).trim_end().to_owned()
+fn kernel_command_line(host: &HostPlan, medium: Medium) -> String {
+    let root = medium.root();
+    let words = "rootfstype=erofs ro init=/init quiet no_timer_check";
+    format!("console=ttyS0,115200 root={root} {words} {}", host.cmdline)
+        .trim_end()
+        .to_owned()
 }
 
 fn isolinux_config(host: &HostPlan) -> String {
-    let append = kernel_command_line(host);
+    let append = kernel_command_line(host, Medium::Cd);
     format!("DEFAULT host\nPROMPT 0\nLABEL host\n  KERNEL /vmlinuz\n  APPEND {append}\n")
 }
 
@@ -313,7 +376,12 @@ mod tests {
 
     #[test]
     fn configuration() {
-        insta::assert_snapshot!(bochsrc(&host()));
+        insta::assert_snapshot!(bochsrc(&host(), Medium::Disk));
+    }
+
+    #[test]
+    fn drives_with_a_kernel_of_the_users() {
+        insta::assert_snapshot!(Medium::Cd.drives());
     }
 
     #[test]
