@@ -26,6 +26,7 @@ const COMPLETE: &[&str] = &[
     "/usr/bin/gcc",
     "/usr/include/stdio.h",
     "/usr/include/libelf.h",
+    "/usr/bin/as",
     "/usr/bin/ld",
     "/usr/bin/make",
     "/usr/bin/flex",
