@@ -305,3 +305,6 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The race of three, with a shell in the emulator's place: it writes where an emulator does.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+/// Runs a script that stands for an emulator, with deadlines in seconds.
+fn machine(dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Machine {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).current_dir(dir);
+    let emulator = Supervised::spawn(command, &dir.join("log")).unwrap();
+    let deadlines = Deadlines {
+        host_boot_s: boot_s,
+        silence_s,
+        guest_ssh_s: 1.0,
+        exchange_s: 1.0,
+        phase_s: 1.0,
+    };
+    Machine::booted("sh", emulator, dir, &deadlines)
+}
+
+const PULSE: &str = r#"echo '{"event":"pulse","host_s":1.5}' >> events"#;
+
+/// What the machine says until it says why it cannot go on.
+async fn told(mut machine: Machine) -> (Vec<String>, Error) {
+    let mut said = Vec::new();
+    loop {
+        match machine.next().await {
+            Ok(Report::Console(line)) => said.push(line),
+            Ok(Report::Event(event)) => said.push(format!("{event:?}")),
+            Err(error) => {
+                machine.stop().await.unwrap();
+                return (said, error);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_emulator_wrote_before_it_ended_is_heard_before_its_end_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("echo booting >> console; {PULSE}; echo broken >> log; exit 3");
+    let (said, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    assert_eq!(said, ["booting", "Pulse { host_s: 1.5 }"]);
+    assert_eq!(error.to_string(), "host: sh ended (exit status: 3)");
+    assert_eq!(
+        error.tail(),
+        ["booting"],
+        "the console comes before the emulator's log"
+    );
+}
+
+#[tokio::test]
+async fn an_emulator_without_a_console_is_told_by_its_own_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, error) = told(machine(dir.path(), "echo no such disk; exit 1", 60.0, 60.0)).await;
+    assert_eq!(error.to_string(), "host boots: sh ended (exit status: 1)");
+    assert_eq!(error.tail(), ["no such disk"]);
+}
+
+#[tokio::test]
+async fn a_kernel_that_panics_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "echo 'Kernel panic - not syncing: no init' >> console; sleep 60";
+    let (_, error) = told(machine(dir.path(), script, 60.0, 60.0)).await;
+    assert_eq!(error.to_string(), "host boots: the host's kernel panicked");
+}
+
+#[tokio::test]
+async fn a_host_that_never_speaks_and_one_that_falls_silent_meet_different_deadlines() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, error) = told(machine(dir.path(), "sleep 60", 0.1, 60.0)).await;
+    assert_eq!(
+        error.to_string(),
+        "host boots: no word from the host within 0.1 s"
+    );
+
+    let script = format!("{PULSE}; sleep 60");
+    let (said, error) = told(machine(dir.path(), &script, 60.0, 0.1)).await;
+    assert_eq!(said.len(), 1);
+    assert!(matches!(error, Error::Silence { .. }), "{error}");
+    assert_eq!(error.to_string(), "host: the host fell silent for 0.1 s");
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_event_is_told_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "echo 'what is this' >> events; sleep 60";
+    let (_, error) = told(machine(dir.path(), script, 60.0, 60.0)).await;
+    assert!(error.to_string().ends_with(": what is this"), "{error}");
+}
+
+#[tokio::test]
+async fn a_host_that_powers_off_hands_over_the_rest_of_its_console() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{PULSE}; echo power down >> console");
+    let mut machine = machine(dir.path(), &script, 60.0, 60.0);
+    while !matches!(machine.next().await.unwrap(), Report::Event(_)) {}
+    let rest = machine.power_off().await.unwrap();
+    assert!(rest.is_empty() || rest == ["power down"], "{rest:?}");
+}
