@@ -6,9 +6,8 @@ use std::path::Path;
 use super::assets::{Asset, HOOKS};
 use super::patch::{Files, Misfit, Patch};
 use super::source::Series;
+use crate::stage;
 use exitlab_base::error::{Error, Result};
-
-const STAGE: &str = "kernel: apply hooks";
 
 /// What the hooked files of a tree of `series` hold after the hooks. `pristine` gives a
 /// file of the untouched tree; the work is done in `scratch`, an empty directory.
@@ -68,7 +67,7 @@ fn no_patch_fits(series: Series, misfits: &[Misfit]) -> Error {
         .flat_map(|misfit| misfit.output.iter().cloned())
         .collect();
     Error::Build {
-        stage: STAGE.into(),
+        stage: stage::named(stage::HOOKS),
         message,
         tail,
         cure,

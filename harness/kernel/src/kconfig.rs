@@ -10,10 +10,9 @@ use tokio::process::Command;
 use super::assets::{FRAGMENTS, TRACING};
 use super::make::{self, clean_env};
 use super::tree::WorkTree;
+use crate::stage::{self, CONFIGURE};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process;
-
-const STAGE: &str = "configure";
 
 /// How symbols begin that nearly every object of a kernel depends on: the rate of the tick
 /// (through `jiffies.h`) and preemption (through `preempt.h`).
@@ -78,7 +77,7 @@ fn read_fragment(path: &Path) -> Result<Fragment> {
 /// asked for.
 pub async fn configure(tree: &WorkTree, fragments: &[Fragment]) -> Result<()> {
     let log = fresh_log(tree);
-    make::run(&tree.dir(), &["tinyconfig"], &log, STAGE, |_| {}).await?;
+    make::run(&tree.dir(), &["tinyconfig"], &log, CONFIGURE, |_| {}).await?;
     merge(tree, fragments, &[], &log).await
 }
 
@@ -100,7 +99,7 @@ pub async fn configure_from(
 }
 
 fn fresh_log(tree: &WorkTree) -> PathBuf {
-    let log = tree.log_path(STAGE);
+    let log = tree.log_path(CONFIGURE);
     let _ = fs::remove_file(&log);
     log
 }
@@ -120,11 +119,11 @@ async fn merge(tree: &WorkTree, fragments: &[Fragment], words: &[&str], log: &Pa
         let merged = process::run(merge, log, |_| {}).await?;
         if !merged.status.success() {
             let message = "merge_config.sh failed".to_owned();
-            return Err(make::failed(STAGE, message, merged.tail, log));
+            return Err(make::failed(CONFIGURE, message, merged.tail, log));
         }
     }
     let words = [words, &["olddefconfig"]].concat();
-    make::run(&dir, &words, log, STAGE, |_| {}).await?;
+    make::run(&dir, &words, log, CONFIGURE, |_| {}).await?;
 
     let config = dir.join(".config");
     let text = fs::read_to_string(&config).map_err(Error::io("read", &config))?;
@@ -169,7 +168,7 @@ fn verify(fragments: &[Fragment], config: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Build {
-        stage: format!("kernel: {STAGE}"),
+        stage: stage::named(CONFIGURE),
         message: format!(
             "Kconfig did not keep what was asked for:\n{}",
             lost.join("\n")

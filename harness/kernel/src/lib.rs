@@ -21,6 +21,7 @@ pub mod package;
 mod patch;
 mod patches;
 mod source;
+pub mod stage;
 mod tree;
 
 use std::cell::Cell;
@@ -183,7 +184,7 @@ async fn compile(
 ) -> Result<()> {
     changes.make_in(tree).await?;
     let busy = tree.busy()?;
-    progress("configure");
+    progress(stage::CONFIGURE);
     kconfig::configure(tree, fragments).await?;
     compile_targets(tree, &["bzImage"], progress).await?;
     drop(busy);
@@ -207,7 +208,7 @@ impl Changes {
 
 /// Runs `make` with these words on all processors, and says how many objects it compiled.
 async fn compile_targets(tree: &WorkTree, words: &[&str], progress: &dyn Fn(&str)) -> Result<()> {
-    let log = tree.log_path("compile");
+    let log = tree.log_path(stage::COMPILE);
     let _ = fs::remove_file(&log);
     let objects = Cell::new(0_u32);
     let count = |line: &str| {
@@ -221,11 +222,11 @@ async fn compile_targets(tree: &WorkTree, words: &[&str], progress: &dyn Fn(&str
             }
         }
     };
-    progress("compile");
+    progress(stage::COMPILE);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = format!("-j{jobs}");
     let words = [&[jobs.as_str()], words].concat();
-    make::run(&tree.dir(), &words, &log, "compile", count).await?;
+    make::run(&tree.dir(), &words, &log, stage::COMPILE, count).await?;
     progress(&format!("compiled {} objects", objects.get()));
     Ok(())
 }
@@ -253,7 +254,7 @@ async fn collect(tree: &WorkTree, staging: &Path) -> Result<()> {
     };
     copy(dir.join("arch/x86/boot/bzImage"), "bzImage")?;
     copy(dir.join(".config"), "config")?;
-    copy(tree.log_path("compile"), "compile.log")?;
+    copy(tree.log_path(stage::COMPILE), "compile.log")?;
 
     let log = tree.log_path("strip");
     let mut strip = Command::new("objcopy");

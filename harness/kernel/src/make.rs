@@ -91,7 +91,7 @@ pub async fn run(
 /// A build error that points to the whole log.
 pub fn failed(stage: &str, message: String, tail: Vec<String>, log: &Path) -> Error {
     Error::Build {
-        stage: format!("kernel: {stage}"),
+        stage: crate::stage::named(stage),
         message,
         tail,
         cure: format!("read the whole output in {}", log.display()),

@@ -6,9 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::patch::{Files, Misfit, Patch};
+use crate::stage;
 use exitlab_base::error::{Error, Result};
-
-const STAGE: &str = "kernel: apply kernel.patches";
 
 /// Reads the patches.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Patch>> {
@@ -67,7 +66,7 @@ fn misfit(misfit: Misfit) -> Error {
             .to_owned(),
     };
     Error::Build {
-        stage: STAGE.into(),
+        stage: stage::named(stage::PATCHES),
         message,
         tail: misfit.output,
         cure,

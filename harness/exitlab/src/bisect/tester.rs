@@ -191,12 +191,6 @@ fn decided(judgement: &Judgement) -> (Decision, String) {
 
 /// Whether a build failed for what the commit holds, and not for what this machine lacks.
 fn is_of_the_commit(error: &Error) -> bool {
-    const STAGES: [&str; 4] = [
-        "kernel: apply hooks",
-        "kernel: apply kernel.patches",
-        "kernel: configure",
-        "kernel: compile",
-    ];
     /// What compilers say of a full disk, and where the kernel ended them for want of memory.
     const OF_THE_MACHINE: [&str; 3] = ["No space left", "Killed", "Cannot allocate memory"];
     let Error::Build {
@@ -209,7 +203,7 @@ fn is_of_the_commit(error: &Error) -> bool {
         return false;
     };
     let mut said = tail.iter().chain([message]);
-    STAGES.contains(&stage.as_str())
+    kernel::stage::is_of_the_source(stage)
         && !said.any(|line| OF_THE_MACHINE.iter().any(|word| line.contains(word)))
 }
 
