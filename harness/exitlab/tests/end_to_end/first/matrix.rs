@@ -1,33 +1,26 @@
 //! Matrices of real experiments: whole, cut off and resumed, in parts, and on Slurm.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::rig::running::Running;
+use crate::rig::slurm::Slurm;
+use crate::support::{Outcome, Place, exitlab, run};
 use serde_json::Value;
-use support::slurm::Slurm;
-use support::{Outcome, Place, Running, exitlab};
 
-/// Six cells, of which two each must be equal.
+/// Four cells, of which two each must be equal.
 const MATRIX: &str = "\
-name = \"three\"
+name = \"two\"
 platform = \"tcg-svm\"
 repeat = 2
 [guest]
 machine = \"microvm\"
-memory = [\"128M\", \"192M\", \"256M\"]
+memory = [\"128M\", \"192M\"]
 [sampling]
 schedule = [\"boot\", \"+1s\"]
 ";
-
-fn run(args: &[&str]) -> Outcome {
-    exitlab().args(args).output().unwrap().into()
-}
 
 fn good(args: &[&str]) -> Outcome {
     let outcome = run(args);
@@ -50,7 +43,7 @@ fn counted(dir: &Path) -> Counted {
 
 /// The whole matrix, run at once, and its file.
 fn whole(place: &Place) -> (PathBuf, Counted) {
-    let file = place.write("three.toml", MATRIX);
+    let file = place.write("two.toml", MATRIX);
     let out = place.path("whole");
     let outcome = good(&[
         "run",
@@ -59,18 +52,18 @@ fn whole(place: &Place) -> (PathBuf, Counted) {
         out.to_str().unwrap(),
     ]);
     assert!(
-        outcome.stdout.contains("6 cells done"),
+        outcome.stdout.contains("4 cells done"),
         "{}",
         outcome.stdout
     );
     let counted = counted(&out);
-    assert_eq!(counted.len(), 6);
+    assert_eq!(counted.len(), 4);
     let ids: Vec<&String> = counted.keys().collect();
     for pair in ids.chunks(2) {
         assert!(counted[pair[0]] == counted[pair[1]], "{pair:?} differ");
     }
     let csv = std::fs::read_to_string(out.join("cells.csv")).unwrap();
-    assert_eq!(csv.lines().count(), 1 + 6 * 2);
+    assert_eq!(csv.lines().count(), 1 + 4 * 2);
     place.assert_deserted();
     (file, counted)
 }
@@ -131,7 +124,7 @@ fn killed_again_and_again(place: &Place, file: &Path, whole: &Counted) {
     assert_eq!(record(cell)["outcome"]["state"], "complete");
     // When all cells are done, but for the table of them; two at a time.
     let resume = ["run", "--resume", text(&out)];
-    killed_before(&resume, WRITTEN, 5 * files + 1, None);
+    killed_before(&resume, WRITTEN, 3 * files + 1, None);
     assert!(
         cells
             .iter()
@@ -141,7 +134,7 @@ fn killed_again_and_again(place: &Place, file: &Path, whole: &Counted) {
 
     let outcome = good(&resume);
     assert!(
-        outcome.stdout.contains("6 cells done, 6 of them before"),
+        outcome.stdout.contains("4 cells done, 4 of them before"),
         "{}",
         outcome.stdout
     );
@@ -266,7 +259,7 @@ fn by_a_job_array_of_slurm(place: &Place, file: &Path, whole: &Counted) {
         assert!(!merged.exists());
     };
     let [one, two, three] = [part(1), part(2), part(3)];
-    refused(&[&one, &two], &["2 of 6 cells are in no part", "--resume"]);
+    refused(&[&one, &two], &["of 4 cells are in no part", "--resume"]);
     refused(
         &[&one, &two, &three, &two],
         &["is in", "name each part once"],
@@ -291,10 +284,10 @@ fn by_a_job_array_of_slurm(place: &Place, file: &Path, whole: &Counted) {
 #[test]
 fn commands_for_one_experiment_refuse_a_matrix() {
     let place = Place::new();
-    let file = place.write("three.toml", MATRIX);
+    let file = place.write("two.toml", MATRIX);
     let file = file.to_str().unwrap();
     let outcome = run(&["build", "guest-image", file]);
-    outcome.assert_failed(2, &["a matrix of 6 experiments", "--set repeat=1"]);
+    outcome.assert_failed(2, &["a matrix of 4 experiments", "--set repeat=1"]);
     run(&["run", "--shard", "1/2"]).assert_failed(2, &["--shard wants a matrix"]);
     run(&["run", "--shard", "3/2"]).assert_failed(2, &["I/N"]);
     let empty = place.path("empty");
@@ -302,7 +295,7 @@ fn commands_for_one_experiment_refuse_a_matrix() {
     run(&["run", "--resume", empty.to_str().unwrap()]).assert_failed(2, &["holds no matrix"]);
     let plan = good(&["plan", file, "--shards", "2"]);
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
-    assert_eq!(plan["cells"].as_array().unwrap().len(), 6);
+    assert_eq!(plan["cells"].as_array().unwrap().len(), 4);
     let github = good(&["plan", file, "--shards", "2", "--emit", "github"]);
     assert_eq!(github.stdout, "{\"shard\":[\"1/2\",\"2/2\"]}\n");
 }

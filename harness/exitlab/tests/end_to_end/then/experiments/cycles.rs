@@ -1,6 +1,7 @@
 //! Cycles by exit reason.
 
 use super::*;
+use crate::rig::shared::quick_run;
 
 /// The two channels agree on cycles, and cycles are only where exits are.
 pub fn assert_cycles(dir: &Path) {
@@ -36,20 +37,18 @@ pub fn assert_cycles(dir: &Path) {
 }
 
 /// An idle guest spends its time in HLT, and the cycles say so.
-fn cycles_tell_where_an_idle_guest_spends_its_time(processor: &Processor) {
-    let place = Place::new();
-    let platform = format!("platform={}", processor.platform);
-    let sets = [&*platform, "guest.machine=microvm", "sampling.cycles=true"];
-    let outcome = experiment(&place, "out", &sets);
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+fn cycles_tell_where_an_idle_guest_spends_its_time(
+    out: &Path,
+    stdout: &str,
+    processor: &Processor,
+) {
     let title = "Time from VM exit to the next VM entry";
-    assert!(outcome.stdout.contains(title), "{}", outcome.stdout);
-    let out = place.path("out");
-    assert_counts(&out, processor);
-    assert_channels(&out, processor);
-    assert_cycles(&out);
+    assert!(stdout.contains(title), "{stdout}");
+    assert_counts(out, processor);
+    assert_channels(out, processor);
+    assert_cycles(out);
 
-    let record = record(&out);
+    let record = record(out);
     assert_eq!(record["discovery"]["cycles"], true);
     let samples = record["samples"].as_array().unwrap();
     let hlt = processor.slot(processor.hlt);
@@ -65,10 +64,20 @@ fn cycles_tell_where_an_idle_guest_spends_its_time(processor: &Processor) {
 
 #[test]
 fn cycles_on_bochs_vmx_tell_where_an_idle_guest_spends_its_time() {
-    cycles_tell_where_an_idle_guest_spends_its_time(&INTEL);
+    let place = Place::new();
+    let sets = [
+        "platform=bochs-vmx",
+        "guest.machine=microvm",
+        "sampling.cycles=true",
+    ];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let out = place.path("out");
+    cycles_tell_where_an_idle_guest_spends_its_time(&out, &outcome.stdout, &INTEL);
 }
 
 #[test]
 fn cycles_on_tcg_svm_tell_where_an_idle_guest_spends_its_time() {
-    cycles_tell_where_an_idle_guest_spends_its_time(&AMD);
+    let run = quick_run(&["sampling.cycles=true"]);
+    cycles_tell_where_an_idle_guest_spends_its_time(&run.dir, &run.stdout, &AMD);
 }

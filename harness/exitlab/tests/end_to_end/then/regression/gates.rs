@@ -4,8 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::{good, quiet, text};
+use crate::rig::own_file;
 use crate::support::{Outcome, Place, exitlab};
-use crate::{good, quiet, text};
 
 const RULES: &str = r#"
 baseline = "baseline.toml"
@@ -106,7 +107,7 @@ pub fn the_gate_tells_three_things_apart(
 
 /// The schema of `tests/data/junit.xsd` by libxml2, and the counts by Debian's `junitparser`.
 fn junit_is_valid_and_read_by_others(file: &Path, counts: &str) {
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/junit.xsd");
+    let schema = own_file("data/junit.xsd");
     let valid = Command::new("xmllint")
         .args(["--nonet", "--noout", "--schema", text(&schema), text(file)])
         .output()

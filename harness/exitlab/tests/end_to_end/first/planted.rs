@@ -4,21 +4,13 @@
 //!
 //! They use the cache of the user who runs them, where `scripts/test` has put the kernels.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-#![allow(
-    clippy::print_stdout,
-    reason = "a test that fails shows every comparison"
-)]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
-use serde_json::Value;
-use support::{Outcome, Place, exitlab};
+use crate::rig::{REPOSITORY, built, own_file, planted_kernel};
+use crate::support::{Outcome, Place, exitlab};
+use serde_json::{Value, json};
 
 /// A short life: a boot, a second of nothing, a fifth of a second of work, and another one of
 /// which most is slept through. The programs are of `tests/planted`.
@@ -27,6 +19,10 @@ name = "planted"
 [guest]
 machine = "microvm"
 initrd = "plain.cpio"
+[kvm_intel]
+ept = true
+[kvm_amd]
+npt = true
 [sampling]
 schedule = ["boot", "+1s"]
 [[phase]]
@@ -36,6 +32,9 @@ run = "/bin/spend"
 name = "naps"
 run = "/bin/spend napping"
 "#;
+
+/// How often the run without a change is made.
+const REPEATS: usize = 2;
 
 /// What must be found of a change: in which phase, of which reason, and how much more.
 struct Found(&'static str, &'static str, Amount);
@@ -54,24 +53,20 @@ use Amount::{AnyOrOf, AtLeast, Exactly, LessBy};
 /// A platform, and what its processor calls what must be found.
 struct Platform {
     name: &'static str,
-    /// How often the run without a change is repeated.
-    repeats: usize,
     /// The parameter that turns nested paging off.
-    no_nested_paging: &'static str,
+    nested_paging: &'static str,
     found: fn(&str) -> Vec<Found>,
 }
 
 const BOCHS_VMX: Platform = Platform {
     name: "bochs-vmx",
-    repeats: 2,
-    no_nested_paging: "kvm_intel.ept=0",
+    nested_paging: "kvm_intel.ept",
     found: found_on_vmx,
 };
 
 const TCG_SVM: Platform = Platform {
     name: "tcg-svm",
-    repeats: 10,
-    no_nested_paging: "kvm_amd.npt=0",
+    nested_paging: "kvm_amd.npt",
     found: found_on_svm,
 };
 
@@ -131,33 +126,28 @@ fn planted_changes_are_found_on_tcg_svm() {
     planted_changes_are_found(&TCG_SVM);
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "a test that fails shows every comparison"
+)]
 fn planted_changes_are_found(platform: &Platform) {
     let place = Place::new();
     place.write("planted.toml", EXPERIMENT);
     archive(&place, "plain", &[]);
     archive(&place, "one-more", &["--defsym", "ONE_MORE=1"]);
-    let repeat = format!("repeat={}", platform.repeats);
-    let base = measure(&place, platform, "base", &repeat);
-    all_repeats_are_one(&base, platform.repeats);
+    // One emulated host at a time, for the other platform's test runs beside this one.
+    let repeat = format!("repeat={REPEATS}");
+    let base = measure(&place, platform, "base", &[&repeat], &["--jobs", "1"]);
+    all_repeats_are_one(&base);
 
     let changes = changes(&place, platform);
-    // Two emulated hosts at a time: each takes one core.
-    let todo = Mutex::new(changes.iter());
-    let work = || {
-        loop {
-            let Some((name, set)) = todo.lock().unwrap().next() else {
-                return;
-            };
-            measure(&place, platform, name, set);
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
-    });
-    let compared = changes.each_ref().map(|(name, set)| {
+    for (name, sets) in &changes {
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        measure(&place, platform, name, &sets, &[]);
+    }
+    let compared = changes.each_ref().map(|(name, sets)| {
         let comparison = Comparison::of(&base, &place.path(name));
-        println!("{}, {set}\n{comparison}", platform.name);
+        println!("{}, {sets:?}\n{comparison}", platform.name);
         (*name, comparison)
     });
     for (name, comparison) in compared {
@@ -171,7 +161,31 @@ fn planted_changes_are_found(platform: &Platform) {
             name => comparison.assert_found(&(platform.found)(name)),
         }
     }
+    parameters_are_as_asked(platform, &base.join("cells/r1"), "1", "Y");
+    parameters_are_as_asked(platform, &place.path("paging"), "0", "N");
+    // Without EPT there is no unrestricted guest mode, and KVM emulates real mode.
+    let emulated = table(&place.path("paging")).contains("KVM emulated the guest");
+    assert_eq!(emulated, platform.name == BOCHS_VMX.name);
+    assert!(!table(&base.join("cells/r1")).contains("KVM emulated the guest"));
     place.assert_deserted();
+}
+
+/// The parameter of nested paging is the one that was asked for, and the table says so.
+fn parameters_are_as_asked(platform: &Platform, dir: &Path, asked: &str, shown: &str) {
+    let text = std::fs::read_to_string(dir.join("run.json")).unwrap();
+    let record: Value = serde_json::from_str(&text).unwrap();
+    let name = platform.nested_paging;
+    let expected = json!({"parameter": name, "asked": asked, "found": shown});
+    let found = record["kvm_parameters"].as_array().unwrap();
+    assert!(found.contains(&expected), "{found:?}");
+    let table = table(dir);
+    let said = format!("{name}={asked} (host shows {shown})");
+    assert!(table.contains(&said), "{table}");
+    assert!(!table.contains('✗'), "a check failed:\n{table}");
+}
+
+fn table(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("table.md")).unwrap()
 }
 
 /// How many characters a guest printed: each goes to its port by an exit of its own.
@@ -181,45 +195,48 @@ fn printed(dir: &Path) -> f64 {
 }
 
 /// Each change by name, and as it is told to `exitlab run`.
-fn changes(place: &Place, platform: &Platform) -> [(&'static str, String); 6] {
-    let planted = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/planted");
-        path.join(name).display().to_string()
-    };
-    let tick = format!("kernel.fragments=[\"{}\"]", planted("tick.config"));
-    let tick = built(&["kernel", "--set", &tick]);
+fn changes(place: &Place, platform: &Platform) -> [(&'static str, Vec<String>); 6] {
+    let [patches, fragments] = planted_kernel();
+    let faster = built(&["kernel", "--set", &patches, "--set", &fragments]);
     let one_more = place.path("one-more.cpio");
+    let unused = own_file("planted/unused-driver.patch");
     [
-        ("paging", platform.no_nested_paging.to_owned()),
-        ("tick", format!("guest.kernel={}", tick.display())),
-        ("verbose", "guest.cmdline=\"\"".to_owned()),
-        ("polling", "kvm.halt_poll_ns=0".to_owned()),
-        ("cpuid", format!("guest.initrd={}", one_more.display())),
+        ("paging", vec![format!("{}=0", platform.nested_paging)]),
         (
-            "unused",
-            format!("kernel.patches=[\"{}\"]", planted("unused-driver.patch")),
+            "tick",
+            vec![
+                format!("guest.kernel={}", faster.display()),
+                "guest.cmdline=quiet planted_ticks=4".to_owned(),
+            ],
         ),
+        ("verbose", vec!["guest.cmdline=\"\"".to_owned()]),
+        ("polling", vec!["kvm.halt_poll_ns=0".to_owned()]),
+        (
+            "cpuid",
+            vec![format!("guest.initrd={}", one_more.display())],
+        ),
+        ("unused", vec![format!("kernel.patches=[{unused:?}]")]),
     ]
 }
 
-/// Runs the experiment with one key set.
-fn measure(place: &Place, platform: &Platform, name: &str, set: &str) -> PathBuf {
+/// Runs the experiment with some keys set.
+fn measure(
+    place: &Place,
+    platform: &Platform,
+    name: &str,
+    sets: &[&str],
+    more: &[&str],
+) -> PathBuf {
     let (file, out) = (place.path("planted.toml"), place.path(name));
     let mut command = exitlab();
-    command
-        .args(["run", "--progress", "plain", "--platform", platform.name])
-        .args(["--set", set, "--out"])
-        .args([&out, &file]);
-    let outcome = Outcome::from(command.output().unwrap());
-    assert_eq!(outcome.code, Some(0), "{set}: {}", outcome.stderr);
+    command.args(["run", "--progress", "plain", "--platform", platform.name]);
+    for set in sets {
+        command.args(["--set", set]);
+    }
+    let outcome = command.args(more).arg("--out").args([&out, &file]).output();
+    let outcome = Outcome::from(outcome.unwrap());
+    assert_eq!(outcome.code, Some(0), "{sets:?}: {}", outcome.stderr);
     out
-}
-
-/// The path that `exitlab build` prints.
-fn built(args: &[&str]) -> PathBuf {
-    let outcome = Outcome::from(exitlab().arg("build").args(args).output().unwrap());
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    PathBuf::from(outcome.stdout.trim())
 }
 
 /// `NAME.cpio`: the tiny guest's initramfs with a first program that executes one instruction
@@ -229,7 +246,7 @@ fn archive(place: &Place, name: &str, init: &[&str]) {
     std::fs::create_dir_all(tree.join("bin")).unwrap();
     assemble(place, "init", init, &tree.join("init"));
     assemble(place, "spend", &[], &tree.join("bin/spend"));
-    let guest_image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-image");
+    let guest_image = Path::new(REPOSITORY).join("guest-image");
     std::fs::copy(guest_image.join("init"), tree.join("init.proper")).unwrap();
     let pack = "chmod 755 init init.proper bin/spend && \
                 touch -d @0 init init.proper bin/spend && \
@@ -248,7 +265,7 @@ fn archive(place: &Place, name: &str, init: &[&str]) {
 
 /// Assembles a program without symbols: what differs is what is said.
 fn assemble(place: &Place, name: &str, more: &[&str], program: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/planted/{name}.S"));
+    let source = own_file(&format!("planted/{name}.S"));
     let object = place.path("planted.o");
     let run = |command: &mut Command| assert!(command.status().unwrap().success());
     run(Command::new("as")
@@ -262,7 +279,7 @@ fn assemble(place: &Place, name: &str, more: &[&str], program: &Path) {
 }
 
 /// All repeats of a matrix are the same, byte for byte.
-fn all_repeats_are_one(base: &Path, repeats: usize) {
+fn all_repeats_are_one(base: &Path) {
     let cells = std::fs::read_dir(base.join("cells")).unwrap();
     let counted: Vec<[Vec<u8>; 3]> = cells
         .map(|cell| {
@@ -271,9 +288,9 @@ fn all_repeats_are_one(base: &Path, repeats: usize) {
                 .map(|name| std::fs::read(cell.join(name)).unwrap())
         })
         .collect();
-    assert_eq!(counted.len(), repeats);
+    assert_eq!(counted.len(), REPEATS);
     let distinct: BTreeSet<&[Vec<u8>; 3]> = counted.iter().collect();
-    assert_eq!(distinct.len(), 1, "{repeats} repeats are one result");
+    assert_eq!(distinct.len(), 1, "{REPEATS} repeats are one result");
 }
 
 /// What `exitlab compare` says of two sides.

@@ -4,15 +4,13 @@
 //! They use the cache of the user who runs them, where `scripts/test` has put the kernel
 //! and the Debian image.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Outcome, Place, exitlab};
+
+use crate::rig::{built, own_file};
+use crate::support::{Outcome, Place, exitlab};
 
 /// SVM's exit codes.
 const CPUID: usize = 0x72;
@@ -83,7 +81,7 @@ fn between(counts: &[Vec<u64>], reason: usize) -> u64 {
 
 /// Assembles a guest to be linked at `text`.
 fn assemble(place: &Place, name: &str, text: &str, more: &[&str]) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/guests/{name}.S"));
+    let source = own_file(&format!("guests/{name}.S"));
     let (object, program) = (place.path("guest.o"), place.path(name));
     let run = |command: &mut Command| assert!(command.status().unwrap().success());
     run(Command::new("as")
@@ -100,14 +98,6 @@ fn assemble(place: &Place, name: &str, text: &str, more: &[&str]) -> PathBuf {
 fn flat_guest(place: &Place) -> String {
     let flat = assemble(place, "flat", "0x100000", &[]);
     format!("guest.kernel={}", flat.display())
-}
-
-/// The path that `exitlab build` prints.
-fn built(args: &[&str]) -> PathBuf {
-    let output = exitlab().arg("build").args(args).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
-    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! Experiments on machines that exitlab does not boot: on this one, and by SSH on another.
 //! Both are one emulated machine, which runs a kernel with the census.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::machine::RealMachine;
-use support::{Outcome, Place, Running, exitlab};
+
+use crate::rig::built;
+use crate::rig::machine::RealMachine;
+use crate::rig::running::Running;
+use crate::support::{Outcome, Place, exitlab};
 
 /// The experiment that runs everywhere. Its kernel lies beside it. The machine is emulated by
 /// QEMU, and its guests must acknowledge interrupts by exits (docs/determinism.md).
@@ -42,9 +41,7 @@ fn unless_stopped(out: &Path, run: impl Fn(&Path) -> Outcome) -> Outcome {
 
 /// The kernel with the census, as `scripts/test` has built it.
 fn kernel() -> PathBuf {
-    let outcome = support::run(&["build", "kernel"]);
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    PathBuf::from(outcome.stdout.trim())
+    built(&["kernel"])
 }
 
 /// The experiment below `place`, and a machine that has the same two files in `/exp`.
@@ -249,7 +246,7 @@ fn a_broken_remote_is_told_and_nothing_is_left_there() {
     differs("sampling.cycles=true", &cycles);
 
     let mut killed = long_run(&machine, &place, &file, "agent-killed");
-    for agent in machine.processes("agent --below") {
+    for agent in machine.processes("exitlab-agent --below") {
         machine.told(&format!("kill -9 {agent}"));
     }
     assert_eq!(killed.code(), Some(5), "{}", killed.stderr());

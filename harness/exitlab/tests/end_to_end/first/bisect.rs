@@ -1,14 +1,11 @@
 //! Which commit did it? A repository of Linux with a few commits, real kernels, real runs.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
 use std::path::Path;
 
+use crate::rig::linux::Linux;
+use crate::rig::running::Running;
+use crate::support::{Outcome, Place, exitlab};
 use serde_json::Value;
-use support::linux::Linux;
-use support::{Outcome, Place, Running, exitlab};
 
 /// More by far than what any change of the kernel's bytes shifts.
 const RULES: &str = r#"

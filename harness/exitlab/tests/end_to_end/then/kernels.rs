@@ -4,10 +4,6 @@
 //! The kernels come from the cache, where `scripts/test` has put them. Debian's kernel
 //! lies where `scripts/install-prerequisites --tests` has put it: it is not installed.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,7 +12,9 @@ use exitlab::conformance::Report;
 use exitlab_base::error::exit_code;
 use exitlab_model::rule::{Rule, Verdict};
 use serde_json::Value;
-use support::{Outcome, Place, exitlab, run};
+
+use crate::rig::{REPOSITORY, built};
+use crate::support::{Outcome, Place, exitlab, run};
 
 /// What a command prints, which must end well.
 fn output(program: &str, args: &[&str]) -> String {
@@ -54,8 +52,7 @@ fn unpack(package: &Path, name: &str, to: &Path) {
 
 /// The configuration of the kernel that exitlab builds for its experiments.
 fn own_configuration() -> String {
-    let built = good(&["build", "kernel"]).stdout;
-    let image = PathBuf::from(built.trim());
+    let image = built(&["kernel"]);
     image.with_file_name("config").to_str().unwrap().to_owned()
 }
 
@@ -150,7 +147,7 @@ fn debians_kernel() -> (PathBuf, PathBuf, String) {
     let headers = headers.expect("headers of linux-source-6.1's version: install-prerequisites");
     let name = headers.file_name().unwrap().to_str().unwrap();
     let release = name.strip_prefix("linux-headers-").unwrap().to_owned();
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debian-kernel");
+    let packages = Path::new(REPOSITORY).join("target/debian-kernel");
     let package = packages.join(format!("linux-image-{release}.deb"));
     assert!(
         package.is_file(),
@@ -227,7 +224,7 @@ fn judged_in(place: &Place, package: &Path, release: &str, modules: &[PathBuf]) 
         busybox mount -t tmpfs tmpfs /run\n\
         for module in irqbypass ccp kvm kvm-amd; do busybox insmod /$module.ko; done\n\
         busybox stty -F /dev/ttyS1 raw -echo\n\
-        exitlab agent --plan /order --events /dev/ttyS1\n\
+        exitlab-agent --plan /order --events /dev/ttyS1\n\
         busybox poweroff -f\n";
     place.write("tree/init", INIT);
     place.write("tree/order", r#"{"trial":{"leaf_map":1,"sdm":null}}"#);
@@ -238,7 +235,8 @@ fn judged_in(place: &Place, package: &Path, release: &str, modules: &[PathBuf]) 
         std::fs::copy(from, place.path("tree").join(name)).unwrap();
     };
     put(Path::new("/bin/busybox"), "bin/busybox");
-    put(Path::new(env!("CARGO_BIN_EXE_exitlab")), "bin/exitlab");
+    let agent = Path::new(env!("CARGO_BIN_EXE_exitlab")).with_file_name("exitlab-agent");
+    put(&agent, "bin/exitlab-agent");
     for module in modules {
         put(module, module.file_name().unwrap().to_str().unwrap());
     }

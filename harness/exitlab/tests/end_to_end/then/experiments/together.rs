@@ -2,18 +2,18 @@
 
 use std::process::Stdio;
 
+use super::kernels::ready_image;
 use super::*;
-use crate::kernels::ready_image;
 
 #[test]
 fn two_runs_at_the_same_time_are_in_nobodys_way() {
     let place = Place::new();
-    let kernel = ready_image(&[]);
+    let kernel = ready_image();
     // Both find the cache empty, and both need the same images.
     let start = |out: &str| {
         exitlab()
             .args(["run", "--platform", "tcg-svm", "--progress", "plain"])
-            .args(["--set", &kernel, "--cache"])
+            .args(["--set", QUICK[1], "--set", &kernel, "--cache"])
             .arg(place.path("cache"))
             .arg("--out")
             .arg(place.path(out))

@@ -1,17 +1,15 @@
 //! Did this change alter the exits, and is that allowed? Real runs on an emulated host,
 //! compared, kept as a baseline, and judged.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
 mod gates;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::{Outcome, Place, exitlab, run};
+
+use crate::rig::shared::quick_run;
+use crate::support::{Outcome, Place, exitlab, run};
 
 /// A real run on `tcg-svm`.
 fn measure(place: &Place, name: &str, set: &[&str]) -> PathBuf {
@@ -83,7 +81,7 @@ fn differences(base: &Path, head: &Path) -> Vec<(String, String, f64)> {
 #[test]
 fn from_two_runs_to_a_gate() {
     let place = Place::new();
-    let base = measure(&place, "base", &[]);
+    let base = quick_run(&[]).dir;
     let same = measure(&place, "same", &[]);
     let shadow = measure(&place, "shadow", &["kvm_amd.npt=0"]);
 
@@ -311,8 +309,8 @@ fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
 #[test]
 fn cycles_for_each_exit_are_shown() {
     let place = Place::new();
-    let counted = measure(&place, "counted", &["sampling.cycles=true"]);
-    let plain = measure(&place, "plain", &[]);
+    let counted = quick_run(&["sampling.cycles=true"]).dir;
+    let plain = quick_run(&[]).dir;
     let json = good(&["compare", text(&plain), text(&counted), "--format", "json"]);
     let json: Value = serde_json::from_str(&json).unwrap();
     let findings = json["cells"][0]["findings"].as_array().unwrap();

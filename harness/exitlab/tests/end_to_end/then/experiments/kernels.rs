@@ -34,7 +34,11 @@ const TRACE: &str = "sampling.channels=[\"cpuid\", \"stats\", \"trace\"]";
 fn the_tracepoint_counts_the_same(processor: &Processor) {
     let place = Place::new();
     let platform = format!("platform={}", processor.platform);
-    let outcome = experiment(&place, "out", &[TRACE, &platform, "guest.vcpus=2"]);
+    let outcome = experiment(
+        &place,
+        "out",
+        &[TRACE, &platform, "guest.machine=microvm", "guest.vcpus=2"],
+    );
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert_trace(&place.path("out"), 3);
 }
@@ -50,23 +54,15 @@ fn the_tracepoint_counts_the_same_on_tcg_svm() {
 }
 
 /// A kernel that is in the cache, as an image of the user's own.
-pub fn ready_image(sets: &[&str]) -> String {
-    let mut command = exitlab();
-    command.args(["build", "kernel"]);
-    for set in sets {
-        command.args(["--set", set]);
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success());
-    let path = String::from_utf8(output.stdout).unwrap();
-    format!("kernel.source=image:{}", path.trim())
+pub fn ready_image() -> String {
+    format!("kernel.source=image:{}", built(&["kernel"]).display())
 }
 
 #[test]
 fn a_ready_image_is_booted_as_it_is() {
     let place = Place::new();
-    let image = ready_image(&[]);
-    let outcome = experiment(&place, "out", &[&image, "guest.machine=microvm"]);
+    let image = ready_image();
+    let outcome = experiment(&place, "out", &[&image, QUICK[0], QUICK[1]]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let provenance = &record(&place.path("out"))["provenance"];
     let path = image.strip_prefix("kernel.source=image:").unwrap();
@@ -80,8 +76,8 @@ fn a_ready_image_is_booted_as_it_is() {
 #[test]
 fn a_host_that_cannot_trace_is_recognised() {
     let place = Place::new();
-    let image = ready_image(&[]);
-    let outcome = experiment(&place, "out", &[&image, TRACE, "guest.machine=microvm"]);
+    let image = ready_image();
+    let outcome = experiment(&place, "out", &[&image, TRACE, QUICK[0], QUICK[1]]);
     outcome.assert_failed(5, &["kvm_exit", "CONFIG_FTRACE", "trace.config", "cure:"]);
 }
 
@@ -90,7 +86,8 @@ fn without_channels_commands_run_on_a_kernel_without_the_census() {
     let place = Place::new();
     let sets = [
         "kernel.census=false",
-        "guest.machine=microvm",
+        QUICK[0],
+        QUICK[1],
         "sampling.channels=[]",
         "inspect=[\"exit-sampler spin cpuid 100\", \"exit-sampler spin hypercall 100\"]",
     ];
@@ -110,7 +107,7 @@ fn without_channels_commands_run_on_a_kernel_without_the_census() {
 #[test]
 fn a_kernel_without_the_census_is_recognised() {
     let place = Place::new();
-    let sets = ["kernel.census=false", "guest.machine=microvm"];
+    let sets = ["kernel.census=false", QUICK[0], QUICK[1]];
     let outcome = experiment(&place, "out", &sets);
     outcome.assert_failed(5, &["carries no exit census", "kernel.census", "cure:"]);
     assert!(

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use exitlab_agent::keys::GuestKeys;
 use exitlab_base::archive::Tree;
 
-use super::{Outcome, exitlab};
+use crate::support::{Outcome, exitlab};
 
 /// What the machine does when it has booted. Two more names for its root have little room:
 /// `small` in its home, `full` where parts are kept.
@@ -216,7 +216,7 @@ impl RealMachine {
     pub fn assert_deserted(&self) {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
-            let agents = self.processes("agent --below");
+            let agents = self.processes("exitlab-agent --below");
             let qemus = self.processes("qemu-system-x86_64");
             let dirs = self.told("ls -d /root/.cache/exitlab/agents/agent-* 2>/dev/null; true");
             let left = format!("agents {agents:?}, QEMUs {qemus:?}, directories {dirs:?}");
@@ -280,8 +280,11 @@ fn tree(keys: &GuestKeys, files: &[(&str, Vec<u8>)]) -> Tree {
     }
     let exe = Path::new(env!("CARGO_BIN_EXE_exitlab"));
     tree.copy(exe, "usr/bin/exitlab", 0o755).unwrap();
-    let sampler = exe.with_file_name("exit-sampler");
-    tree.copy(&sampler, "usr/bin/exit-sampler", 0o755).unwrap();
+    for name in ["exitlab-agent", "exit-sampler"] {
+        let beside = exe.with_file_name(name);
+        tree.copy(&beside, &format!("usr/bin/{name}"), 0o755)
+            .unwrap();
+    }
     for (name, content) in files {
         tree.file(&format!("exp/{name}"), content.clone(), 0o644);
     }

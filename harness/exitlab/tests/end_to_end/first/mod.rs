@@ -1,0 +1,6 @@
+//! Tests that take long.
+
+mod bisect;
+mod conformance;
+mod matrix;
+mod planted;

@@ -1,0 +1,7 @@
+//! Tests that take less.
+
+mod experiments;
+mod guests;
+mod kernels;
+mod machines;
+mod regression;
