@@ -9,6 +9,7 @@
 
 mod class;
 mod enabled_by;
+#[cfg(test)]
 mod header;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,6 @@ use serde::{Deserialize, Serialize};
 pub use class::Class;
 use enabled_by::enabled_by_from_text;
 pub use enabled_by::{Controls, EnabledBy};
-pub use header::kernel_header;
 
 const VMX_CSV: &str = include_str!("../../../kernel/exit-reasons/vmx.csv");
 const SVM_CSV: &str = include_str!("../../../kernel/exit-reasons/svm.csv");

@@ -92,7 +92,7 @@ impl Comparison {
 ///
 /// # Errors
 ///
-/// As [`pairs`].
+/// A configuration error if nothing can be paired, or if platforms or instruction sets differ.
 pub fn compare(base: &Side, head: &Side, settings: &Settings) -> Result<Comparison> {
     let mut comparison = compare_without_intervals(base, head, settings)?;
     let findings = comparison

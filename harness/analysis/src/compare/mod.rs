@@ -24,15 +24,17 @@ mod resample;
 mod verdict;
 
 pub use comparison::{CellComparison, Comparison, Finding, compare};
+pub(crate) use counts::UNKNOWN_REASON;
 pub(crate) use counts::channels as channels_of;
-pub use counts::{CellCounts, CellKey, PhaseCounts, Series, UNKNOWN_REASON};
-pub use exact::unequal_repeats;
+pub use counts::{CellCounts, CellKey, PhaseCounts, Series};
 pub use facts::{Difference, Facts};
-pub use interval::{Interval, relative_interval};
-pub use noisy::{Tested, Tests};
-pub use pair::{Pair, Side, pairs, unpaired};
+pub use interval::Interval;
+pub use noisy::Tested;
+pub(crate) use noisy::Tests;
+pub use pair::Side;
+pub(crate) use pair::{Pair, pairs};
 pub use percent::Percent;
-pub use permutation::{Tail, least_p, least_repeats, permutation_p};
+pub(crate) use permutation::Tail;
 pub use resample::{Benchmark, benchmark};
 pub use verdict::{Settings, Verdict};
 

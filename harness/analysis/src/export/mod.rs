@@ -22,16 +22,17 @@ mod time;
 
 pub use benchmark::benchmark;
 pub use comparison::{ComparisonFormat, comparison};
-pub use csv::{counts_csv, samples_csv};
 pub use finding::{finding_details, finding_line};
 pub(crate) use markdown::aligned;
-pub use markdown::table_md;
 pub use numbers::grouped;
-pub use reasons::{Format, reason_title, reasons};
+pub(crate) use reasons::reason_title;
+pub use reasons::{Format, reasons};
 pub use terminal::terminal_table;
 
 use crate::figures::RunFigures;
+use csv::{counts_csv, samples_csv};
 use exitlab_model::record::RunRecord;
+use markdown::table_md;
 
 /// Every file of tables that a run is written to: its name and its content.
 pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {

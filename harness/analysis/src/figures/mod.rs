@@ -21,8 +21,9 @@ pub use counter::Quantity;
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
 pub use run::{RunFigures, Subject};
 pub use sampling::{Rise, SamplingCost};
-pub use table::{Column, CountTable, Row, rate};
-pub use time::{PhaseTime, TimeRow, TimeTable, tsc_hz};
+pub(crate) use table::rate;
+pub use table::{Column, CountTable, Row};
+pub use time::{PhaseTime, TimeRow, TimeTable};
 pub use totals::{Overrun, TotalsCheck, Unbracketed};
 pub use trace::{TraceCheck, TraceMismatch, Traced};
 

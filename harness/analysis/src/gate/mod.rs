@@ -21,7 +21,7 @@ mod tests;
 
 use std::path::Path;
 
-pub use github::{annotations, summary, tell as tell_github};
+pub use github::tell as tell_github;
 pub use judge::{Case, Judgement, Outcome, judge};
 pub use junit::junit;
 pub use plain::plain;

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::github::{annotations, summary};
 use super::*;
 use crate::compare::fixture::{cell, noisy, side};
 use crate::compare::{CellCounts, Series, Side};

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::header::kernel_header;
 use super::*;
 
 const REFERENCE: &str = include_str!("../../../exitlab/tests/data/original-boot-vs-idle.csv");
@@ -104,7 +105,7 @@ fn kernel_headers_are_up_to_date() {
         assert!(
             made == checked_in,
             "{dir}/exit_census_reasons.h does not match {dir}.csv; make it again with\n\
-             EXITLAB_BLESS=1 cargo test -p exitlab --lib kernel_headers"
+             EXITLAB_BLESS=1 cargo test -p exitlab-model --lib kernel_headers"
         );
     }
 }
