@@ -38,7 +38,7 @@ impl Running {
 
     /// Waits until the progress contains `text`.
     pub fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_secs(300);
         while !self.stderr().contains(text) {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "ended before {text}: {}", self.stderr());
