@@ -77,7 +77,7 @@ fn found_on_vmx(change: &str) -> Vec<Found> {
             Found("busy", "WRMSR", AtLeast(100.0)),
         ],
         "paging" => vec![
-            Found("boot", "EPT violation", LessBy(1000.0)),
+            Found("boot", "EPT violation", LessBy(100.0)),
             Found(
                 "boot",
                 "Exception or non-maskable interrupt (NMI)",
@@ -99,7 +99,7 @@ fn found_on_svm(change: &str) -> Vec<Found> {
             Found("busy", "MSR access", AtLeast(100.0)),
         ],
         "paging" => vec![
-            Found("boot", "Nested page fault", LessBy(1000.0)),
+            Found("boot", "Nested page fault", LessBy(100.0)),
             Found("boot", "Exception #PF page fault", AtLeast(1000.0)),
             Found("boot", "CR3 write", AtLeast(1000.0)),
             Found("boot", "INVLPG", AtLeast(10.0)),
@@ -209,7 +209,7 @@ fn changes(place: &Place, platform: &Platform) -> [(&'static str, Vec<String>); 
                 "guest.cmdline=quiet planted_ticks=4".to_owned(),
             ],
         ),
-        ("verbose", vec!["guest.cmdline=\"\"".to_owned()]),
+        ("verbose", vec!["guest.cmdline=pci=lastbus=0".to_owned()]),
         ("polling", vec!["kvm.halt_poll_ns=0".to_owned()]),
         (
             "cpuid",

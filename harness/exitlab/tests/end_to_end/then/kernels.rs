@@ -76,15 +76,7 @@ fn a_kernel_to_be_installed_is_a_package_that_boots_and_counts() {
         "{told}"
     );
 
-    let field = |name| output("dpkg-deb", &["--field", package.to_str().unwrap(), name]);
-    assert_eq!(field("Package").trim(), format!("linux-image-{release}"));
-    assert_eq!(field("Architecture").trim(), "amd64");
-    let files = output("dpkg-deb", &["-c", package.to_str().unwrap()]);
-    for name in ["vmlinuz", "System.map", "config"] {
-        let path = format!("./boot/{name}-{release}\n");
-        assert!(files.contains(&path), "no {path} in {files}");
-    }
-    assert!(files.contains(&format!("./lib/modules/{release}/modules.builtin\n")));
+    package_holds(package, release);
 
     // It was told, not done.
     assert!(!Path::new(&format!("/boot/vmlinuz-{release}")).exists());
@@ -95,10 +87,29 @@ fn a_kernel_to_be_installed_is_a_package_that_boots_and_counts() {
 
     let image = place.path("vmlinuz");
     unpack(package, &format!("./boot/vmlinuz-{release}"), &image);
+    every_rule_holds_for(&image, &place);
+    other_systems_get_files(&config, release, &image);
+}
+
+/// Name and architecture, and every file that a boot menu needs.
+fn package_holds(package: &Path, release: &str) {
+    let field = |name| output("dpkg-deb", &["--field", package.to_str().unwrap(), name]);
+    assert_eq!(field("Package").trim(), format!("linux-image-{release}"));
+    assert_eq!(field("Architecture").trim(), "amd64");
+    let files = output("dpkg-deb", &["-c", package.to_str().unwrap()]);
+    for name in ["vmlinuz", "System.map", "config"] {
+        let path = format!("./boot/{name}-{release}\n");
+        assert!(files.contains(&path), "no {path} in {files}");
+    }
+    assert!(files.contains(&format!("./lib/modules/{release}/modules.builtin\n")));
+}
+
+/// The kernel boots, and its census is right.
+fn every_rule_holds_for(image: &Path, place: &Place) {
     let judged: Outcome = exitlab()
         .args(["conformance", "--platform", "tcg-svm", "--format", "json"])
         .arg("--kernel")
-        .arg(&image)
+        .arg(image)
         .arg("--out")
         .arg(place.path("out"))
         .output()
@@ -110,15 +121,17 @@ fn a_kernel_to_be_installed_is_a_package_that_boots_and_counts() {
     let held = report.findings.iter().filter(|f| holds(&f.verdict));
     let held: Vec<Rule> = held.map(|finding| finding.rule).collect();
     assert_eq!(held, Rule::ALL, "{}", report.for_people());
+}
 
-    // Other systems get the same kernel as files.
+/// The same kernel as files.
+fn other_systems_get_files(config: &str, release: &str, image: &Path) {
     let args = [
         "kernel",
         "install",
         "--form",
         "directory",
         "--config",
-        &config,
+        config,
     ];
     let told = good(&args).stdout;
     assert!(
@@ -128,7 +141,7 @@ fn a_kernel_to_be_installed_is_a_package_that_boots_and_counts() {
     let dir = &paths(&told, release)[0];
     let read = |path: &Path| std::fs::read(path).unwrap();
     let boot = dir.join("boot");
-    assert!(read(&boot.join(format!("vmlinuz-{release}"))) == read(&image));
+    assert!(read(&boot.join(format!("vmlinuz-{release}"))) == read(image));
     assert!(boot.join(format!("System.map-{release}")).is_file());
 }
 

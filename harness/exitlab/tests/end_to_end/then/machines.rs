@@ -90,17 +90,7 @@ fn one_experiment_runs_unchanged_on_every_platform() {
     let place = Place::new();
     let (file, machine) = machine(&place);
     let file = file.to_str().unwrap();
-    for platform in ["bochs-vmx", "tcg-svm"] {
-        let out = place.path(platform);
-        let outcome: Outcome = exitlab()
-            .args(["run", file, "--platform", platform, "--out"])
-            .arg(&out)
-            .output()
-            .unwrap()
-            .into();
-        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-        assert_right(platform, &outcome.stdout, &read(&out, "run.json"));
-    }
+    emulated_hosts_are_right(&place, file);
 
     let here = |_: &Path| -> Outcome {
         let run = "exitlab run everywhere.toml --platform local --out /tmp/o";
@@ -114,6 +104,27 @@ fn one_experiment_runs_unchanged_on_every_platform() {
     assert_right("local", &outcome.stdout, &run);
     machine.assert_deserted();
 
+    it_runs_over_ssh(&place, file, &machine);
+    drop(machine);
+    place.assert_deserted();
+}
+
+fn emulated_hosts_are_right(place: &Place, file: &str) {
+    for platform in ["bochs-vmx", "tcg-svm"] {
+        let out = place.path(platform);
+        let outcome: Outcome = exitlab()
+            .args(["run", file, "--platform", platform, "--out"])
+            .arg(&out)
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert_right(platform, &outcome.stdout, &read(&out, "run.json"));
+    }
+}
+
+/// The first time everything is copied; afterwards nothing is, and two runs are in nobody's way.
+fn it_runs_over_ssh(place: &Place, file: &str, machine: &RealMachine) {
     let out = place.path("ssh");
     let there = |out: &Path| -> Outcome {
         let mut command = machine.run_there("machine", &[file, "--progress", "json", "--out"]);
@@ -140,7 +151,6 @@ fn one_experiment_runs_unchanged_on_every_platform() {
     assert_eq!(record(&run)["plan"]["guest"]["seed"], "exitlab");
     machine.assert_deserted();
 
-    // What is there by now is not copied again, and two runs are in nobody's way.
     let (second, third) = std::thread::scope(|scope| {
         let second = scope.spawn(|| unless_stopped(&place.path("second"), there));
         let third = unless_stopped(&place.path("third"), there);
@@ -153,8 +163,6 @@ fn one_experiment_runs_unchanged_on_every_platform() {
         assert_right("ssh, machine", &outcome.stdout, &run);
     }
     machine.assert_deserted();
-    drop(machine);
-    place.assert_deserted();
 }
 
 /// A run on the machine, which pauses for half a minute after its first sample.
@@ -180,6 +188,20 @@ fn assert_first_sample_kept(out: &Path, state: &str) {
 fn a_broken_remote_is_told_and_nothing_is_left_there() {
     let place = Place::new();
     let (file, machine) = machine(&place);
+    what_cannot_work_is_refused(&place, &file, &machine);
+    nothing_is_changed_there(&machine);
+    the_end_of_either_side_is_told(&place, &file, &machine);
+
+    let mut dead = long_run(&machine, &place, &file, "machine-dead");
+    machine.die();
+    assert_eq!(dead.code(), Some(5), "{}", dead.stderr());
+    let words = "whether the machine can still be reached";
+    assert!(dead.stderr().contains(words), "{}", dead.stderr());
+    assert_first_sample_kept(&place.path("machine-dead"), "failed");
+    place.assert_deserted();
+}
+
+fn what_cannot_work_is_refused(place: &Place, file: &Path, machine: &RealMachine) {
     let refused = |host: &str, code: i32, words: &[&str]| {
         let out = place.path("refused");
         let args = [file.to_str().unwrap(), "--out", out.to_str().unwrap()];
@@ -228,8 +250,10 @@ fn a_broken_remote_is_told_and_nothing_is_left_there() {
     );
     machine.told("mv /dev/hidden /dev/kvm");
     machine.assert_deserted();
+}
 
-    // Nothing is changed there, also not what the experiment asks for.
+/// Also not what the experiment asks for.
+fn nothing_is_changed_there(machine: &RealMachine) {
     let differs = |set: &str, words: &[&str]| {
         let run = "cd /exp && exitlab run everywhere.toml --platform local --out /tmp/differs";
         let outcome = Outcome::from(machine.ssh(&format!("{run} --set {set}")));
@@ -244,8 +268,11 @@ fn a_broken_remote_is_told_and_nothing_is_left_there() {
     differs("kvm_amd.npt=0", &npt);
     let cycles = ["KVM counts no cycles", "echo 1 >"];
     differs("sampling.cycles=true", &cycles);
+}
 
-    let mut killed = long_run(&machine, &place, &file, "agent-killed");
+/// The agent is killed, the user interrupts, the conductor is killed.
+fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMachine) {
+    let mut killed = long_run(machine, place, file, "agent-killed");
     for agent in machine.processes("exitlab-agent --below") {
         machine.told(&format!("kill -9 {agent}"));
     }
@@ -258,22 +285,14 @@ fn a_broken_remote_is_told_and_nothing_is_left_there() {
     assert_first_sample_kept(&place.path("agent-killed"), "failed");
     machine.assert_deserted();
 
-    let mut interrupted = long_run(&machine, &place, &file, "interrupted");
+    let mut interrupted = long_run(machine, place, file, "interrupted");
     interrupted.signal("-INT");
     assert_eq!(interrupted.code(), Some(130), "{}", interrupted.stderr());
     assert_first_sample_kept(&place.path("interrupted"), "interrupted");
     machine.assert_deserted();
 
-    let mut gone = long_run(&machine, &place, &file, "conductor-killed");
+    let mut gone = long_run(machine, place, file, "conductor-killed");
     gone.signal("-KILL");
     gone.code();
     machine.assert_deserted();
-
-    let mut dead = long_run(&machine, &place, &file, "machine-dead");
-    machine.die();
-    assert_eq!(dead.code(), Some(5), "{}", dead.stderr());
-    let words = "whether the machine can still be reached";
-    assert!(dead.stderr().contains(words), "{}", dead.stderr());
-    assert_first_sample_kept(&place.path("machine-dead"), "failed");
-    place.assert_deserted();
 }
