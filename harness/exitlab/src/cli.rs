@@ -1,5 +1,11 @@
 //! The command line: types only, no behaviour.
 
+#![allow(
+    rustdoc::invalid_html_tags,
+    rustdoc::broken_intra_doc_links,
+    reason = "help texts are for a terminal"
+)]
+
 mod ab;
 mod bisect;
 mod compare;

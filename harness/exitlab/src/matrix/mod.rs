@@ -1,5 +1,5 @@
 //! A matrix of experiments: artifacts are built once, cells run side by side, each into a
-//! results directory of its own, and what is done is never done again. [`run`] is the story.
+//! results directory of its own, and what is done is never done again. [`run()`] is the story.
 
 pub mod emit;
 mod index;
