@@ -74,8 +74,8 @@ const BOOT: &str = "boot.img";
 ///
 /// `IA32_BIOS_SIGN_ID` has a revision of the microcode whose TSC deadline timer works. With
 /// an older one Linux does not use the timer, and measures another. `IA32_MISC_ENABLE` is
-/// left out on purpose: with its fast strings Linux clears pages byte by byte, and Bochs,
-/// which has a debugger, executes each byte as an instruction: a quarter of a run.
+/// left out on purpose: with its fast strings a run takes a third longer, it seems because
+/// Bochs, which has a debugger, executes each byte that they clear by itself.
 const REGISTERS: &str = "0x08b 0 00000027 00000000 00000000 00000000 ffffffff ffffffff\n";
 
 /// What the platform needs of this machine.
