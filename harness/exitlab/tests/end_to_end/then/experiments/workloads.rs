@@ -53,10 +53,10 @@ fn each_workload_has_a_column_and_the_exits_that_it_must() {
 
     let paging = exits_by_phase(&out, &AMD, 0x400);
     assert!(
-        paging["memory-files"] > 10_000,
-        "64 MiB are 16384 pages: {paging:?}"
+        paging["memory-files"] >= 32,
+        "64 MiB are 32 huge pages of the host: {paging:?}"
     );
-    assert!(paging["memory-files"] > 10 * paging["again"], "{paging:?}");
+    assert!(paging["memory-files"] > 2 * paging["again"], "{paging:?}");
     // How many packets one kick takes along depends on who is faster.
     assert!(
         paging["network"] > 2 * paging["idle"],
