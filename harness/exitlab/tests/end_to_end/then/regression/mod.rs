@@ -115,7 +115,8 @@ fn shadow_paging_is_found_by_name(base: &Path, shadow: &Path) {
             .find(|(own, reason, _)| own == phase && reason == name);
         of.map_or(0.0, |(_, _, change)| *change)
     };
-    assert!(change("boot", "Nested page fault") < -1000.0, "{found:?}");
+    // Huge pages leave hundreds.
+    assert!(change("boot", "Nested page fault") < -100.0, "{found:?}");
     for reason in ["Exception #PF page fault", "CR3 write"] {
         assert!(change("boot", reason) > 1000.0, "{reason}: {found:?}");
     }
@@ -254,7 +255,7 @@ fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
     for ((id, npt), run) in cells.iter().zip(runs) {
         let record = std::fs::read_to_string(run.join("run.json")).unwrap();
         place.write(&format!("matrix/cells/{id}/run.json"), &record);
-        listed.push(json!({"id": id, "values": {"kvm_amd.npt": npt}, "repeat": 1}));
+        listed.push(json!({"id": id, "values": {"kvm_amd.npt": npt}, "repeat": 1, "plan": {}}));
     }
     let matrix = json!({
         "schema": 1, "experiment": "boot-vs-idle", "plan_digest": "",
