@@ -216,7 +216,7 @@ impl RealMachine {
     pub fn assert_deserted(&self) {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
-            let agents = self.processes("exitlab-agent --below");
+            let agents = self.processes(" --below ");
             let qemus = self.processes("qemu-system-x86_64");
             let dirs = self.told("ls -d /root/.cache/exitlab/agents/agent-* 2>/dev/null; true");
             let left = format!("agents {agents:?}, QEMUs {qemus:?}, directories {dirs:?}");

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::processes_below;
+
 /// Controller and node daemon.
 pub struct Slurm {
     daemons: Vec<Child>,
@@ -103,6 +105,12 @@ impl Drop for Slurm {
         for daemon in &mut self.daemons {
             let _ = daemon.kill();
             let _ = daemon.wait();
+        }
+        // The controller's helper notices by itself that it is alone.
+        let end = Instant::now() + Duration::from_secs(60);
+        let dir = self.conf.parent().unwrap();
+        while !processes_below(dir).is_empty() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }

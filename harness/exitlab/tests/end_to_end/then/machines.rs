@@ -273,7 +273,7 @@ fn nothing_is_changed_there(machine: &RealMachine) {
 /// The agent is killed, the user interrupts, the conductor is killed.
 fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMachine) {
     let mut killed = long_run(machine, place, file, "agent-killed");
-    for agent in machine.processes("exitlab-agent --below") {
+    for agent in machine.processes(" --below ") {
         machine.told(&format!("kill -9 {agent}"));
     }
     assert_eq!(killed.code(), Some(5), "{}", killed.stderr());

@@ -170,7 +170,7 @@ fn a_host_on_tcg_svm_that_falls_silent_is_started_again() {
     let place = Place::new();
     let out = place.path("out");
     // The default machine, which takes its time: the signal must not come too late.
-    let sets = [QUICK[0], "deadlines.silence=20s"];
+    let sets = [QUICK[0], "deadlines.silence=45s"];
     let mut running = start(&place, &out, &sets);
     running.wait_for("qmp connects");
     kill(emulator_below(&out), "-STOP");
