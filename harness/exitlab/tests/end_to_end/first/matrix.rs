@@ -125,11 +125,8 @@ fn killed_again_and_again(place: &Place, file: &Path, whole: &Counted) {
     // When all cells are done, but for the table of them; two at a time.
     let resume = ["run", "--resume", text(&out)];
     killed_before(&resume, WRITTEN, 3 * files + 1, None);
-    assert!(
-        cells
-            .iter()
-            .all(|cell| Path::new(cell).join("table.md").exists())
-    );
+    let tables = |cell: &String| Path::new(cell).join("table.md").exists();
+    assert!(cells.iter().all(tables));
     assert!(!out.join("cells.csv").exists());
 
     let outcome = good(&resume);
