@@ -11,7 +11,7 @@ use exitlab_analysis::export;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_model::event::Event;
-use exitlab_model::layout::EMULATOR_LOG;
+use exitlab_model::layout::{self, EMULATOR_LOG};
 use exitlab_model::record::RunRecord;
 
 /// Where the emulator works, below the results directory, while the run lasts.
@@ -55,10 +55,10 @@ impl Results {
         let machine = dir.join(MACHINE);
         std::fs::create_dir(&machine).map_err(Error::io("create", machine))?;
         Ok(Results {
-            events: Log::new(&dir, "events.jsonl"),
-            host_console: Log::new(&dir, "host-console.log"),
-            guest_console: Log::new(&dir, "guest-console.log"),
-            qemu: Log::new(&dir, "qemu.log"),
+            events: Log::new(&dir, layout::EVENTS),
+            host_console: Log::new(&dir, layout::HOST_CONSOLE),
+            guest_console: Log::new(&dir, layout::GUEST_CONSOLE),
+            qemu: Log::new(&dir, layout::QEMU_LOG),
             dir,
         })
     }

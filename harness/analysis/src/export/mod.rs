@@ -31,6 +31,7 @@ pub use terminal::terminal_table;
 
 use crate::figures::RunFigures;
 use csv::{counts_csv, samples_csv};
+use exitlab_model::layout;
 use exitlab_model::record::RunRecord;
 use markdown::table_md;
 
@@ -39,8 +40,8 @@ pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
     let reasons = record.reasons();
     let figures = RunFigures::of_record(record, reasons);
     vec![
-        ("samples.csv", samples_csv(record, reasons)),
-        ("counts.csv", counts_csv(&figures.table)),
-        ("table.md", table_md(&figures)),
+        (layout::SAMPLES, samples_csv(record, reasons)),
+        (layout::COUNTS, counts_csv(&figures.table)),
+        (layout::TABLE, table_md(&figures)),
     ]
 }

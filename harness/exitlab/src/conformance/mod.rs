@@ -17,13 +17,11 @@ use exitlab_host::image;
 use exitlab_host::platform::{self, Boot};
 use exitlab_kernel as kernel;
 use exitlab_model::event::Event;
+use exitlab_model::layout;
 use exitlab_model::order::{Task, TrialOrder};
 use exitlab_model::plan::Plan;
 
 pub use report::Report;
-
-/// The report's file in the results directory.
-const REPORT: &str = "conformance.json";
 
 /// Boots the kernel of a plan, and judges its exit census.
 pub async fn run(plan: &Plan, order: TrialOrder, out: &Path, cx: &mut Context) -> Result<Report> {
@@ -60,7 +58,7 @@ pub async fn run(plan: &Plan, order: TrialOrder, out: &Path, cx: &mut Context) -
     let outcome = interrupt.or(judge(session, &mut report)).await;
     results.close_machine();
     outcome?;
-    results.json(REPORT, &report)?;
+    results.json(layout::CONFORMANCE, &report)?;
     Ok(report)
 }
 
