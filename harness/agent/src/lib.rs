@@ -11,6 +11,8 @@ mod conversation;
 mod events;
 mod experiment;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod keys;
 mod leash;
 mod login;

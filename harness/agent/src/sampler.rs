@@ -158,3 +158,13 @@ mod tests {
         assert_eq!(answers::discovery("discovery svm 2 1 maybe 175"), None);
     }
 }
+
+/// Reads a line as each answer that it may be.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_answer(line: &str, counted: Counted) {
+    let _ = (answers::ready(line), answers::discovery(line));
+    let _ = answers::statuses(line, counted.reasons);
+    for leaf_map in 0..=4 {
+        let _ = answers::sample(line, counted, leaf_map);
+    }
+}

@@ -38,7 +38,7 @@ pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
 }
 
 /// The release in the header of a bzImage; none if it is not one.
-fn release(setup: &[u8]) -> Option<String> {
+pub(crate) fn release(setup: &[u8]) -> Option<String> {
     let is_bzimage =
         setup.get(0x1fe..0x200)? == [0x55, 0xaa] && setup.get(0x202..0x206)? == b"HdrS";
     let pointer = u16::from_le_bytes(setup.get(0x20e..0x210)?.try_into().ok()?);

@@ -10,6 +10,8 @@
 mod assets;
 pub mod base;
 pub mod deploy;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod headers;
 mod hooks;
 mod image;

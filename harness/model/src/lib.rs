@@ -8,6 +8,8 @@
 pub mod artifacts;
 pub mod event;
 pub mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod guest_files;
 pub mod hardware;
 pub mod layout;

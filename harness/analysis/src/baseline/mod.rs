@@ -5,7 +5,7 @@
 //! Side ─► text ─► file ─► load ─► cells of a Side
 //! ```
 
-mod document;
+pub(crate) mod document;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -75,7 +75,7 @@ struct AllowDocument {
 }
 
 /// Reads a whole file; `dir` is what its paths are relative to.
-pub(super) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
+pub(crate) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
     let document: Document = text.parse(KEYS, MANUAL).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let mut settings = Settings::default();

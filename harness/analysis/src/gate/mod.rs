@@ -7,7 +7,7 @@
 //! ```
 
 mod count;
-mod document;
+pub(crate) mod document;
 mod github;
 mod judge;
 mod junit;

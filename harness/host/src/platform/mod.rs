@@ -8,7 +8,7 @@ mod local;
 mod machine;
 pub(crate) mod needs;
 mod qemu;
-mod remote;
+pub(crate) mod remote;
 mod ssh;
 mod watch;
 

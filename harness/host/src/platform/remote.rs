@@ -3,7 +3,7 @@
 //! connection serves everything.
 
 mod part;
-mod probe;
+pub(crate) mod probe;
 mod words;
 
 use std::path::{Path, PathBuf};
