@@ -102,7 +102,10 @@ pub fn run(mode: &str, command: &str) -> Result<u8, String> {
         Mode::Wait if status.exit_status() == Some(0) => {
             report.left = Some(("waiting for", left));
             say(&report);
-            while matches!(wait(WaitOptions::empty()), Ok(_) | Err(rustix::io::Errno::INTR)) {}
+            while matches!(
+                wait(WaitOptions::empty()),
+                Ok(_) | Err(rustix::io::Errno::INTR)
+            ) {}
             report.left.map(|(_, left)| ("waited for", left))
         }
         Mode::Wait | Mode::Refuse => Some(("found", left)),
@@ -222,7 +225,9 @@ fn descendants() -> Vec<(i32, String)> {
         }
         false
     };
-    let left = parents.iter().filter(|(pid, p)| !p.ended && descends(**pid));
+    let left = parents
+        .iter()
+        .filter(|(pid, p)| !p.ended && descends(**pid));
     left.map(|(pid, p)| (*pid, p.comm.clone())).collect()
 }
 
