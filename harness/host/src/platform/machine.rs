@@ -291,8 +291,8 @@ impl Machine {
             let how = self.for_so_long(self.silence_deadline);
             return Err(Error::Silence {
                 message: match self.guest_runs {
-                    true => format!("no sign of life from the host {how}, while its guest ran"),
-                    false => format!("no sign of life from the host {how}"),
+                    true => format!("the host fell silent {how}, while its guest ran"),
+                    false => format!("the host fell silent {how}"),
                 },
                 tail: self.last_words(),
                 cure: self.cure_of_silence(),
@@ -310,8 +310,8 @@ impl Machine {
     fn for_so_long(&self, deadline: Duration) -> String {
         let seconds = deadline.as_secs_f64();
         match self.pace {
-            Pace::Real => format!("within {seconds} s"),
-            Pace::Emulated => format!("in {seconds} s of {}'s work", self.name),
+            Pace::Real => format!("for {seconds} s"),
+            Pace::Emulated => format!("for {seconds} s of {}'s work", self.name),
         }
     }
 

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::failure::FailureKind;
-use exitlab_model::plan::Moment;
-use exitlab_model::record::{Channel, StatsReading};
+use exitlab_model::plan::{LeftBehind, Moment};
+use exitlab_model::record::{Channel, Remainder, StatsReading};
 
 use super::harness::{as_usual, carry_out, order};
 use crate::scripted::{Act, Script, counted, returns};
@@ -186,6 +186,69 @@ async fn a_phase_whose_command_fails_is_the_last() {
     assert_eq!(
         failure.message,
         format!("phase disk ({turn} of 9): 'dd' ended with exit status 1")
+    );
+}
+
+#[tokio::test]
+async fn what_a_phase_leaves_behind_is_told_once_for_all_its_turns() {
+    let waited = "exit-sampler: exit 0, waited for 1: sleep 100\n";
+    let script = Script::start(move |_, asked| match asked {
+        DD => Act::Say(vec![json!({ "exit": 0, "stdout": "", "stderr": waited })]),
+        _ => Act::AsUsual,
+    });
+    let went = carry_out(&order(&[Channel::Stats]), &script, None, &[]).await;
+    went.outcome.as_ref().unwrap();
+    let left = went.events.iter().find_map(|event| match event {
+        Event::LeftBehind(left) => Some(left.clone()),
+        _ => None,
+    });
+    let expected = Remainder {
+        phase: "disk".to_owned(),
+        processes: 2,
+        commands: vec!["sleep 100".to_owned(); 2],
+        fate: LeftBehind::Wait,
+    };
+    assert_eq!(left, Some(expected));
+}
+
+#[tokio::test]
+async fn what_a_phase_leaves_behind_is_refused_where_that_is_asked_for() {
+    let refuse = "$ exec exit-sampler run refuse dd";
+    let found = "exit-sampler: exit 0, found 2: sleep 100; nc\n";
+    let script = Script::start(move |_, asked| match asked == refuse {
+        true => Act::Say(vec![json!({ "exit": 0, "stdout": "", "stderr": found })]),
+        false => Act::AsUsual,
+    });
+    let mut order = order(&[Channel::Stats]);
+    order.phases[0].repeat = 1;
+    order.phases[0].left_behind = LeftBehind::Refuse;
+    let failure = carry_out(&order, &script, None, &[]).await.outcome;
+    let failure = failure.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Workload);
+    assert_eq!(
+        failure.message,
+        "phase disk: 'dd' left 2 processes behind, which left_behind = \"refuse\" forbids: \
+         sleep 100; nc"
+    );
+}
+
+#[tokio::test]
+async fn a_look_that_a_signal_ends_is_a_finding() {
+    let script = Script::start(|_, asked| match asked {
+        "$ uname" => Act::Say(vec![json!({ "signal": 9, "stdout": "Li", "stderr": "" })]),
+        _ => Act::AsUsual,
+    });
+    let went = carry_out(&order(&[Channel::Stats]), &script, None, &[]).await;
+    went.outcome.as_ref().unwrap();
+    let look = went.events.iter().find_map(|event| match event {
+        Event::Inspected(look) => Some(look),
+        _ => None,
+    });
+    let look = look.unwrap();
+    assert_eq!((look.exit, look.signal), (137, Some(9)));
+    assert_eq!(
+        (look.ended().as_str(), look.stdout.as_str()),
+        ("signal 9", "Li")
     );
 }
 

@@ -87,17 +87,14 @@ async fn a_host_that_never_speaks_and_one_that_falls_silent_meet_different_deadl
     let (_, error) = told(machine(dir.path(), "sleep 60", 0.1, 60.0)).await;
     assert_eq!(
         error.to_string(),
-        "host boots: no word from the host within 0.1 s"
+        "host boots: no word from the host for 0.1 s"
     );
 
     let script = format!("{PULSE}; sleep 60");
     let (said, error) = told(machine(dir.path(), &script, 60.0, 0.1)).await;
     assert_eq!(said.len(), 1);
     assert!(matches!(error, Error::Silence { .. }), "{error}");
-    assert_eq!(
-        error.to_string(),
-        "host: no sign of life from the host within 0.1 s"
-    );
+    assert_eq!(error.to_string(), "host: the host fell silent for 0.1 s");
 }
 
 /// Keeps a processor busy.
@@ -113,7 +110,7 @@ async fn an_emulator_is_given_up_for_its_own_work_without_a_word() {
     assert!(matches!(error, Error::Silence { .. }), "{error}");
     assert_eq!(
         error.to_string(),
-        "host: no sign of life from the host in 0.3 s of sh's work, while its guest ran"
+        "host: the host fell silent for 0.3 s of sh's work, while its guest ran"
     );
 }
 
