@@ -8,12 +8,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::order::Order;
 use exitlab_model::record::Channel;
 
+use crate::awaited::Found;
 use crate::census::Counted;
 use crate::events::Events;
 use crate::failure::Failure;
@@ -58,7 +57,7 @@ pub async fn run(
         order,
         counted,
         trace: trace.as_ref(),
-        lines: qemu.lines().filter(|_| !order.guest.ssh),
+        found: qemu.found().filter(|_| !order.guest.ssh),
         watchdog: qemu.watchdog(),
         events,
     };
@@ -74,8 +73,8 @@ struct Started<'a> {
     order: &'a Order,
     counted: Counted,
     trace: Option<&'a Trace>,
-    /// The lines of the guest's console, where they are all that is seen of the guest.
-    lines: Option<UnboundedReceiver<String>>,
+    /// Which lines the guest's console has printed, where that is all that is seen of it.
+    found: Option<Found>,
     watchdog: Watchdog,
     events: &'a Events,
 }
@@ -91,7 +90,7 @@ impl Started<'_> {
             order,
             counted,
             trace,
-            lines,
+            found,
             watchdog,
             events,
         } = self;
@@ -112,8 +111,8 @@ impl Started<'_> {
             trace,
             events,
         };
-        match lines {
-            Some(lines) => without_ssh::run(&channels, lines, &watchdog).await?,
+        match found {
+            Some(found) => without_ssh::run(&channels, found, &watchdog).await?,
             None => {
                 let shell = with_ssh::log_in(&channels, &watchdog, reach).await?;
                 with_ssh::run(&channels, counted, &shell, &watchdog).await?;

@@ -7,6 +7,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use exitlab_base::panics;
+
 use exitlab_agent::{run, run_on_leash, sweep};
 
 const USAGE: &str = "\
@@ -17,6 +19,7 @@ exitlab-agent runs on the host; exitlab starts it by itself.
   exitlab-agent --sweep DIR   clear away what killed agents left below DIR";
 
 fn main() -> ExitCode {
+    panics::tell_in_one_line("exitlab-agent");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // One thread: the agent's counts must not depend on a scheduler.

@@ -54,7 +54,7 @@ impl Qmp {
                         Err(_) => tokio::time::sleep(POLL).await,
                     }
                 };
-                let session = Session::open(stream).await?;
+                let session = Session::open(stream, watchdog.shutdown()).await?;
                 Ok(Qmp { session, counted })
             })
             .await

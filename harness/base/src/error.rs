@@ -18,6 +18,8 @@ pub mod exit_code {
     pub const EXPERIMENT: u8 = 5;
     /// A gate can say neither yes nor no, or a bisection does not reach one commit.
     pub const UNDECIDED: u8 = 6;
+    /// A mistake of exitlab's own: it panicked.
+    pub const INTERNAL: u8 = 70;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
 }

@@ -1,12 +1,15 @@
 //! What every trade stands on: processes, files, the cache, archives, and errors that say
 //! what failed, in which stage, and what cures it.
 
+pub mod answer;
 pub mod archive;
 pub mod artifact;
+pub mod bounded;
 pub mod error;
 pub mod files;
 pub mod git;
 pub mod need;
+pub mod panics;
 pub mod process;
 pub mod shell;
 pub mod toml;

@@ -71,7 +71,7 @@ impl Texts {
         let first = self.layers(&BTreeMap::new())?;
         let (repeat, mut problems) = repeat(&first);
         let axes = self.axes();
-        problems.extend(self.bad(&axes));
+        problems.extend(self.bad(&axes, repeat));
         if !problems.is_empty() {
             return Err(as_error(problems));
         }
@@ -143,9 +143,9 @@ impl Texts {
     }
 
     /// Lists of nothing, lists of the same, and too much of everything.
-    fn bad(&self, axes: &[(&Text, &Axis)]) -> Vec<Problem> {
+    fn bad(&self, axes: &[(&Text, &Axis)], repeat: u32) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut cells: usize = 1;
+        let mut combinations: usize = 1;
         for (text, axis) in axes {
             let place = text.name.as_deref().unwrap_or("--set");
             let mut values: Vec<String> = (0..axis.len())
@@ -169,11 +169,19 @@ impl Texts {
             };
             let place = format!("{place}: {}", axis.key);
             problems.extend(wrong.map(|(what, cure)| Wrong::new(what, cure).at(place, &axis.key)));
-            cells = cells.saturating_mul(axis.len().max(1));
+            combinations = combinations.saturating_mul(axis.len().max(1));
         }
+        // Each of them holds a plan: known before the first one is made.
+        let cells = combinations.saturating_mul(repeat as usize);
         if cells > MOST_CELLS {
-            let what = format!("{cells} combinations, more than {MOST_CELLS}");
-            let wrong = Wrong::new(what, "give fewer values");
+            let what = match repeat {
+                1 => format!("{cells} combinations, more than {MOST_CELLS}"),
+                _ => format!(
+                    "{combinations} combinations, each {repeat} times, are {cells} cells, more \
+                     than {MOST_CELLS}"
+                ),
+            };
+            let wrong = Wrong::new(what, "give fewer values, or a smaller repeat");
             problems.push(wrong.at(self.0[0].name.clone().unwrap_or_default(), ""));
         }
         problems

@@ -1,19 +1,29 @@
 //! The `exitlab` binary: starts logging, runs one command, and ends with its words and exit code.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 use exitlab::cli::Cli;
 use exitlab::command;
-use exitlab_base::error;
+use exitlab_base::error::{self, exit_code};
+use exitlab_base::panics;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
+    panics::tell_in_one_line("exitlab");
     let cli = Cli::parse();
     start_logging(cli.verbose);
-    match command::run(cli.command) {
+    // What a panic leaves running ends on its way up to here.
+    let outcome = catch_unwind(AssertUnwindSafe(|| command::run(cli.command)));
+    let Ok(outcome) = outcome else {
+        return ExitCode::from(exit_code::INTERNAL);
+    };
+    match outcome {
+        // It was a task's, and nobody waited for it.
+        Ok(_) if panics::happened() => ExitCode::from(exit_code::INTERNAL),
         Ok(ended) => {
             if let Some(words) = ended.for_people() {
                 say(&words);

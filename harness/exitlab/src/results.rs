@@ -135,6 +135,13 @@ impl Results {
     }
 }
 
+impl Drop for Results {
+    /// Whatever way a run ends, nothing of the emulator's stays.
+    fn drop(&mut self) {
+        self.close_machine();
+    }
+}
+
 /// A log, which exists as soon as it has a line.
 #[derive(Debug)]
 struct Log {

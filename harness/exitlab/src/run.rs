@@ -178,6 +178,7 @@ fn take_in(event: &Event, record: &mut RunRecord) {
         Event::Discovered(discovery) => record.discovery = Some(discovery),
         Event::Statuses { statuses } => record.statuses = statuses,
         Event::Sample(sample) => record.samples.push(*sample),
+        Event::LeftBehind(left) => record.left_behind.push(left),
         Event::Inspected(inspection) => record.inspections.push(inspection),
         Event::Stage { .. }
         | Event::Pulse { .. }
@@ -211,6 +212,7 @@ fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Res
         provenance,
         statuses: Vec::new(),
         samples: Vec::new(),
+        left_behind: Vec::new(),
         inspections: Vec::new(),
     })
 }

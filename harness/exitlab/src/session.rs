@@ -122,7 +122,7 @@ async fn listen<H: Host>(
                     stage: stage.to_string(),
                     message,
                     tail,
-                    cure: kind.cure().to_owned(),
+                    cure: kind.cure(|file| results.dir().join(file).exists()),
                 });
             }
             _ => {}

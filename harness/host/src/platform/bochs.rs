@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use super::boot::Boot;
 use super::machine::{CONSOLE, EVENTS, Machine};
+use super::patience::Pace;
 use crate::image::CYLINDER;
 use exitlab_base::artifact::{Cache, KeyBuilder};
 use exitlab_base::error::{Error, Result};
@@ -204,7 +205,14 @@ pub async fn start(
         ])
         .envs(frozen_clock(&faketime));
     let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
-    Ok(Machine::booted("Bochs", emulator, dir, &plan.deadlines))
+    let pace = Pace::Emulated;
+    Ok(Machine::booted(
+        "Bochs",
+        emulator,
+        dir,
+        &plan.deadlines,
+        pace,
+    ))
 }
 
 /// The emulator, its firmware, its clock and its boot medium. Their packages' versions

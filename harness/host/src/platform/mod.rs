@@ -1,12 +1,15 @@
 //! Where the host comes from. A platform boots one or finds one, and hands on what the
 //! agent on it says.
 
+mod aftermath;
 mod bochs;
 mod boot;
+mod heard;
 mod leash;
 mod local;
 mod machine;
 pub(crate) mod needs;
+mod patience;
 mod qemu;
 pub(crate) mod remote;
 mod ssh;

@@ -15,6 +15,7 @@ use tokio::process::Command;
 
 use super::boot::Boot;
 use super::machine::{CONSOLE, EVENTS, Machine};
+use super::patience::Pace;
 use crate::image::order_archive;
 use crate::qemu_files::QEMU;
 use exitlab_base::error::{Error, Result};
@@ -78,7 +79,17 @@ pub fn start(plan: &Plan, boot: Boot<'_>, task: &Task, dir: &Path) -> Result<Mac
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .env("LC_ALL", "C");
     let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
-    Ok(Machine::booted("QEMU", emulator, dir, &plan.deadlines))
+    let pace = match engine {
+        Engine::Counting => Pace::Emulated,
+        Engine::Kvm(_) | Engine::Tcg => Pace::Real,
+    };
+    Ok(Machine::booted(
+        "QEMU",
+        emulator,
+        dir,
+        &plan.deadlines,
+        pace,
+    ))
 }
 
 fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
