@@ -26,6 +26,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result};
+use crate::foreign;
 
 /// Lines of output kept for error messages.
 const TAIL_LINES: usize = 20;
@@ -320,7 +321,7 @@ impl Lines {
 
     fn end_line(&mut self, on_line: &mut impl FnMut(&str)) {
         let bytes = std::mem::take(&mut self.partial);
-        let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        let line = foreign::bytes(&bytes).trim_end().to_owned();
         on_line(&line);
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign;
 
 /// A file that grows. It need not exist yet.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Growing {
         let mut lines = Vec::new();
         let mut start = 0;
         while let Some(length) = self.pending[start..].iter().position(|byte| *byte == b'\n') {
-            let line = String::from_utf8_lossy(&self.pending[start..start + length]);
+            let line = foreign::bytes(&self.pending[start..start + length]);
             lines.push(line.trim_end_matches('\r').to_owned());
             start += length + 1;
         }
