@@ -16,10 +16,8 @@ use exitlab_base::error::{Error, Result};
 use exitlab_model::layout::{MATRIX, RUN};
 use exitlab_model::record::Channel;
 
+pub use runs::Filter;
 use runs::{Refused, Run, collection, matrix_runs, results_of, run};
-
-/// Which cells of a matrix: each key must have this value.
-pub type Filter = BTreeMap<String, String>;
 
 /// Everything that one side names, before the channel is chosen.
 #[derive(Debug)]

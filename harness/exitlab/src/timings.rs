@@ -84,7 +84,7 @@ pub fn trace(spans: &[Span]) -> Value {
         title(WALL, "L0, by the clock on the wall"),
         title(HOST, "host, by its own clock"),
     ];
-    for ((span, name), next) in spans.iter().zip(&names).zip(nexts(spans)) {
+    for (span, next) in spans.iter().zip(nexts(spans)) {
         let from = span.from.as_secs_f64() * 1e6;
         events.push(event(&span.name, WALL, from, seconds(span) * 1e6));
         if let (Some(from), Some(to)) = (span.host_s, next) {

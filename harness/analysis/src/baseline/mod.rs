@@ -135,10 +135,7 @@ impl Update {
             left_out: Vec::new(),
         };
         let left_out = new.left_out.iter().map(|run| run.why.clone()).collect();
-        let new = Side {
-            cells: named_as(&old, new.cells)?,
-            ..new
-        };
+        let new = named_as(&old, new)?;
         let name = |cell: &&CellCounts| cell.key.to_string();
         let (common, added): (Vec<CellCounts>, Vec<CellCounts>) = new
             .cells
@@ -198,9 +195,9 @@ impl Update {
 
 /// New cells under the names that the baseline has for them: a run has the values of a matrix
 /// that it is no part of in its plan.
-fn named_as(old: &Side, cells: Vec<CellCounts>) -> Result<Vec<CellCounts>> {
+fn named_as(old: &Side, new: Side) -> Result<Side> {
     let mut named: Vec<CellCounts> = Vec::new();
-    for mut cell in cells {
+    for mut cell in new.cells {
         if let Some(known) = old.counterpart(&cell)? {
             cell.key = known.key.clone();
         }
@@ -217,7 +214,10 @@ fn named_as(old: &Side, cells: Vec<CellCounts>) -> Result<Vec<CellCounts>> {
         }
         named.push(cell);
     }
-    Ok(named)
+    Ok(Side {
+        cells: named,
+        ..new
+    })
 }
 
 fn write(path: &Path, cells: &[CellCounts]) -> Result<()> {

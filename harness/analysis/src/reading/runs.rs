@@ -1,15 +1,18 @@
 //! Runs in the files of results directories.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 
-use super::Filter;
 use crate::compare::CellKey;
 use exitlab_base::error::{Error, Result};
 use exitlab_model::layout::{self, MATRIX, RUN};
 use exitlab_model::matrix::{self, Index, Unreadable};
 use exitlab_model::record::{Outcome, RunRecord, SCHEMA};
+
+/// Which cells of a matrix: each key must have this value.
+pub type Filter = BTreeMap<String, String>;
 
 /// A cell whose plan is left unread.
 type MatrixCell = matrix::Cell<IgnoredAny>;
