@@ -72,13 +72,14 @@ impl Reading {
     }
 
     /// Takes the good ones of many runs, and names the others.
-    fn take_good(&mut self, dir: &Path, runs: Vec<Result<Run, Refused>>) -> Result<()> {
+    fn take_good(&mut self, dir: &Path, runs: Vec<Result<Run, Box<Refused>>>) -> Result<()> {
         let before = self.runs.len();
         let mut why = Vec::new();
         for run in runs {
             match run {
                 Ok(run) => self.runs.push(run),
-                Err(Refused { error, key }) => {
+                Err(refused) => {
+                    let Refused { error, key } = *refused;
                     why.push(error.to_string());
                     let why = format!("not used: {error}");
                     self.left_out.push(LeftOut { why, key });

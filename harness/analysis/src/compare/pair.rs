@@ -206,7 +206,7 @@ mod tests {
             "e on tcg-svm".to_owned(),
         ];
         let pair = matched(&matrix, &single("tcg-svm"));
-        assert_eq!(pair, [expected.clone()]);
+        assert_eq!(pair, std::slice::from_ref(&expected));
         let [of_base, of_head] = expected;
         assert_eq!(matched(&single("tcg-svm"), &matrix), [[of_head, of_base]]);
         assert!(pairs(&matrix, &single("nested")).is_err());

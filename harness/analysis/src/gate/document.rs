@@ -182,6 +182,9 @@ fn origin(text: &Text, given: &Given<String>) -> Result<Origin, Problem> {
     }
 }
 
+/// A limit of an amount.
+type OfAmount = fn(Amount) -> Limit;
+
 /// Exactly one of five keys.
 fn limit(text: &Text, given: &Spanned<RuleDocument>) -> Result<Limit, Problem> {
     let rule = given.get_ref();
@@ -195,7 +198,7 @@ fn limit(text: &Text, given: &Spanned<RuleDocument>) -> Result<Limit, Problem> {
         }
         limits.push(Limit::Exact);
     }
-    let changes: [(&str, &Given<toml::Value>, fn(Amount) -> Limit); 3] = [
+    let changes: [(&str, &Given<toml::Value>, OfAmount); 3] = [
         ("rule.max_increase", &rule.max_increase, Limit::MaxIncrease),
         ("rule.max_decrease", &rule.max_decrease, Limit::MaxDecrease),
         ("rule.max_change", &rule.max_change, Limit::MaxChange),

@@ -31,8 +31,8 @@ pub(super) struct Refused {
     pub key: Option<CellKey>,
 }
 
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Error {
+impl From<Box<Refused>> for Error {
+    fn from(refused: Box<Refused>) -> Error {
         refused.error
     }
 }
@@ -65,8 +65,8 @@ pub(super) fn results_of(path: &Path) -> PathBuf {
     }
 }
 
-pub(super) fn run(dir: &Path) -> Result<Run, Refused> {
-    let record = record(dir).map_err(|error| Refused { error, key: None })?;
+pub(super) fn run(dir: &Path) -> Result<Run, Box<Refused>> {
+    let record = record(dir).map_err(|error| Box::new(Refused { error, key: None }))?;
     let values = record.cell.as_ref();
     let values = values.map_or_else(Filter::new, |cell| cell.values.clone());
     match require_good(dir, &record) {
@@ -75,14 +75,14 @@ pub(super) fn run(dir: &Path) -> Result<Run, Refused> {
             values,
             record,
         }),
-        Err(error) => Err(Refused {
+        Err(error) => Err(Box::new(Refused {
             error,
             key: Some(CellKey {
                 platform: record.platform,
                 experiment: record.experiment,
                 values,
             }),
-        }),
+        })),
     }
 }
 
@@ -122,7 +122,7 @@ fn require_good(dir: &Path, record: &RunRecord) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Refused>>> {
+pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
     let path = dir.join(MATRIX);
     let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let wrong = |what: String| Error::Config {
@@ -171,7 +171,7 @@ pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Refused>>> {
 }
 
 /// The results directories below a directory that is none itself, matrices too.
-pub(super) fn collection(dir: &Path) -> Result<Vec<Result<Run, Refused>>> {
+pub(super) fn collection(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
     let none = || Error::Config {
         message: format!("no results at {}", dir.display()),
         cure: "give a results directory (run.json or matrix.json), a directory of such, or a \
