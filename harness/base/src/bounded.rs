@@ -63,7 +63,7 @@ impl Lines {
 
     fn take(&mut self) -> String {
         let bytes = std::mem::take(&mut self.line);
-        let line = String::from_utf8_lossy(&bytes);
+        let line = crate::foreign::bytes(&bytes);
         let line = line.trim_end_matches('\r');
         match std::mem::take(&mut self.more) {
             0 => line.to_owned(),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::foreign::paragraph;
+
 /// Documented exit codes (`docs/exit-codes.md`).
 pub mod exit_code {
     /// All went well.
@@ -203,13 +205,14 @@ pub fn for_people(error: &Error) -> String {
 }
 
 /// The last words of a command: what there is to say, lines that belong to it, and the cure.
+/// Much of it is from outside, so it is made harmless and short.
 pub fn told(message: &str, tail: &[String], cure: &str) -> String {
-    let mut text = format!("exitlab: {message}\n");
-    for line in tail {
+    let mut text = format!("exitlab: {}\n", paragraph(message));
+    for line in paragraph(&tail.join("\n")).lines() {
         text += &format!("  | {line}\n");
     }
     if !cure.is_empty() {
-        text += &format!("  cure: {}\n", indented(cure));
+        text += &format!("  cure: {}\n", indented(&paragraph(cure)));
     }
     text
 }
@@ -231,6 +234,25 @@ mod tests {
         insta::assert_snapshot!(error.map_or_else(|e| for_people(&e), |()| String::new()), @r"
         exitlab: failed to read a/run.json as JSON: expected value at line 1 column 1
           cure: the file was changed or is damaged: remove it and try again
+        ");
+    }
+
+    #[test]
+    fn what_an_error_quotes_does_nothing_to_the_terminal_and_is_no_flood() {
+        let error = Error::Experiment {
+            stage: "guest".into(),
+            message: format!("it said \u{1b}[2J {}", "x".repeat(3_000_000)),
+            tail: vec!["\u{9b}31mred".into(), "a\n::error::b".into()],
+            cure: "look\u{202e}".into(),
+        };
+        let text = for_people(&error);
+        assert!(text.len() < 2_000, "{}", text.len());
+        assert!(text.starts_with("exitlab: guest: it said \\u001b[2J xxx"));
+        insta::assert_snapshot!(text.split_once('\n').unwrap_or_default().1, @r"
+          | \u009b31mred
+          | a
+          | ::error::b
+          cure: look\u202e
         ");
     }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use exitlab_analysis::export;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
+use exitlab_base::foreign;
 use exitlab_model::event::Event;
 use exitlab_model::layout::{self, EMULATOR_LOG};
 use exitlab_model::record::RunRecord;
@@ -175,7 +176,8 @@ impl Log {
                     .map_err(Error::io("create", &self.path))?,
             ),
         };
-        let whole = format!("{line}\n");
+        // Logs are read on terminals, too. JSON stays the same JSON.
+        let whole = format!("{}\n", foreign::text(line));
         file.write_all(whole.as_bytes())
             .map_err(Error::io("write", &self.path))
     }

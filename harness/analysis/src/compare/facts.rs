@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::plan_key::{PLAN, decides_nothing};
 use exitlab_model::record::RunRecord;
 
 /// What is listed first, in this order; everything else follows by name.
@@ -78,7 +79,7 @@ impl Facts {
                 facts.insert(format!("parameter {}", reading.parameter), found.clone());
             }
         }
-        flatten("plan ", record.plan.whole(), &mut facts);
+        flatten(PLAN, record.plan.whole(), &mut facts);
         Facts(facts)
     }
 
@@ -126,6 +127,15 @@ impl Facts {
         differences
     }
 
+    /// In what the kernel under test and its parameters differ, told by what matters: its
+    /// release and its image, and what the plan says of them.
+    pub fn kernels(&self, head: &Facts) -> Vec<Difference> {
+        let mut differences = self.differences(head);
+        let told = |name: &str| !name.starts_with(KERNEL_INPUT) && name != "kernel key";
+        differences.retain(|d| is_under_test(&d.name) && told(&d.name));
+        differences
+    }
+
     /// Why two runs are no repeats of one cell; `None` if they are.
     pub fn conflict(&self, other: &Facts) -> Option<Difference> {
         let differences = self.differences(other);
@@ -155,18 +165,13 @@ fn is_in_an_image(name: &str) -> bool {
 
 /// Whether it is only of what waits on L0 while the host runs.
 fn is_of_the_conductor(name: &str) -> bool {
-    [
-        "exitlab",
-        "exitlab binary",
-        "exitlab commit",
-        "plan platform_choice",
-    ]
-    .contains(&name)
-        || name.starts_with("plan deadlines.")
+    let of_plan = name.strip_prefix(PLAN);
+    ["exitlab", "exitlab binary", "exitlab commit"].contains(&name)
+        || of_plan.is_some_and(decides_nothing)
 }
 
 /// Whether it is of the kernel whose exits are counted.
-fn is_under_test(name: &str) -> bool {
+pub(super) fn is_under_test(name: &str) -> bool {
     match name.strip_prefix(KERNEL_INPUT) {
         Some(input) => !TOOLS.contains(&input),
         None => {

@@ -1,5 +1,6 @@
 //! What a trial found of a rule, for people.
 
+use exitlab_base::foreign::line;
 use exitlab_model::rule::{Finding, Verdict};
 
 /// Columns of a line that is read on a terminal.
@@ -18,7 +19,7 @@ pub fn finding_line(finding: &Finding) -> String {
 
 /// What was seen; for a broken rule also what mistake it looks like.
 pub fn finding_details(finding: &Finding) -> String {
-    let indented = |label: &str, text: &str| wrapped(&format!("{label}{text}"));
+    let indented = |label: &str, text: &str| wrapped(&format!("{label}{}", line(text)));
     match &finding.verdict {
         Verdict::Holds { seen } => indented("", seen),
         Verdict::NotJudged { because } => indented("not judged: ", because),

@@ -1,9 +1,9 @@
 //! What every command tells on standard output.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use exitlab_base::error::{Error, Result};
+use exitlab_base::screen;
 
 /// A path as the user would type it from here.
 pub(super) fn shown(path: &Path) -> PathBuf {
@@ -12,8 +12,18 @@ pub(super) fn shown(path: &Path) -> PathBuf {
     below.unwrap_or_else(|| path.to_owned())
 }
 
+/// Prints an answer.
 pub(super) fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    told(screen::out(text))
+}
+
+/// Prints commands to GitHub Actions.
+pub(super) fn command(lines: &str) -> Result<()> {
+    told(screen::command(lines))
+}
+
+fn told(written: std::io::Result<()>) -> Result<()> {
+    match written {
         // A reader that has seen enough, such as `head`.
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::io("write", "standard output")),

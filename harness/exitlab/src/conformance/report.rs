@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ended::Ended;
 use exitlab_analysis::export::{finding_details, finding_line};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign::line;
 use exitlab_host::platform;
 use exitlab_model::artifacts::HostKernel;
 use exitlab_model::order::TrialOrder;
@@ -122,7 +123,10 @@ impl Report {
     pub fn for_people(&self) -> String {
         let mut text = format!(
             "Exit census of Linux {} on {}, leaf map {}\n{}\n\n",
-            self.kernel, self.platform, self.leaf_map, self.cpu
+            line(&self.kernel),
+            line(&self.platform),
+            self.leaf_map,
+            line(&self.cpu)
         );
         for finding in &self.findings {
             text += &finding_line(finding);
