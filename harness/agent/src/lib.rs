@@ -18,6 +18,7 @@ pub mod keys;
 mod leash;
 mod leftovers;
 mod login;
+mod no_kvm;
 mod parameters;
 mod private_dir;
 mod qemu;

@@ -16,6 +16,7 @@ pub mod headers;
 mod hooks;
 mod image;
 mod kconfig;
+pub mod look;
 mod make;
 pub mod modules;
 pub mod needs;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hindrance::Hindrance;
 use crate::layout::{GUEST_CONSOLE, HOST_CONSOLE, QEMU_LOG};
 
 /// What kind of failure the agent met.
@@ -24,6 +25,14 @@ pub enum FailureKind {
     Workload,
     /// KVM on the host has another value of a parameter, or no such parameter.
     KvmParameter,
+    /// The host's kernel has no KVM.
+    NoKvm,
+    /// The host's kernel has KVM as modules, and they are not loaded.
+    KvmModules,
+    /// The host's kernel has only the other vendor's KVM.
+    OtherVendor,
+    /// The host's kernel has the right KVM, which finds no virtualization to use.
+    VirtualizationOff,
     /// The host cannot run a guest: no `/dev/kvm`, no room, ...
     Host,
     /// The agent panicked.
@@ -31,6 +40,18 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// What it says of the host's kernel: it has no KVM that can be used here. None for
+    /// everything else.
+    pub fn hindrance(self) -> Option<Hindrance> {
+        match self {
+            FailureKind::NoKvm => Some(Hindrance::NoKvm),
+            FailureKind::KvmModules => Some(Hindrance::KvmModules),
+            FailureKind::OtherVendor => Some(Hindrance::OtherVendor),
+            FailureKind::VirtualizationOff => Some(Hindrance::VirtualizationOff),
+            _ => None,
+        }
+    }
+
     /// What the user can do about it. `exists` says which of the files of the results
     /// directory there are: no other is named.
     pub fn cure(self, exists: impl Fn(&str) -> bool) -> String {
@@ -39,6 +60,10 @@ impl FailureKind {
             false => format!("see what {whose} printed, above"),
         };
         match self {
+            FailureKind::NoKvm => Hindrance::NoKvm.cure().to_owned(),
+            FailureKind::KvmModules => Hindrance::KvmModules.cure().to_owned(),
+            FailureKind::OtherVendor => Hindrance::OtherVendor.cure().to_owned(),
+            FailureKind::VirtualizationOff => Hindrance::VirtualizationOff.cure().to_owned(),
             FailureKind::NoCensus => {
                 "boot a kernel that carries it: leave kernel.census = true, or add the hooks \
                  to your own tree (docs/kernel-build.md)"

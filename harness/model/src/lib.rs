@@ -12,6 +12,7 @@ pub mod failure;
 pub mod fuzzing;
 pub mod guest_files;
 pub mod hardware;
+pub mod hindrance;
 pub mod layout;
 pub mod matrix;
 pub mod order;

@@ -25,6 +25,7 @@ use exitlab_model::rule::{Finding, Rule, Verdict};
 use super::census::isa;
 use super::events::Events;
 use super::failure::Failure;
+use super::no_kvm;
 use bench::{Bench, Reasons};
 use trouble::Trouble;
 use vm::Maker;
@@ -32,6 +33,7 @@ use vm::Maker;
 /// Judges every rule, and emits what is found as it is found.
 pub async fn run(order: TrialOrder, events: &Events) -> Result<(), Failure> {
     events.stage(Stage::Judging);
+    no_kvm::require(Stage::Judging)?;
     let sender = events.sender();
     let work = tokio::task::spawn_blocking(move || {
         judge_all(&order, &|event| {
