@@ -3,6 +3,7 @@
 mod ab;
 mod asked;
 mod bisect;
+mod conformance;
 mod kernels;
 mod matrix;
 mod regression;
@@ -13,13 +14,11 @@ use std::path::{Path, PathBuf};
 use asked::{cache_dir, context, default_out, listen, load, load_matrix};
 use told::{print, shown};
 
-use crate::cli::{
-    BuildArgs, Command, ConformanceArgs, DoctorArgs, Part, ReasonsArgs, ReportFormat, RunArgs,
-};
+use crate::cli::{BuildArgs, Command, DoctorArgs, Part, ReasonsArgs, RunArgs};
 use crate::ended::Ended;
 use crate::matrix::{self as cells, Work};
 use crate::ui::{Progress, Ui};
-use crate::{conformance, doctor, run, timings};
+use crate::{doctor, run, timings};
 use exitlab_analysis::export;
 use exitlab_analysis::figures::RunFigures;
 use exitlab_base::artifact::Cache;
@@ -27,7 +26,6 @@ use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_host::image;
 use exitlab_kernel as kernel;
-use exitlab_model::order::TrialOrder;
 use exitlab_model::plan::Plan;
 use exitlab_model::record::RunRecord;
 
@@ -42,7 +40,7 @@ pub fn run(command: Command) -> Result<Ended> {
         let done = match command {
             Command::Ab(args) => return ab::run(*args).await,
             Command::Bisect(args) => return bisect::run(*args).await,
-            Command::Conformance(args) => return conform(args).await,
+            Command::Conformance(args) => return conformance::run(*args).await,
             Command::Gate(args) => return regression::gate(args),
             Command::Run(args) => run_experiment(args).await,
             Command::BisectStep(args) => bisect::step(&args),
@@ -122,34 +120,6 @@ async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
 
 fn terminal(record: &RunRecord) -> String {
     export::terminal_table(&RunFigures::of_record(record, record.reasons()))
-}
-
-async fn conform(args: ConformanceArgs) -> Result<Ended> {
-    let mut experiment = args.experiment;
-    if let Some(kernel) = &args.kernel {
-        let set = format!("kernel.source=image:{}", kernel.display());
-        experiment.sets.push(set);
-    }
-    let plan = load(&experiment)?;
-    let out = args.out.unwrap_or_else(|| default_out("conformance"));
-    let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let order = TrialOrder {
-        leaf_map: args.leaf_map,
-        sdm: args.sdm,
-    };
-    let mut cx = context(cache, &args.shown)?;
-    let judged = conformance::run(&plan, order, &out, &mut cx).await;
-    cx.ui.end(judged.is_ok());
-    let report = judged?;
-    match args.format {
-        ReportFormat::Table => print(&format!(
-            "{}\nresults: {}\n",
-            report.for_people(),
-            shown(&out).display()
-        ))?,
-        ReportFormat::Json => print(&report.to_json()?)?,
-    }
-    Ok(report.ended())
 }
 
 async fn build(args: BuildArgs) -> Result<()> {

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod command;
 pub mod doctor;
 pub mod ended;
+pub mod jobs;
 
 pub mod build;
 pub mod context;
@@ -24,6 +25,7 @@ pub mod session;
 
 pub mod bisect;
 pub mod conformance;
+pub mod grading;
 pub mod matrix;
 
 pub mod signals;

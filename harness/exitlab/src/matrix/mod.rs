@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use crate::build;
 use crate::context::Context;
 use crate::doctor;
+use crate::jobs;
 use crate::run;
 use crate::ui::Ui;
 use exitlab_base::artifact::{Cache, Lock};
@@ -23,6 +24,7 @@ use exitlab_base::error::{Error, Result};
 use exitlab_base::files;
 use exitlab_config::{Cell, Matrix};
 use exitlab_model::matrix::{Index, Shard};
+use exitlab_model::plan::Plan;
 use exitlab_model::record::CellName;
 
 use staged::StagedDir;
@@ -99,7 +101,8 @@ pub async fn run(work: &Work, jobs: Option<usize>, cx: &mut Context) -> Result<R
         doctor::check(&cell.plan, cache.root()).require()?;
     }
     let missing = order::interleaved(missing);
-    let jobs = jobs.unwrap_or_else(|| order::jobs(&missing, cores(), doctor::memory_mib()));
+    let plans: Vec<&Plan> = missing.iter().map(|cell| &cell.plan).collect();
+    let jobs = jobs.unwrap_or_else(|| jobs::that_fit(&plans));
     interrupt.or(build(&missing, cache, ui)).await?;
 
     ui.stage(&format!(
@@ -196,8 +199,4 @@ fn judge(outcomes: Vec<(String, Result<()>)>, all: usize, dir: &Path) -> Result<
             dir.display()
         ),
     })
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
