@@ -91,7 +91,7 @@ impl Hindrance {
                 "hand in arch/x86/boot/bzImage of the build as it is: not vmlinux, not an archive"
             }
             Hindrance::Truncated | Hindrance::Damaged => {
-                "copy arch/x86/boot/bzImage again, and compare both copies (sha256sum)"
+                "copy arch/x86/boot/bzImage of the build again, and compare both copies (cmp)"
             }
             Hindrance::WrongMachine => "build for x86 with CONFIG_64BIT=y",
             Hindrance::NoKvm => {

@@ -157,15 +157,14 @@ impl Planner<'_> {
         if let Some(image) = &image {
             plan.kernel.source = KernelSource::Image(image.clone());
         }
-        let all = order(self.args);
+        let mut order = order(self.args);
+        order.leaf_map = entry.leaf_map.unwrap_or(order.leaf_map);
+        order.sdm = entry.sdm.or(order.sdm);
         Ok(Pupil {
             name,
             image,
             settings: entry.sets,
-            order: TrialOrder {
-                leaf_map: entry.leaf_map.unwrap_or(all.leaf_map),
-                sdm: entry.sdm.or(all.sdm),
-            },
+            order,
             plan,
         })
     }

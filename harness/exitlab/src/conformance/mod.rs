@@ -34,6 +34,11 @@ pub use report::Report;
 /// its console is there (Documentation/admin-guide/kernel-parameters.txt, `earlyprintk`).
 const EARLY_WORDS: &str = "earlyprintk=serial,ttyS0,115200";
 
+/// The default of `deadlines.host_boot`, seconds, and how long a kernel under trial may take
+/// until the agent speaks. On an idle machine a small one takes 5 s on `tcg-svm`.
+const DEFAULT_BOOT_S: f64 = 300.0;
+const BOOT_S: f64 = 90.0;
+
 /// Boots the kernel of a plan, and judges its exit census. What was judged of a trial that
 /// breaks off comes with the error.
 pub async fn run(
@@ -53,7 +58,7 @@ pub async fn run(
         }
     }
     let mut heard = Heard::default();
-    let outcome = try_out(&with_early_words(plan), order, out, cx, &mut heard).await;
+    let outcome = try_out(&for_trial(plan), order, out, cx, &mut heard).await;
     outcome.map_err(|error| {
         let Heard { report, failed } = heard;
         let why = Why::Failed(error, failed);
@@ -80,8 +85,13 @@ fn isa(plan: &Plan) -> Option<Isa> {
     }
 }
 
-fn with_early_words(plan: &Plan) -> Plan {
+/// A plan as a trial has it: silence is known early, and a kernel's early words are heard.
+fn for_trial(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
+    // Another one than the default is the user's own.
+    if plan.deadlines.host_boot_s == DEFAULT_BOOT_S {
+        plan.deadlines.host_boot_s = BOOT_S;
+    }
     if matches!(plan.kernel.source, KernelSource::Image(_)) {
         let own = std::mem::take(&mut plan.host.cmdline);
         plan.host.cmdline = format!("{EARLY_WORDS} {own}").trim_end().to_owned();

@@ -81,7 +81,7 @@ pub fn of_argument(path: &Path) -> Result<Vec<Entry>> {
 }
 
 /// Each file in a directory is a hand-in, and so is each directory in it: of that, every file
-/// that is an image or is called as one, or, if there is none, itself.
+/// that is an image or is called as one; or, if there is none, its only file, or itself.
 fn of_directory(dir: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for path in listed(dir)? {
@@ -95,7 +95,10 @@ fn of_directory(dir: &Path) -> Result<Vec<Entry>> {
         find_images(&path, DEEPEST, &mut images)?;
         let whose = relative.to_string_lossy().into_owned();
         if let [] | [_] = images.as_slice() {
-            let image = images.pop().unwrap_or(path);
+            let image = match images.pop() {
+                Some(image) => image,
+                None => only_file(&path)?.unwrap_or(path),
+            };
             entries.push(Entry::of(image, whose));
             continue;
         }
@@ -135,6 +138,14 @@ fn find_images(dir: &Path, depth: usize, images: &mut Vec<PathBuf>) -> Result<()
         }
     }
     Ok(())
+}
+
+fn only_file(dir: &Path) -> Result<Option<PathBuf>> {
+    let mut files = listed(dir)?;
+    Ok(match files.as_slice() {
+        [only] if !is_real_directory(only) => files.pop(),
+        _ => None,
+    })
 }
 
 /// What is in a directory, in order, without hidden things.
@@ -220,7 +231,7 @@ mod tests {
         assert_eq!(
             names(dir.path()),
             [
-                "ada.bzImage",
+                "ada",
                 "bob",
                 "carol",
                 "dave",

@@ -23,6 +23,10 @@ const NO_INIT: [&str; 5] = [
     "Unable to mount root fs",
     "Attempted to kill init",
 ];
+/// What QEMU prints whenever it emulates a processor.
+const NOISE: &str = "warning: TCG doesn't support requested feature";
+/// What the host's init says at last (`host-init.sh`).
+const AGENT: &str = "exitlab: the agent ended with status";
 /// What no kernel can help: programs that are missing here, files that cannot be written.
 const OWN: &str = "exitlab failed, and not the kernel: ";
 
@@ -78,6 +82,10 @@ fn on_the_way(error: &Error, message: &str, tail: &[String]) -> (Hindrance, Stri
         };
         return (hindrance, format!("its kernel panicked: {why}"));
     }
+    if let Some(line) = said(AGENT) {
+        let seen = format!("it boots, and the agent cannot work on it: {}", line.trim());
+        return (Hindrance::NoInit, seen);
+    }
     match ended(message) {
         // The machine was left by its own power-off or reset.
         Some(true) => (
@@ -103,11 +111,14 @@ fn ended(message: &str) -> Option<bool> {
 }
 
 fn hindered(hindrance: Hindrance, seen: String, tail: &[String]) -> Hindered {
-    let from = tail.len().saturating_sub(MOST_LINES);
+    // What an emulator prints takes the place of a console on which nothing is.
+    let said = tail.iter().filter(|line| !line.contains(NOISE));
+    let said: Vec<String> = said.cloned().collect();
+    let from = said.len().saturating_sub(MOST_LINES);
     Hindered {
         kind: hindrance,
         seen,
-        evidence: tail[from..].to_vec(),
+        evidence: said[from..].to_vec(),
         cure: hindrance.cure().to_owned(),
     }
 }
@@ -161,6 +172,9 @@ mod tests {
         assert_eq!(of("no word from the host within 60 s"), Hindrance::Silent);
         assert_eq!(of("QEMU ended (exit status: 0)"), Hindrance::Reset);
         assert_eq!(of("QEMU ended (exit status: 1)"), Hindrance::Trouble);
+        let agent = "/init: line 7: can't open /dev/ttyS1\nexitlab: the agent ended with status 1";
+        let (kind, _) = fate("QEMU ended (exit status: 0)", agent, None);
+        assert_eq!(kind, Hindrance::NoInit);
         assert_eq!(of("Bochs ended (signal: 9 (SIGKILL))"), Hindrance::Trouble);
     }
 

@@ -100,14 +100,13 @@ pub fn points() -> Points {
 pub fn roster(names: &[&str]) -> Roster {
     let sets = ["platform=tcg-svm".to_owned()];
     let plan = exitlab_config::load(None, &sets, Path::new("/"), &[]).expect("a plan");
+    let order: TrialOrder =
+        serde_json::from_str(r#"{"leaf_map": 1, "sdm": null}"#).expect("an order");
     let pupil = |name: &&str| Pupil {
         name: (*name).to_owned(),
         image: Some("bzImage".into()),
         settings: Vec::new(),
-        order: TrialOrder {
-            leaf_map: 1,
-            sdm: None,
-        },
+        order: order.clone(),
         plan: plan.clone(),
     };
     Roster {

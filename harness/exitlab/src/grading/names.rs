@@ -53,7 +53,13 @@ pub fn of_path(path: &Path) -> String {
         return String::new();
     };
     if !is_common(file) {
-        return file.clone();
+        // `ada.bzImage`
+        return match file.rsplit_once('.') {
+            Some((whose, end)) if is_common(&end.to_owned()) && !whose.is_empty() => {
+                whose.to_owned()
+            }
+            _ => file.clone(),
+        };
     }
     let build = ["arch", "x86", "x86_64"];
     let of_build = |part: &&String| !is_common(part) && !build.contains(&part.as_str());
@@ -97,7 +103,8 @@ mod tests {
     #[test]
     fn a_kernel_is_called_by_who_handed_it_in() {
         let of = |path: &str| of_path(Path::new(path));
-        assert_eq!(of("ada.bzImage"), "ada.bzImage");
+        assert_eq!(of("ada.bzImage"), "ada");
+        assert_eq!(of("notes.txt"), "notes.txt");
         assert_eq!(of("hand-in/ada/bzImage"), "ada");
         assert_eq!(of("bob/linux/arch/x86/boot/bzImage"), "linux");
         assert_eq!(of("/bzImage"), "bzImage");

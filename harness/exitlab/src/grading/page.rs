@@ -92,9 +92,10 @@ fn reason(hindered: &Hindered) -> String {
 
 fn item(judged: &Judged, points: Option<&Points>) -> String {
     let worth = points.map_or(0.0, |points| points.worth(&judged.rule));
-    let worth = match worth > 0.0 {
-        true => format!(", {worth} points"),
-        false => String::new(),
+    let worth = match worth {
+        0.0 => String::new(),
+        1.0 => ", 1 point".to_owned(),
+        _ => format!(", {worth} points"),
     };
     let mark = judged.verdict.sign();
     let mut text = format!(

@@ -53,7 +53,7 @@ pub struct Hindered {
 pub struct Judged {
     /// The rule's name.
     pub rule: String,
-    /// The number of the mistake that breaks it, if it is one of the ten.
+    /// The number of the mistake that a broken one looks like, if it is one of the ten.
     pub mistake: Option<u8>,
     /// What it demands.
     pub demand: String,
@@ -106,13 +106,14 @@ impl Judged {
             Verdict::Broken { seen } => (Mark::Broken, seen),
             Verdict::NotJudged { because } => (Mark::NotJudged, because),
         };
+        let is_broken = verdict == Mark::Broken;
         Judged {
             rule: rule.name().to_owned(),
-            mistake: rule.mistake(),
+            mistake: rule.mistake().filter(|_| is_broken),
             demand: rule.demand().to_owned(),
             verdict,
             evidence: evidence.clone(),
-            looks_like: (verdict == Mark::Broken).then(|| rule.looks_like().to_owned()),
+            looks_like: is_broken.then(|| rule.looks_like().to_owned()),
         }
     }
 

@@ -50,6 +50,9 @@ const IDLE: u32 = 5;
 /// What the host's kernel prints when it cannot go on.
 const PANIC: &str = "Kernel panic - not syncing";
 
+/// What its decompressor prints when it cannot (`arch/x86/boot/compressed/misc.c`, `error`).
+const HALTED: &str = "-- System halted";
+
 /// The host's console, in the machine's directory.
 pub const CONSOLE: &str = "console";
 
@@ -178,6 +181,9 @@ impl Machine {
             }
             if self.panicked {
                 return Err(self.died("the host's kernel panicked"));
+            }
+            if self.tail.iter().any(|line| line.contains(HALTED)) {
+                return Err(self.died("the host's kernel halted before it began"));
             }
             tokio::time::sleep(POLL).await;
         }

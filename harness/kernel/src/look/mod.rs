@@ -63,6 +63,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
         std::io::ErrorKind::NotFound => none("there is no such file".to_owned()),
         _ => none(format!("it cannot be read: {e}")),
     })?;
+    if about.is_dir() {
+        return Err(none("it is a directory, and no image is in it".to_owned()));
+    }
     if !about.is_file() {
         return Err(none("it is no regular file".to_owned()));
     }
