@@ -369,38 +369,3 @@ fn a_revision_is_named_with_what_is_wrong_with_it() {
         refused(&place, config, &[&set], 2, &fragments);
     }
 }
-
-#[test]
-fn grading_refuses_wrong_points_lists_and_directories_before_anything_boots() {
-    let place = Place::new();
-    let points = place.write("points.toml", "per-wm = 10\n");
-    let list = place.write(
-        "class.toml",
-        "[[kernel]]\npath = 'x'\nset = ['host.cpu=2']\n",
-    );
-    let empty = place.path("empty");
-    std::fs::create_dir(&empty).unwrap();
-    let out = place.path("out");
-    let words: [(&str, &Path, &[&str]); 4] = [
-        ("--points", &points, &["points.toml:1", "per-vm", "cure:"]),
-        (
-            "--kernels",
-            &list,
-            &["class.toml:1", "kernel x", "host.cpus"],
-        ),
-        ("--kernel", &empty, &["no file in it", "cure:"]),
-        ("--resume", &empty, &["roster.json", "cure:"]),
-    ];
-    for (word, path, fragments) in words {
-        let mut command = exitlab();
-        command
-            .args(["conformance", "--format", "csv", word])
-            .arg(path);
-        if word != "--resume" {
-            command.arg("--out").arg(&out);
-        }
-        let outcome: Outcome = command.output().unwrap().into();
-        outcome.assert_failed(2, fragments);
-        assert!(!out.exists(), "nothing is left behind");
-    }
-}
