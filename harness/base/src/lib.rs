@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod artifact;
+pub mod dir;
 pub mod error;
 pub mod files;
 pub mod git;
