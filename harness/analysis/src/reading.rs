@@ -9,8 +9,9 @@ use serde::de::IgnoredAny;
 use crate::baseline;
 use crate::compare::{CellCounts, Side, channels_of};
 use exitlab_base::error::{Error, Result};
+use exitlab_model::build;
 use exitlab_model::layout::{MATRIX, RUN};
-use exitlab_model::matrix::{self, Index, Unreadable};
+use exitlab_model::matrix::{self, Index};
 use exitlab_model::record::{Channel, Outcome, RunRecord, SCHEMA};
 
 /// Which cells of a matrix: each key must have this value.
@@ -256,22 +257,16 @@ fn run(dir: &Path) -> Result<Run> {
 }
 
 fn matrix_runs(dir: &Path) -> Result<Vec<Run>> {
-    let path = dir.join(MATRIX);
-    let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let wrong = |what: String| Error::Config {
-        message: format!("{}: {what}", path.display()),
+    let matrix: Index<IgnoredAny> = matrix::read(dir).map_err(|unreadable| Error::Config {
+        message: format!("{}/{unreadable}", dir.display()),
         cure: "give a results directory that this version of exitlab has written".to_owned(),
-    };
-    let matrix: Index<IgnoredAny> = Index::parse(&text).map_err(|unreadable| match unreadable {
-        Unreadable::Json(error) => wrong(error.to_string()),
-        Unreadable::Schema(other) => wrong(format!("its schema {other} is not {}", matrix::SCHEMA)),
     })?;
     let absent = |cell: &&MatrixCell| !cell.dir(dir).join(RUN).is_file();
     let missing: Vec<&str> = matrix
         .cells
         .iter()
         .filter(absent)
-        .map(|c| c.id.as_str())
+        .map(|cell| cell.id.as_str())
         .collect();
     if !missing.is_empty() {
         return Err(Error::Config {
@@ -293,7 +288,24 @@ fn matrix_runs(dir: &Path) -> Result<Vec<Run>> {
         run.values = cell.values.clone();
         Ok(run)
     };
-    matrix.cells.iter().map(read).collect()
+    let runs: Vec<Run> = matrix.cells.iter().map(read).collect::<Result<_>>()?;
+    require_one_build(dir, &matrix.cells, &runs)?;
+    Ok(runs)
+}
+
+/// Cells of one matrix come from one build, or they are no answer to one question.
+fn require_one_build(dir: &Path, cells: &[MatrixCell], runs: &[Run]) -> Result<()> {
+    let made = cells.iter().zip(runs).map(|(cell, run)| build::Made {
+        name: cell.id.as_str(),
+        values: &cell.values,
+        from: &run.record.provenance,
+    });
+    build::require_one(made).map_err(|two| Error::Config {
+        message: format!("{}: {two}", dir.display()),
+        cure: "run the matrix again with one exitlab; what two builds count is compared as two \
+               sides, by the directories of their cells"
+            .to_owned(),
+    })
 }
 
 /// The results directories below a directory that is none itself.

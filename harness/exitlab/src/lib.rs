@@ -16,6 +16,8 @@ pub mod ended;
 
 pub mod build;
 pub mod context;
+pub mod litter;
+pub mod out_dir;
 pub mod provenance;
 pub mod results;
 pub mod run;

@@ -6,12 +6,14 @@
 //! ```
 
 pub mod artifacts;
+pub mod build;
 pub mod event;
 pub mod failure;
 pub mod guest_files;
 pub mod hardware;
 pub mod layout;
 pub mod matrix;
+pub mod name;
 pub mod order;
 pub mod plan;
 pub mod platform;

@@ -6,10 +6,9 @@
 
 mod report;
 
-use std::path::Path;
-
 use crate::context::Context;
 use crate::doctor;
+use crate::out_dir::OutDir;
 use crate::results::Results;
 use crate::session::Session;
 use exitlab_base::error::{Error, Result};
@@ -24,13 +23,13 @@ use exitlab_model::plan::Plan;
 pub use report::Report;
 
 /// Boots the kernel of a plan, and judges its exit census.
-pub async fn run(plan: &Plan, order: TrialOrder, out: &Path, cx: &mut Context) -> Result<Report> {
+pub async fn run(plan: &Plan, order: TrialOrder, out: &OutDir, cx: &mut Context) -> Result<Report> {
     let Context {
         cache,
         ui,
         interrupt,
     } = cx;
-    Results::require_absent(out)?;
+    out.prepare()?;
     ui.choice(plan);
     let form = platform::host_form(plan.platform).ok_or_else(|| not_booted(plan))?;
     doctor::check(plan, cache.root()).require()?;

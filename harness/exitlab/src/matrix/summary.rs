@@ -34,7 +34,7 @@ pub fn table(index: &Index, dir: &Path) -> String {
             .samples
             .iter()
             .map(|sample| exits(sample).to_string());
-        table.add_row(std::iter::once(cell.id.clone()).chain(counts));
+        table.add_row(std::iter::once(cell.id.to_string()).chain(counts));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -58,7 +58,7 @@ pub fn write(index: &Index, dir: &Path) -> Result<()> {
         .map_err(failed)?;
     for (cell, record) in records(index, dir) {
         for sample in &record.samples {
-            let mut row = vec![cell.id.clone()];
+            let mut row = vec![cell.id.to_string()];
             row.extend(index.axes.iter().map(|axis| cell.values[&axis.key].clone()));
             row.extend([cell.repeat.to_string(), sample.number.to_string()]);
             row.extend([sample.label.clone(), sample.phase.clone()]);
