@@ -81,8 +81,7 @@ mod tests {
             let text = "[a-z\"\\\\]{0,3}|cells";
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map(text, inner, 0..4)
-                    .prop_map(|fields| Value::from_iter(fields)),
+                prop::collection::btree_map(text, inner, 0..4).prop_map(Value::from_iter),
             ]
         })
     }

@@ -27,7 +27,9 @@ pub fn cell_name(
         return PlainName::new(name);
     }
     let mut name = format!("{number}-{name}");
-    name.truncate(name.floor_char_boundary(LONGEST));
+    while name.len() > LONGEST {
+        name.pop();
+    }
     PlainName::new(name)
 }
 
