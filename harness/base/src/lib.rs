@@ -5,6 +5,7 @@ pub mod answer;
 pub mod archive;
 pub mod artifact;
 pub mod bounded;
+pub mod dir;
 pub mod error;
 pub mod files;
 pub mod foreign;

@@ -116,6 +116,30 @@ pub enum Command {
     Kernel(kernel::KernelCommand),
 }
 
+impl Command {
+    /// Where it keeps what it builds; none for a command that builds nothing.
+    pub fn cache(&self) -> Option<&CacheArgs> {
+        match self {
+            Command::Run(args) => Some(&args.cache),
+            Command::Ab(args) => Some(&args.cache),
+            Command::Bisect(args) => Some(&args.cache),
+            Command::Build(args) => Some(&args.cache),
+            Command::Doctor(args) => Some(&args.cache),
+            Command::Conformance(args) => Some(&args.cache),
+            Command::Kernel(kernel::KernelCommand::Install(args)) => Some(&args.cache),
+            Command::Kernel(kernel::KernelCommand::Modules(args)) => Some(&args.cache),
+            Command::BisectStep(_)
+            | Command::Plan(_)
+            | Command::Merge(_)
+            | Command::Compare(_)
+            | Command::Gate(_)
+            | Command::Baseline(_)
+            | Command::Verdicts(_)
+            | Command::Reasons(_) => None,
+        }
+    }
+}
+
 /// `exitlab run`
 #[derive(Debug, Clone, Args)]
 #[command(after_help = RUN_EXAMPLES)]

@@ -11,7 +11,7 @@ mod told;
 
 use std::path::{Path, PathBuf};
 
-use asked::{cache_dir, context, default_out, listen, load, load_matrix};
+use asked::{cache_dir, context, listen, load, load_matrix, out_dir};
 use told::{print, shown};
 
 use crate::cli::{BuildArgs, Command, DoctorArgs, Part, ReasonsArgs, RunArgs};
@@ -31,6 +31,14 @@ use exitlab_model::record::RunRecord;
 
 /// Runs one command to its end.
 pub fn run(command: Command) -> Result<Ended> {
+    let cache = command.cache().and_then(|args| cache_dir(args).ok());
+    start(command).map_err(|error| match cache {
+        None => error,
+        Some(cache) => error.of_cache(&std::path::absolute(&cache).unwrap_or(cache)),
+    })
+}
+
+fn start(command: Command) -> Result<Ended> {
     // One thread: the conductor only waits.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,14 +67,16 @@ pub fn run(command: Command) -> Result<Ended> {
 }
 
 async fn run_experiment(args: RunArgs) -> Result<()> {
-    if let Some(dir) = &args.resume {
-        return run_cells(&args, Work::resume(dir)?).await;
+    let dir = cache_dir(&args.cache)?;
+    if let Some(results) = &args.resume {
+        return run_cells(&args, Work::resume(results, &dir)?, &dir).await;
     }
     let matrix = load_matrix(&args.experiment)?;
     let [cell] = matrix.cells.as_slice() else {
         let name = matrix.cells.first().map_or("", |cell| &cell.plan.name);
-        let out = args.out.clone().unwrap_or_else(|| default_out(name));
-        return run_cells(&args, Work::begin(&matrix, args.shard, &out)?).await;
+        let out = out_dir(args.out.clone(), name);
+        let work = Work::begin(&matrix, args.shard, &out, &dir)?;
+        return run_cells(&args, work, &dir).await;
     };
     if args.shard.is_some() {
         return Err(Error::Config {
@@ -75,9 +85,8 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
         });
     }
     let plan = &cell.plan;
-    let out = args.out.unwrap_or_else(|| default_out(&plan.name));
-    let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut cx = context(cache, &args.shown)?;
+    let out = out_dir(args.out, &plan.name);
+    let mut cx = context(Cache::open(dir)?, &args.shown)?;
     let outcome = run::run(plan, None, &out, &mut cx).await;
     cx.ui.end(outcome.is_ok());
     let done = outcome?;
@@ -101,16 +110,15 @@ fn tell_timings(wanted: bool, ui: &Ui, dir: &Path) -> Result<()> {
     print(&format!("\n{}", timings::table(ui.spans())))
 }
 
-async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
-    let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut cx = context(cache, &args.shown)?;
+async fn run_cells(args: &RunArgs, work: Work, cache: &Path) -> Result<()> {
+    let mut cx = context(Cache::open(cache)?, &args.shown)?;
     let jobs = args.jobs.map(usize::from);
-    let outcome = cells::run(&work, jobs, &mut cx).await;
+    let outcome = cells::run(work, jobs, &mut cx).await;
     cx.ui.end(outcome.is_ok());
     let ran = outcome?;
     print(&format!(
         "{}\n\n{} cells done, {} of them before.\nresults: {}\n",
-        cells::summary::table(work.index(), &ran.dir),
+        cells::summary::table(&ran.index, &ran.dir),
         ran.done,
         ran.before,
         shown(&ran.dir).display()

@@ -17,6 +17,8 @@ pub mod jobs;
 
 pub mod build;
 pub mod context;
+pub mod litter;
+pub mod out_dir;
 pub mod provenance;
 pub mod results;
 pub mod run;

@@ -11,13 +11,7 @@ use exitlab_model::record::Provenance;
 
 /// Collects what is known before the host boots.
 pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
-    let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
     Ok(Provenance {
-        exitlab: env!("CARGO_PKG_VERSION").to_owned(),
-        // Not compiled in: the same code is the same binary.
-        commit: std::env::var("EXITLAB_COMMIT").unwrap_or_default(),
-        exitlab_digest: digest(&exe)?,
-        agent_digest: digest(&image::companion(image::AGENT)?)?,
         packages: packages(artifacts),
         kernel_key: artifacts.kernel.key.clone(),
         kernel_inputs: artifacts.kernel.inputs.clone(),
@@ -28,6 +22,19 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
             .map_or_else(String::new, |host| host.digest.clone()),
         guest_image_digest: artifacts.guest.digest.clone(),
         emulator: platform::emulator_version(plan.platform),
+        ..of_this_program()?
+    })
+}
+
+/// What is known before anything is built.
+pub fn of_this_program() -> Result<Provenance> {
+    let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
+    Ok(Provenance {
+        exitlab: env!("CARGO_PKG_VERSION").to_owned(),
+        // Not compiled in: the same code is the same binary.
+        commit: std::env::var("EXITLAB_COMMIT").unwrap_or_default(),
+        exitlab_digest: digest(&exe)?,
+        agent_digest: digest(&image::companion(image::AGENT)?)?,
         ..Provenance::default()
     })
 }

@@ -1,10 +1,11 @@
 //! The story of the conductor: the only file that knows the order of the stages.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::build::{Artifacts, build};
 use crate::context::Context;
 use crate::doctor;
+use crate::out_dir::OutDir;
 use crate::provenance;
 use crate::results::Results;
 use crate::seed::fresh_seed;
@@ -38,8 +39,17 @@ pub struct Run {
 
 /// Runs an experiment: from kernel source to tables in `out`. `cell` says which one of a
 /// matrix it is.
-pub async fn run(plan: &Plan, cell: Option<CellName>, out: &Path, cx: &mut Context) -> Result<Run> {
-    Results::require_absent(out)?;
+pub async fn run(
+    plan: &Plan,
+    cell: Option<CellName>,
+    out: &OutDir,
+    cx: &mut Context,
+) -> Result<Run> {
+    match cell {
+        None => out.prepare()?,
+        // In the directory of its matrix, which is.
+        Some(_) => out.require_absent()?,
+    }
     let Context {
         cache,
         ui,

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod artifacts;
+pub mod build;
 pub mod event;
 pub mod failure;
 #[cfg(any(test, fuzzing))]
@@ -15,6 +16,7 @@ pub mod hardware;
 pub mod hindrance;
 pub mod layout;
 pub mod matrix;
+pub mod name;
 pub mod order;
 pub mod plan;
 pub mod platform;

@@ -7,8 +7,9 @@ use serde::de::IgnoredAny;
 
 use crate::compare::CellKey;
 use exitlab_base::error::{Error, Result};
+use exitlab_model::build;
 use exitlab_model::layout::{self, MATRIX, RUN};
-use exitlab_model::matrix::{self, Index, Unreadable};
+use exitlab_model::matrix::{self, Index};
 use exitlab_model::record::{Outcome, RunRecord, SCHEMA};
 
 /// Which cells of a matrix: each key must have this value.
@@ -123,22 +124,16 @@ fn require_good(dir: &Path, record: &RunRecord) -> Result<()> {
 }
 
 pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
-    let path = dir.join(MATRIX);
-    let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let wrong = |what: String| Error::Config {
-        message: format!("{}: {what}", path.display()),
+    let matrix: Index<IgnoredAny> = matrix::read(dir).map_err(|unreadable| Error::Config {
+        message: format!("{}/{unreadable}", dir.display()),
         cure: "give a results directory that this version of exitlab has written".to_owned(),
-    };
-    let matrix: Index<IgnoredAny> = Index::parse(&text).map_err(|unreadable| match unreadable {
-        Unreadable::Json(error) => wrong(error.to_string()),
-        Unreadable::Schema(other) => wrong(format!("its schema {other} is not {}", matrix::SCHEMA)),
     })?;
     let absent = |cell: &&MatrixCell| !cell.dir(dir).join(RUN).is_file();
     let missing: Vec<&str> = matrix
         .cells
         .iter()
         .filter(absent)
-        .map(|c| c.id.as_str())
+        .map(|cell| cell.id.as_str())
         .collect();
     if !missing.is_empty() {
         return Err(Error::Config {
@@ -167,7 +162,31 @@ pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> 
             Err(refused)
         }
     };
-    Ok(matrix.cells.iter().map(read).collect())
+    let runs: Vec<Result<Run, Box<Refused>>> = matrix.cells.iter().map(read).collect();
+    require_one_build(dir, &matrix.cells, &runs)?;
+    Ok(runs)
+}
+
+/// Cells of one matrix come from one build, or they are no answer to one question.
+fn require_one_build(
+    dir: &Path,
+    cells: &[MatrixCell],
+    runs: &[Result<Run, Box<Refused>>],
+) -> Result<()> {
+    let good = cells.iter().zip(runs);
+    let made = good.filter_map(|(cell, run)| {
+        run.as_ref().ok().map(|run| build::Made {
+            name: cell.id.as_str(),
+            values: &cell.values,
+            from: &run.record.provenance,
+        })
+    });
+    build::require_one(made).map_err(|two| Error::Config {
+        message: format!("{}: {two}", dir.display()),
+        cure: "run the matrix again with one exitlab; what two builds count is compared as two \
+               sides, by the directories of their cells"
+            .to_owned(),
+    })
 }
 
 /// The results directories below a directory that is none itself, matrices too.

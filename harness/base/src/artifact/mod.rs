@@ -19,7 +19,9 @@ mod lock;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::dir::Dir;
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 
 pub use digest::Digest;
 pub use key::{Key, KeyBuilder};
@@ -62,16 +64,31 @@ impl Cache {
     }
 
     /// Opens the cache in `dir`, making it if need be, and removes what crashed builds
-    /// left behind.
+    /// left behind. In one that cannot be written to, what is finished can be used.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let cache = Self {
             root: std::path::absolute(dir.into()).map_err(Error::io("find", "."))?,
         };
-        for part in ["staging", "locks", "digests", "work"] {
-            make_dir(&cache.root.join(part))?;
+        fs::create_dir_all(&cache.root).map_err(Error::io("create", &cache.root))?;
+        match cache.prepare() {
+            Err(error) if error.is_of_a_read_only_place() => Ok(cache),
+            prepared => prepared.map(|()| cache),
         }
-        cache.sweep()?;
-        Ok(cache)
+    }
+
+    /// Makes its parts and sweeps it. A part that is a link leads to what is not the cache's,
+    /// and is refused: what is in it would be removed and written over. The cache itself may
+    /// be one.
+    fn prepare(&self) -> Result<()> {
+        let root = self.dir()?;
+        for part in ["staging", "locks", "digests", "work"] {
+            root.make(part)?;
+        }
+        self.sweep()
+    }
+
+    fn dir(&self) -> Result<Dir> {
+        Dir::open(&self.root)
     }
 
     /// The artifact of `kind` made of `key`: the one in the cache, or else what `build`
@@ -98,13 +115,13 @@ impl Cache {
             return Ok(artifact);
         }
 
-        let staging = Staging::new(self.root.join("staging").join(&name))?;
+        let staging = Staging::new(&self.dir()?.make("staging")?, &name)?;
         build(&staging.dir).await?;
         let inputs = staging.dir.join(INPUTS);
         let text =
             serde_json::to_vec_pretty(key.inputs()).map_err(Error::json("write", &inputs))?;
         fs::write(&inputs, text).map_err(Error::io("write", &inputs))?;
-        make_dir(&self.root.join(kind))?;
+        self.dir()?.make(kind)?;
         fs::rename(&staging.dir, &artifact.dir).map_err(Error::io("create", &artifact.dir))?;
         Ok(artifact)
     }
@@ -116,14 +133,15 @@ impl Cache {
 
     /// Holds what is called `name` against other processes, waiting for it if need be.
     pub async fn lock(&self, name: &str) -> Result<Lock> {
+        // Where it cannot be made, that is told, and not that there is no lock.
+        self.dir()?.make("locks")?;
         Lock::acquire(&self.lock_path(name)).await
     }
 
     /// A directory that a build keeps between runs. Take the lock `work-<name>` first.
     pub fn work_dir(&self, name: &str) -> Result<PathBuf> {
-        let dir = self.root.join("work").join(name);
-        make_dir(&dir)?;
-        Ok(dir)
+        let dir = self.dir()?.make("work")?.make(name)?;
+        Ok(dir.path().to_owned())
     }
 
     /// Digest of a large file. It is read again only if its path, size or times changed.
@@ -149,8 +167,10 @@ impl Cache {
             return Ok(known);
         }
         let digest = read()?;
-        // Not through a rename: what is not a whole digest is not believed.
-        fs::write(&memo, digest.hex()).map_err(Error::io("write", &memo))?;
+        // What cannot be kept is read again.
+        if let Err(error) = write_whole(&memo, digest.hex().as_bytes()) {
+            tracing::debug!("{error}");
+        }
         Ok(digest)
     }
 
@@ -160,14 +180,13 @@ impl Cache {
 
     /// Removes staging directories that nobody builds in: whoever does holds the lock.
     fn sweep(&self) -> Result<()> {
-        let staging = self.root.join("staging");
-        let entries = fs::read_dir(&staging).map_err(Error::io("read", &staging))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let Some(_lock) = Lock::try_acquire(&self.lock_path(&name.to_string_lossy()))? else {
+        let root = self.dir()?;
+        let (staging, locks) = (root.inner("staging")?, root.inner("locks")?);
+        for name in staging.names()? {
+            let Some(_lock) = Lock::try_in(&locks, &name.to_string_lossy())? else {
                 continue;
             };
-            remove_dir(&entry.path())?;
+            staging.remove(&name)?;
         }
         Ok(())
     }
@@ -179,9 +198,9 @@ struct Staging {
 }
 
 impl Staging {
-    fn new(dir: PathBuf) -> Result<Self> {
-        remove_dir(&dir)?;
-        make_dir(&dir)?;
+    fn new(staging: &Dir, name: &str) -> Result<Self> {
+        staging.remove(name)?;
+        let dir = staging.make(name)?.path().to_owned();
         Ok(Self { dir })
     }
 }
@@ -192,10 +211,6 @@ impl Drop for Staging {
             tracing::warn!("{error}");
         }
     }
-}
-
-fn make_dir(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir).map_err(Error::io("create", dir))
 }
 
 fn remove_dir(dir: &Path) -> Result<()> {

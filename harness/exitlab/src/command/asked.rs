@@ -10,6 +10,7 @@ use exitlab_model::plan::Plan;
 use crate::cli::{CacheArgs, ExperimentArgs, ShownArgs};
 use crate::context::Context;
 use crate::doctor;
+use crate::out_dir::OutDir;
 use crate::signals::Interrupt;
 use crate::ui::Ui;
 
@@ -40,9 +41,11 @@ pub(super) fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {
     args.dir.clone().map_or_else(Cache::default_dir, Ok)
 }
 
-pub(super) fn default_out(name: &str) -> PathBuf {
+/// The directory that is given, or else the usual one.
+pub(super) fn out_dir(given: Option<PathBuf>, name: &str) -> OutDir {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    Path::new("results").join(format!("{now}-{name}"))
+    let usual = || OutDir::usual(Path::new("results").join(format!("{now}-{name}")));
+    given.map_or_else(usual, OutDir::given)
 }
 
 pub(super) fn context(cache: Cache, shown: &ShownArgs) -> Result<Context> {

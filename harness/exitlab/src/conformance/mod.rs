@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::doctor;
+use crate::out_dir::OutDir;
 use crate::results::Results;
 use crate::session::Session;
 use exitlab_base::error::{Error, Result};
@@ -44,10 +45,10 @@ const BOOT_S: f64 = 90.0;
 pub async fn run(
     plan: &Plan,
     order: TrialOrder,
-    out: &Path,
+    out: &OutDir,
     cx: &mut Context,
 ) -> Result<Report, Box<Broken>> {
-    Results::require_absent(out)?;
+    out.prepare()?;
     cx.ui.choice(plan);
     if let KernelSource::Image(path) = &plan.kernel.source {
         cx.ui.stage("image");
@@ -111,7 +112,7 @@ struct Heard {
 async fn try_out(
     plan: &Plan,
     order: TrialOrder,
-    out: &Path,
+    out: &OutDir,
     cx: &mut Context,
     heard: &mut Heard,
 ) -> Result<Report> {

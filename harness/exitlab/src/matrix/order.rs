@@ -42,7 +42,7 @@ mod tests {
 
     fn order(matrix: &Matrix) -> Vec<String> {
         let cells = interleaved(matrix.cells.iter().collect());
-        cells.iter().map(|cell| cell.id.clone()).collect()
+        cells.iter().map(|cell| cell.id.to_string()).collect()
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn write(index: &Index, dir: &Path) -> Result<()> {
         .map_err(failed)?;
     for (cell, record) in records(index, dir) {
         for sample in &record.samples {
-            let mut row = vec![cell.id.clone()];
+            let mut row = vec![cell.id.to_string()];
             row.extend(index.axes.iter().map(|axis| cell.values[&axis.key].clone()));
             row.extend([cell.repeat.to_string(), sample.number.to_string()]);
             row.extend([sample.label.clone(), sample.phase.clone()]);

@@ -16,6 +16,7 @@ use super::patience::Pace;
 use crate::image::CYLINDER;
 use exitlab_base::artifact::{Cache, KeyBuilder};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files;
 use exitlab_base::need::{Need, Search};
 use exitlab_base::process::Supervised;
 use exitlab_base::tool;
@@ -338,11 +339,7 @@ async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result
         .get_or_build("boot-iso", &key, async |dir: &Path| {
             let tree = dir.join("tree");
             std::fs::create_dir(&tree).map_err(Error::io("create", &tree))?;
-            let copy = |from: &Path, name: &str| {
-                std::fs::copy(from, tree.join(name))
-                    .map(drop)
-                    .map_err(Error::io("copy", from))
-            };
+            let copy = |from: &Path, name: &str| files::copy(from, &tree.join(name));
             copy(&kernel.image, "vmlinuz")?;
             copy(&isolinux, "isolinux.bin")?;
             copy(&ldlinux, "ldlinux.c32")?;

@@ -19,6 +19,7 @@ use super::patience::Pace;
 use crate::image::order_archive;
 use crate::qemu_files::QEMU;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files;
 use exitlab_base::process::Supervised;
 use exitlab_model::hardware;
 use exitlab_model::layout::EMULATOR_LOG;
@@ -99,7 +100,7 @@ fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
     symlink(image, &kernel).map_err(Error::io("link", kernel))?;
     let path = dir.join(INITRAMFS);
     let order = serde_json::to_vec(task).map_err(Error::json("write", &path))?;
-    std::fs::copy(&boot.image.path, &path).map_err(Error::io("copy", &boot.image.path))?;
+    files::copy(&boot.image.path, &path)?;
     OpenOptions::new()
         .append(true)
         .open(&path)

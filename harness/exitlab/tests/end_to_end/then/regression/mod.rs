@@ -6,6 +6,8 @@ mod gates;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use exitlab_model::matrix::{Cell, Index, digest};
+use exitlab_model::name::PlainName;
 use serde_json::{Value, json};
 
 use crate::rig::shared::quick_run;
@@ -250,18 +252,26 @@ fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
         ("kvm_amd.npt=1,r1", "1"),
         ("kvm_amd.npt=1,r2", "1"),
         ("kvm_amd.npt=0,r1", "0"),
+        ("kvm_amd.npt=0,r2", "0"),
     ];
-    let mut listed = Vec::new();
-    for ((id, npt), run) in cells.iter().zip(runs) {
+    let mut listed: Vec<Cell<Value>> = Vec::new();
+    for ((number, (id, npt)), run) in (0..).zip(cells).zip([&runs[..], &runs[2..]].concat()) {
         let record = std::fs::read_to_string(run.join("run.json")).unwrap();
         place.write(&format!("matrix/cells/{id}/run.json"), &record);
-        listed.push(json!({"id": id, "values": {"kvm_amd.npt": npt}, "repeat": 1, "plan": {}}));
+        listed.push(Cell {
+            id: PlainName::new(id).unwrap(),
+            values: [("kvm_amd.npt".to_owned(), npt.to_owned())].into(),
+            repeat: number % 2 + 1,
+            plan: json!({}),
+        });
     }
-    let matrix = json!({
-        "schema": 1, "experiment": "boot-vs-idle", "plan_digest": "",
+    let matrix: Index<Value> = serde_json::from_value(json!({
+        "schema": 1, "experiment": "boot-vs-idle", "plan_digest": digest(&listed).unwrap(),
         "axes": [{"key": "kvm_amd.npt", "values": ["1", "0"]}], "repeat": 2, "cells": listed,
-    });
-    place.write("matrix/matrix.json", &matrix.to_string());
+    }))
+    .unwrap();
+    let matrix = serde_json::to_string(&matrix).unwrap();
+    place.write("matrix/matrix.json", &matrix);
     let dir = place.path("matrix");
     let dir = text(&dir);
     let sides = [
@@ -272,7 +282,7 @@ fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
     ];
     let table = good(&[&["compare", dir, dir], &sides[..]].concat());
     assert!(
-        table.contains("2 repeats against 1") && table.contains("differs: gone"),
+        table.contains("2 repeats against 2") && table.contains("differs: gone"),
         "{table}"
     );
     let equal = good(&[
@@ -302,7 +312,7 @@ fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
     std::fs::remove_dir_all(place.path("matrix/cells/kvm_amd.npt=1,r2")).unwrap();
     refused(
         &["compare", dir, dir],
-        &["1 of 3 cells are missing: kvm_amd.npt=1,r2", "--resume"],
+        &["1 of 4 cells are missing: kvm_amd.npt=1,r2", "--resume"],
     );
 }
 
