@@ -119,10 +119,7 @@ impl Facts {
         differences.retain(|d| {
             let explained = d.name == HOST_IMAGE && another_kernel;
             let reaches_no_image = same_image && is_in_an_image(&d.name);
-            !explained
-                && !reaches_no_image
-                && !is_of_the_conductor(&d.name)
-                && !is_under_test(&d.name)
+            !explained && !reaches_no_image && !is_of_the_conductor(&d.name) && !is_under_test(d)
         });
         differences
     }
@@ -132,7 +129,7 @@ impl Facts {
     pub fn kernels(&self, head: &Facts) -> Vec<Difference> {
         let mut differences = self.differences(head);
         let told = |name: &str| !name.starts_with(KERNEL_INPUT) && name != "kernel key";
-        differences.retain(|d| is_under_test(&d.name) && told(&d.name));
+        differences.retain(|d| is_under_test(d) && told(&d.name));
         differences
     }
 
@@ -170,10 +167,24 @@ fn is_of_the_conductor(name: &str) -> bool {
         || of_plan.is_some_and(decides_nothing)
 }
 
-/// Whether it is of the kernel whose exits are counted.
-pub(super) fn is_under_test(name: &str) -> bool {
+/// Whether it is of the kernel whose exits are counted: what it is made of, and its parameters,
+/// which are on the host's command line, too.
+pub(super) fn is_under_test(difference: &Difference) -> bool {
+    let name = difference.name.as_str();
+    let without_parameters = |line: &Option<String>| -> Vec<String> {
+        let words = line.iter().flat_map(|line| line.split_whitespace());
+        let parameter = |word: &&str| {
+            let module = word.split('.').next().unwrap_or_default();
+            ["kvm", "kvm_intel", "kvm_amd"].contains(&module)
+        };
+        let words = words.filter(|word| !parameter(word));
+        words.map(str::to_owned).collect()
+    };
     match name.strip_prefix(KERNEL_INPUT) {
         Some(input) => !TOOLS.contains(&input),
+        None if name == "plan host.cmdline" => {
+            without_parameters(&difference.base) == without_parameters(&difference.head)
+        }
         None => {
             [KERNEL_IMAGE, "kernel key", "host kernel"].contains(&name)
                 || ["plan kernel.", "plan kvm", "parameter "]

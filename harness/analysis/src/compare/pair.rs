@@ -50,7 +50,7 @@ impl Side {
                     "{}: {} is both {} and {}",
                     self.name, cell.key, first.key, second.key
                 ),
-                cure: "choose one of them with --base-cells or --cells".to_owned(),
+                cure: "choose one of them with --base-cells, or leave the other out".to_owned(),
             });
         }
         Ok(first)
