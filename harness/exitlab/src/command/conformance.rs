@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::asked::{cache_dir, context, default_out, load, texts};
+use super::asked::{cache_dir, context, default_out, load, load_matrix, texts};
 use super::told::{print, shown};
 use crate::cli::{ConformanceArgs, ReportFormat};
 use crate::conformance;
@@ -12,14 +12,15 @@ use crate::ended::Ended;
 use crate::grading::{self, Entry, Names, Points, Pupil, Roster, Work};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
-use exitlab_config as config;
+use exitlab_config::{self as config, Cell};
 use exitlab_model::order::TrialOrder;
 use exitlab_model::plan::KernelSource;
 use exitlab_model::platform::PlatformKind;
 
 /// Judges one kernel, or grades many.
 pub async fn run(args: ConformanceArgs) -> Result<Ended> {
-    match is_of_one(&args) {
+    let is_one = is_of_one(&args) && load_matrix(&args.experiment)?.cells.len() == 1;
+    match is_one {
         true => one(args).await,
         false => many(args).await,
     }
@@ -126,10 +127,11 @@ fn pupils(args: &ConformanceArgs) -> Result<Vec<Pupil>> {
         stand_in: std::env::current_exe().map_err(Error::io("find", "the running binary"))?,
     };
     let mut names = Names::default();
-    entries
-        .into_iter()
-        .map(|entry| planner.pupil(entry, &mut names))
-        .collect()
+    let mut pupils = Vec::new();
+    for entry in entries {
+        pupils.extend(planner.pupils(&entry, &mut names)?);
+    }
+    Ok(pupils)
 }
 
 /// Makes a plan for each kernel.
@@ -142,32 +144,58 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn pupil(&self, entry: Entry, names: &mut Names) -> Result<Pupil> {
+    /// A kernel, once for each cell of a matrix.
+    fn pupils(&self, entry: &Entry, names: &mut Names) -> Result<Vec<Pupil>> {
         let (here, mut sets) = texts(&self.args.experiment)?;
-        let name = names.give(&entry.wanted_name());
         sets.extend(entry.sets.iter().cloned());
         if entry.path.is_some() {
             let stand_in = self.stand_in.display();
             sets.push(format!("kernel.source=image:{stand_in}"));
         }
         let file = self.args.experiment.config.as_deref();
-        let plan = config::load(file, &sets, &here, &self.usable);
-        let mut plan = plan.map_err(|error| named(error, &entry, &name))?;
+        let wanted = entry.wanted_name();
+        let matrix = config::load_matrix(file, &sets, &here, &self.usable);
+        let matrix = matrix.map_err(|error| named(error, entry, &wanted))?;
         let image = entry.path.as_deref().map(|path| absolute(&here, path));
-        if let Some(image) = &image {
-            plan.kernel.source = KernelSource::Image(image.clone());
-        }
         let mut order = order(self.args);
         order.leaf_map = entry.leaf_map.unwrap_or(order.leaf_map);
         order.sdm = entry.sdm.or(order.sdm);
-        Ok(Pupil {
-            name,
-            image,
-            settings: entry.sets,
-            order,
-            plan,
-        })
+        let is_alone = matrix.cells.len() == 1;
+        let cells = matrix.cells.into_iter();
+        let pupils = cells.map(|cell| {
+            let (name, values) = match is_alone {
+                true => (wanted.clone(), Vec::new()),
+                false => (format!("{wanted}-{}", of_cell(&cell)), settings(&cell)),
+            };
+            let mut plan = cell.plan;
+            if let Some(image) = &image {
+                plan.kernel.source = KernelSource::Image(image.clone());
+            }
+            Pupil {
+                name: names.give(&name),
+                image: image.clone(),
+                settings: [entry.sets.clone(), values].concat(),
+                order: order.clone(),
+                plan,
+            }
+        });
+        Ok(pupils.collect())
     }
+}
+
+/// What tells a cell from the others in a name: `tcg-svm-r2`.
+fn of_cell(cell: &Cell) -> String {
+    let values = cell.values.values().cloned();
+    let repeat = (cell.repeat > 1).then(|| format!("r{}", cell.repeat));
+    values.chain(repeat).collect::<Vec<_>>().join("-")
+}
+
+/// What a cell sets.
+fn settings(cell: &Cell) -> Vec<String> {
+    let values = cell.values.iter();
+    values
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect()
 }
 
 /// An emulator works in a directory of its own.
@@ -183,5 +211,47 @@ fn named(error: Error, entry: &Entry, name: &str) -> Error {
             cure,
         },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn of(words: &str) -> Vec<Pupil> {
+        let words = format!("exitlab conformance {words}");
+        let cli = Cli::try_parse_from(words.split_whitespace()).expect("good arguments");
+        let Command::Conformance(args) = cli.command else {
+            panic!("not conformance")
+        };
+        pupils(&args).expect("a roster")
+    }
+
+    #[test]
+    fn every_kernel_has_a_plan_and_a_name_of_its_own() {
+        let all = of("--platform tcg-svm --kernel a/bzImage --kernel b/bzImage --kernel c/a");
+        let names: Vec<&str> = all.iter().map(|pupil| pupil.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "a-2"]);
+        for pupil in &all {
+            let image = pupil.image.clone().expect("an image");
+            assert!(image.is_absolute(), "{image:?}");
+            assert_eq!(pupil.plan.kernel.source, KernelSource::Image(image));
+        }
+    }
+
+    #[test]
+    fn a_matrix_has_each_kernel_once_for_each_cell() {
+        let all = of("--kernel ada/bzImage --set platform=['tcg-svm','bochs-vmx'] --leaf-map 2");
+        let rows: Vec<(&str, String)> = all
+            .iter()
+            .map(|pupil| (pupil.name.as_str(), pupil.plan.platform_name()))
+            .collect();
+        let expected = [("ada-tcg-svm", "tcg-svm"), ("ada-bochs-vmx", "bochs-vmx")];
+        assert_eq!(rows, expected.map(|(name, at)| (name, at.to_owned())));
+        assert_eq!(all[1].settings, ["platform=bochs-vmx"]);
+        assert_eq!(all[1].order.leaf_map, 2);
     }
 }

@@ -195,10 +195,18 @@ async fn judge(
         (
             Some(rule),
             Err(Error::Experiment { message, tail, .. } | Error::Silence { message, tail, .. }),
-        ) => {
+        ) if !was_ended(&message) => {
             report.died(rule, &message, &tail);
             Ok(())
         }
         (_, outcome) => outcome,
     }
+}
+
+/// Whether somebody ended the emulator, which says nothing about the host
+/// (`QEMU ended (signal: 9 (SIGKILL))`).
+fn was_ended(message: &str) -> bool {
+    ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]
+        .iter()
+        .any(|signal| message.contains(&format!("({signal})")))
 }

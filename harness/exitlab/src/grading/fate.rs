@@ -47,10 +47,13 @@ pub fn of(broken: &Broken) -> Option<Hindered> {
         Error::Interrupted => return None,
         Error::Build { .. } => hindered(Hindrance::NoBuild, error.to_string(), error.tail()),
         Error::Experiment { message, tail, .. } | Error::Silence { message, tail, .. } => {
+            if ended(message) == Some(false) {
+                return Some(own(error));
+            }
             let (hindrance, seen) = match by_agent {
                 Some(hindrance) => (hindrance, message.clone()),
                 None if failed.is_some() || begun => (Hindrance::BrokenOff, message.clone()),
-                None => on_the_way(error, message, tail),
+                None => on_the_way(message, tail),
             };
             hindered(hindrance, seen, tail)
         }
@@ -64,7 +67,7 @@ pub fn own(error: &Error) -> Hindered {
 }
 
 /// What hindered a kernel before the agent spoke.
-fn on_the_way(error: &Error, message: &str, tail: &[String]) -> (Hindrance, String) {
+fn on_the_way(message: &str, tail: &[String]) -> (Hindrance, String) {
     let said = |text: &str| tail.iter().find(|line| line.contains(text));
     if said(HALTED).is_some() {
         let why = before(tail, HALTED).unwrap_or("it does not say why");
@@ -88,11 +91,10 @@ fn on_the_way(error: &Error, message: &str, tail: &[String]) -> (Hindrance, Stri
     }
     match ended(message) {
         // The machine was left by its own power-off or reset.
-        Some(true) => (
+        Some(_) => (
             Hindrance::Reset,
             "it reset or powered off the machine before the trial began".to_owned(),
         ),
-        Some(false) => (Hindrance::Trouble, format!("{OWN}{error}")),
         None => (Hindrance::Silent, message.to_owned()),
     }
 }
