@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::asked::{cache_dir, context, default_out, load, load_matrix, texts};
+use super::asked::{cache_dir, context, load, load_matrix, out_dir, texts};
 use super::told::{print, shown};
 use crate::cli::{ConformanceArgs, ReportFormat};
 use crate::conformance;
@@ -51,7 +51,7 @@ async fn one(mut args: ConformanceArgs) -> Result<Ended> {
         args.experiment.sets.push(set);
     }
     let plan = load(&args.experiment)?;
-    let out = args.out.unwrap_or_else(|| default_out("conformance"));
+    let out = out_dir(args.out, "conformance");
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut cx = context(cache, &args.shown)?;
     let judged = conformance::run(&plan, order, &out, &mut cx).await;
@@ -62,7 +62,7 @@ async fn one(mut args: ConformanceArgs) -> Result<Ended> {
         ReportFormat::Table | ReportFormat::Csv => print(&format!(
             "{}\nresults: {}\n",
             report.for_people(),
-            shown(&out).display()
+            shown(out.path()).display()
         ))?,
     }
     Ok(report.ended())
@@ -74,8 +74,7 @@ async fn many(args: ConformanceArgs) -> Result<Ended> {
         Some(dir) => Work::resume(dir, points)?,
         None => {
             let roster = Roster::new(pupils(&args)?, points)?;
-            let out = args.out.clone();
-            let out = out.unwrap_or_else(|| default_out("conformance"));
+            let out = out_dir(args.out.clone(), "conformance");
             Work::begin(roster, &out)?
         }
     };

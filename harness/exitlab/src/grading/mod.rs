@@ -35,6 +35,7 @@ use crate::context::Context;
 use crate::doctor;
 use crate::ended::Ended;
 use crate::jobs;
+use crate::out_dir::OutDir;
 
 pub use entry::{Entry, of_argument};
 pub use list::read as read_list;
@@ -60,11 +61,11 @@ pub struct Work {
 
 impl Work {
     /// Begins in a new directory.
-    pub fn begin(roster: Roster, dir: &Path) -> Result<Work> {
-        let lock = roster.begin(dir)?;
+    pub fn begin(roster: Roster, out: &OutDir) -> Result<Work> {
+        let lock = roster.begin(out)?;
         Ok(Work {
             roster,
-            dir: dir.to_owned(),
+            dir: out.path().to_owned(),
             _lock: lock,
         })
     }
@@ -78,7 +79,7 @@ impl Work {
         }
         Ok(Work {
             roster,
-            dir: dir.to_owned(),
+            dir: out.path().to_owned(),
             _lock: lock,
         })
     }
@@ -182,7 +183,13 @@ async fn one(pupil: &Pupil, dir: &Path, mut cx: Context) -> Option<Row> {
     let outcome = match cleared(&out) {
         Ok(()) => {
             row.digest = digest_of(pupil).unwrap_or_default();
-            conformance::run(&pupil.plan, pupil.order.clone(), &out, &mut cx).await
+            conformance::run(
+                &pupil.plan,
+                pupil.order.clone(),
+                &OutDir::given(&out),
+                &mut cx,
+            )
+            .await
         }
         Err(error) => Err(error.into()),
     };

@@ -2,6 +2,7 @@
 //! directory, so that grading goes on by it and by nothing else.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use exitlab_model::plan::Plan;
 
 use super::names;
 use super::points::Points;
+use crate::out_dir::{self, OutDir};
 
 /// The roster's file.
 pub const FILE: &str = "roster.json";
@@ -68,22 +70,22 @@ impl Roster {
     }
 
     /// Begins a results directory: it appears with its roster, or not at all.
-    pub fn begin(&self, dir: &Path) -> Result<Lock> {
-        crate::results::Results::require_absent(dir)?;
-        let parent = match dir.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    pub fn begin(&self, out: &OutDir) -> Result<Lock> {
+        out.prepare()?;
+        let above = out_dir::parent(out.path());
+        std::fs::create_dir_all(above).map_err(Error::io("create", above))?;
         // Of a name that nobody else has, and removed unless it gets its own.
         let staged = tempfile::Builder::new()
             .prefix(".beginning-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .tempdir_in(parent)
-            .map_err(Error::io("create", parent))?;
+            .tempdir_in(above)
+            .map_err(Error::io("create", above))?;
         let lock = take(staged.path())?;
         self.write(staged.path())?;
-        std::fs::rename(staged.path(), dir).map_err(Error::io("create", dir))?;
+        out.take(|path| match path.symlink_metadata() {
+            Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => std::fs::rename(staged.path(), path),
+        })?;
         let _ = staged.keep();
         Ok(lock)
     }
@@ -180,12 +182,12 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("out");
         let roster = fixture::roster(&["ada", "bob"]);
-        let lock = roster.begin(&dir).unwrap();
+        let lock = roster.begin(&OutDir::given(&dir)).unwrap();
         assert_eq!(Roster::read(&dir).unwrap(), roster);
         assert!(take(&dir).is_err(), "the lock is held on");
         drop(lock);
         take(&dir).unwrap();
-        let again = roster.begin(&dir).unwrap_err();
+        let again = roster.begin(&OutDir::given(&dir)).unwrap_err();
         assert!(again.to_string().contains("exists already"), "{again}");
         let names = std::fs::read_dir(parent.path()).unwrap().count();
         assert_eq!(names, 1, "nothing is left beside it");

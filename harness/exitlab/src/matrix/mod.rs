@@ -29,8 +29,8 @@ use exitlab_base::files;
 use exitlab_config::{Cell, Matrix};
 use exitlab_model::layout::CELLS;
 use exitlab_model::matrix::{Index, Shard};
-use exitlab_model::plan::Plan;
 use exitlab_model::name::PlainName;
+use exitlab_model::plan::Plan;
 use exitlab_model::record::CellName;
 
 use staged::StagedDir;

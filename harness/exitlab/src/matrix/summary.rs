@@ -36,7 +36,7 @@ pub fn table(index: &Index, dir: &Path) -> String {
             .samples
             .iter()
             .map(|sample| exits(sample).to_string());
-        table.add_row(std::iter::once(foreign::cell(&cell.id)).chain(counts));
+        table.add_row(std::iter::once(foreign::cell(cell.id.as_str())).chain(counts));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
