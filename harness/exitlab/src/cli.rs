@@ -189,12 +189,14 @@ pub struct ConformanceArgs {
     /// A bzImage to judge, instead of building a kernel; short for --set kernel.source=image:PATH.
     #[arg(long, value_name = "PATH")]
     pub kernel: Option<PathBuf>,
-    /// Which leaf answers what when the kernel has booted.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1,
-        value_parser = clap::value_parser!(u8).range(1..=3))]
-    pub leaf_map: u8,
-    /// Only the reasons that the manual of this year defines count as defined.
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    /// Which leaf answers what when the kernel has booted [default: 1].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub leaf_map: Option<u8>,
+    /// Which form of the assignment the kernel was made for.
+    #[arg(long, value_enum, default_value_t = Profile::Census, value_name = "FORM")]
+    pub profile: Profile,
+    /// The manual of this year says which reasons are defined [default: whichever fits best].
+    #[arg(long, value_name = "YEAR")]
     pub sdm: Option<u16>,
     /// How the findings are written.
     #[arg(long, value_enum, default_value_t = ReportFormat::Table, value_name = "FORMAT")]
@@ -208,6 +210,36 @@ pub struct ConformanceArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
+}
+
+/// What a kernel is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// An exit census as exitlab's: counts by reason, each VM its own.
+    Census,
+    /// Totals only, the count in 0x4FFFFFFF and the cycles in 0x4FFFFFFE; all VMs may share
+    /// counters.
+    Totals,
+    /// Leaf map 1; all VMs may share counters.
+    #[value(name = "map-1")]
+    Map1,
+    /// Leaf map 2; all VMs may share counters.
+    #[value(name = "map-2")]
+    Map2,
+    /// Leaf map 3; all VMs may share counters.
+    #[value(name = "map-3")]
+    Map3,
+}
+
+impl Profile {
+    /// The leaf map of the form. That of the totals is the one that has a leaf for each.
+    pub fn leaf_map(self) -> u8 {
+        match self {
+            Profile::Census | Profile::Map1 => 1,
+            Profile::Totals | Profile::Map2 => 2,
+            Profile::Map3 => 3,
+        }
+    }
 }
 
 /// How findings are written.
@@ -234,7 +266,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ReasonsArgs {
     /// Only the reasons that Intel's SDM of this year defines.
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    #[arg(long, value_name = "YEAR")]
     pub sdm: Option<u16>,
     /// How the list is written.
     #[arg(long, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]

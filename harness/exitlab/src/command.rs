@@ -7,6 +7,7 @@ mod kernels;
 mod matrix;
 mod regression;
 mod told;
+mod trial;
 
 use std::path::{Path, PathBuf};
 
@@ -27,8 +28,8 @@ use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_host::image;
 use exitlab_kernel as kernel;
-use exitlab_model::order::TrialOrder;
 use exitlab_model::plan::Plan;
+use exitlab_model::reasons::Isa;
 use exitlab_model::record::RunRecord;
 
 /// Runs one command to its end.
@@ -125,18 +126,16 @@ fn terminal(record: &RunRecord) -> String {
 }
 
 async fn conform(args: ConformanceArgs) -> Result<Ended> {
-    let mut experiment = args.experiment;
+    let mut experiment = args.experiment.clone();
     if let Some(kernel) = &args.kernel {
         let set = format!("kernel.source=image:{}", kernel.display());
         experiment.sets.push(set);
     }
     let plan = load(&experiment)?;
-    let out = args.out.unwrap_or_else(|| default_out("conformance"));
+    let out = args.out.clone();
+    let out = out.unwrap_or_else(|| default_out("conformance"));
     let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let order = TrialOrder {
-        leaf_map: args.leaf_map,
-        sdm: args.sdm,
-    };
+    let order = trial::order(&args, plan.platform.isa())?;
     let mut cx = context(cache, &args.shown)?;
     let judged = conformance::run(&plan, order, &out, &mut cx).await;
     cx.ui.end(judged.is_ok());
@@ -200,5 +199,6 @@ fn check(args: DoctorArgs) -> Result<()> {
 }
 
 fn reasons(args: ReasonsArgs) -> Result<()> {
+    trial::require_known(args.sdm, Some(Isa::Vmx))?;
     print(&export::reasons(args.sdm, args.format.into()))
 }
