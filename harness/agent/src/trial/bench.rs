@@ -9,6 +9,7 @@ use exitlab_model::order::TrialOrder;
 use exitlab_model::reasons::ReasonTable;
 
 use super::causes::Reasons;
+use super::code::{self, Code};
 use super::counts::Counts;
 use super::guest::Step;
 use super::leaves::POISON;
@@ -37,7 +38,8 @@ pub struct Bench {
     pub reasons: Reasons,
     /// What is asked for.
     pub order: TrialOrder,
-    shape: OnceCell<Shape>,
+    shape: RefCell<Option<Shape>>,
+    code: OnceCell<std::result::Result<Code, String>>,
     restless: RefCell<BTreeSet<u32>>,
 }
 
@@ -55,7 +57,8 @@ impl Bench {
             map,
             reasons: Reasons::of(table.isa()),
             order,
-            shape: OnceCell::new(),
+            shape: RefCell::default(),
+            code: OnceCell::new(),
             restless: RefCell::default(),
         }
     }
@@ -66,19 +69,32 @@ impl Bench {
         Bench::new(maker, self.table, map, order)
     }
 
+    /// The leaf without which there is nothing to judge.
+    pub fn asked(&self) -> u32 {
+        match self.order.totals_only {
+            true => self.map.total_count,
+            false => self.map.count,
+        }
+    }
+
     /// What this kernel's answers look like; those of a right one until it has been seen.
     pub fn shape(&self) -> Shape {
-        self.shape.get().cloned().unwrap_or_default()
+        self.seen().unwrap_or_default()
     }
 
     /// What its answers look like, if they have been seen: it may have died of being asked.
-    pub fn seen(&self) -> Option<&Shape> {
-        self.shape.get()
+    pub fn seen(&self) -> Option<Shape> {
+        self.shape.borrow().clone()
     }
 
     /// Remembers what this kernel's answers look like.
     pub fn learn(&self, shape: Shape) {
-        let _ = self.shape.set(shape);
+        self.shape.replace(Some(shape));
+    }
+
+    /// What the kernel's code shows, or why it cannot be read.
+    pub fn code(&self) -> &std::result::Result<Code, String> {
+        self.code.get_or_init(|| code::read(self.table.isa()))
     }
 
     /// The reasons whose answers change although nothing causes an exit of theirs.
@@ -103,7 +119,9 @@ impl Bench {
             .iter()
             .map(|r| Step::read_count(self.map, *r))
             .collect();
-        pass.push(Step::cpuid(self.map.total_count, 0, POISON));
+        if self.shape().answers(self.map.total_count) {
+            pass.push(Step::cpuid(self.map.total_count, 0, POISON));
+        }
         let mut stubborn: BTreeSet<u32> = BTreeSet::new();
         for tried in 0..TRIES {
             let first = vm.run(&pass)?;

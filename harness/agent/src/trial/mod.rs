@@ -33,7 +33,6 @@ use super::failure::Failure;
 use bench::Bench;
 use kernel_log::KernelLog;
 use rules::Found;
-use trouble::Trouble;
 use vm::Maker;
 
 /// Judges every rule, and emits what is found as it is found.
@@ -91,10 +90,6 @@ fn bench(order: TrialOrder) -> Result<Bench, String> {
     let table = ReasonTable::of(isa);
     let map = LeafMap::of(order.leaf_map.into());
     let map = map.ok_or_else(|| format!("there is no leaf map {}", order.leaf_map))?;
-    let maker = Maker::open().map_err(|trouble| match trouble {
-        Trouble::Failed(why) | Trouble::Noisy(why) | Trouble::Stopped(why) => why,
-        Trouble::Ill(illness) => illness.told(),
-        Trouble::Hung { how, .. } => how,
-    })?;
+    let maker = Maker::open().map_err(|trouble| trouble.told())?;
     Ok(Bench::new(maker, table, map, order))
 }

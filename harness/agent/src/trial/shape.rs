@@ -10,7 +10,7 @@ use super::bench::Bench;
 use super::guest::{Answer, PLAIN_PORT, Step};
 use super::leaves::{NOBODYS, POISON};
 use super::switches::Switch;
-use super::trouble::Result;
+use super::trouble::{Result, Trouble};
 use super::vm::Vm;
 use crate::clock::tsc;
 
@@ -107,33 +107,52 @@ impl Default for Shape {
 }
 
 impl Shape {
-    /// Looks at the answers of this kernel.
+    /// Looks at the answers of the leaf that counts; the others are taken for a right
+    /// kernel's until [`see_rest`](Shape::see_rest).
     pub fn see(bench: &Bench) -> Result<Shape> {
-        let _on = Switch::cycles_on()?;
         let mut vm = bench.maker.vm(1)?;
-        let mut leaves = [Leaf::default(); 4];
-        for (leaf, number) in leaves.iter_mut().zip(MAPPED..) {
-            *leaf = see_leaf(bench, &mut vm, number)?;
-        }
-        let mut shape = Shape {
-            leaves,
-            ..Shape::default()
-        };
-        let asked = if bench.order.totals_only {
-            bench.map.total_count
-        } else {
-            bench.map.count
-        };
-        shape.count_in = shape.leaf(asked).counts_in.unwrap_or_default();
-        if !bench.order.totals_only && shape.answers(bench.map.count) {
+        let asked = bench.asked();
+        let mut shape = Shape::default();
+        let seen = see_leaf(bench, &mut vm, asked)?;
+        shape.count_in = seen.counts_in.unwrap_or_default();
+        shape.set(asked, seen);
+        if !bench.order.totals_only && seen.answered {
             (shape.swapped, shape.marks_undefined) = see_empty(bench, &mut vm)?;
         }
+        Ok(shape)
+    }
+
+    /// Looks at the other leaves, each with a VM of its own. One that does the host harm is
+    /// taken for one that is not answered, so that it is not asked again; the first harm is
+    /// returned.
+    pub fn see_rest(mut self, bench: &Bench) -> Result<(Shape, Option<(u32, Trouble)>)> {
+        let _on = Switch::cycles_on()?;
+        let mut harm = None;
+        for leaf in (MAPPED..MAPPED + 4).filter(|leaf| *leaf != bench.asked()) {
+            let seen = bench
+                .maker
+                .vm(1)
+                .and_then(|mut vm| see_leaf(bench, &mut vm, leaf));
+            let seen = seen.unwrap_or_else(|trouble| {
+                harm.get_or_insert((leaf, trouble));
+                Leaf::default()
+            });
+            self.set(leaf, seen);
+        }
+        let mut vm = bench.maker.vm(1)?;
         for leaf in [bench.map.total_cycles, bench.map.cycles] {
-            if shape.answers(leaf) && !shape.turned {
-                shape.turned = is_turned(bench, &mut vm, leaf)?;
+            if self.answers(leaf) && !self.turned {
+                self.turned = is_turned(bench, &mut vm, leaf)?;
             }
         }
-        Ok(shape)
+        Ok((self, harm))
+    }
+
+    fn set(&mut self, number: u32, leaf: Leaf) {
+        let at = number.wrapping_sub(MAPPED) as usize;
+        if let Some(place) = self.leaves.get_mut(at) {
+            *place = leaf;
+        }
     }
 
     /// What a leaf does.

@@ -23,6 +23,15 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// In words.
+    pub fn told(&self) -> String {
+        match self {
+            Trouble::Ill(illness) => illness.told(),
+            Trouble::Hung { how, .. } => how.clone(),
+            Trouble::Stopped(why) | Trouble::Noisy(why) | Trouble::Failed(why) => why.clone(),
+        }
+    }
+
     /// The verdict on the rule that was being judged.
     pub fn verdict(self, rule: Rule) -> Verdict {
         match self {

@@ -21,6 +21,10 @@ pub struct Instruction {
     pub memory: Option<Memory>,
     /// The distance of a relative CALL.
     pub call: Option<i32>,
+    /// The distance of a relative jump, conditional or not.
+    pub jump: Option<i32>,
+    /// What follows is not executed after it.
+    pub ends: bool,
 }
 
 /// What an instruction names in memory.
@@ -153,11 +157,26 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
             (true, false) => 4,
         };
     }
-    if instruction.opcode == 0xe8 {
-        instruction.call = Some(signed(code, at)?);
-    }
+    flow(code, at, &mut instruction)?;
     instruction.len = at + value;
     (instruction.len <= code.len()).then_some(instruction)
+}
+
+/// Where an instruction goes whose value is at that place.
+fn flow(code: &[u8], at: usize, instruction: &mut Instruction) -> Option<()> {
+    let near = || code.get(at).map(|byte| i32::from(byte.cast_signed()));
+    match instruction.opcode {
+        0xe8 => instruction.call = Some(signed(code, at)?),
+        0x70..=0x7f | 0xe0..=0xe3 | 0xeb => instruction.jump = Some(near()?),
+        0xe9 | 0x0f80..=0x0f8f => instruction.jump = Some(signed(code, at)?),
+        _ => {}
+    }
+    instruction.ends = match instruction.opcode {
+        0xeb | 0xe9 | 0xc2 | 0xc3 | 0xca | 0xcb | 0xcc | 0xcf => true,
+        0xff => matches!(instruction.reg & 7, 4 | 5),
+        _ => false,
+    };
+    Some(())
 }
 
 /// ModRM, SIB and displacement: enters what they name, and returns how many bytes they are.
@@ -250,6 +269,22 @@ mod tests {
         }
         assert_eq!(len(&[0xc5, 0xf8, 0x77]), None, "vector extensions");
         assert_eq!(len(&[]), None);
+    }
+
+    #[test]
+    fn jumps_and_ends_are_told() {
+        let flow = |code: &[u8]| {
+            let found = decode(code).unwrap();
+            (found.jump, found.ends)
+        };
+        assert_eq!(flow(&[0x75, 0xfe]), (Some(-2), false)); // jne
+        assert_eq!(flow(&[0x0f, 0x84, 1, 0, 0, 0]), (Some(1), false)); // je
+        assert_eq!(flow(&[0xeb, 5]), (Some(5), true)); // jmp
+        assert_eq!(flow(&[0xe9, 5, 0, 0, 0]), (Some(5), true));
+        assert_eq!(flow(&[0xc3]), (None, true)); // ret
+        assert_eq!(flow(&[0xff, 0xe0]), (None, true)); // jmp rax
+        assert_eq!(flow(&[0xff, 0xd0]), (None, false)); // call rax
+        assert_eq!(flow(&[0x0f, 0x0b]), (None, false)); // ud2 of a warning
     }
 
     #[test]

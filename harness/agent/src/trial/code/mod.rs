@@ -2,8 +2,9 @@
 //! instruction?
 //!
 //! `array[i]++` is one instruction and loses nothing as long as processors take turns between
-//! instructions, as emulated ones do. Where processors really run at once, it does. So this is
-//! read and not tried: from `/proc/kcore`, which holds what the kernel executes, by the
+//! instructions, as emulated ones do. Where processors really run at once, it does. Memory that
+//! is freed as soon as it is allocated leaves no trace either. So both are read and not tried:
+//! from `/proc/kcore`, which holds what the kernel executes, by the
 //! addresses of `/proc/kallsyms`.
 
 mod decode;
@@ -17,12 +18,7 @@ use image::Image;
 use symbols::{Function, Symbols};
 
 /// Functions that each VM exit passes, by the names that compilers leave.
-const COMMON: [&str; 4] = [
-    "vcpu_enter_guest",
-    "vcpu_run",
-    "kvm_emulate_cpuid",
-    "kvm_cpuid",
-];
+const COMMON: [&str; 3] = ["vcpu_enter_guest", "kvm_emulate_cpuid", "kvm_cpuid"];
 const VMX: [&str; 5] = [
     "vmx_vcpu_run",
     "vmx_vcpu_enter_exit",
@@ -37,78 +33,106 @@ const SVM: [&str; 5] = [
     "svm_handle_exit",
     "svm_invoke_exit_handler",
 ];
+/// The function that a compiler makes `vcpu_enter_guest` a part of. What it calls is done for
+/// other reasons than an exit, too.
+const AROUND: &str = "kvm_arch_vcpu_ioctl_run";
+/// Beginnings of the names of functions that allocate memory.
+const ALLOCATORS: [&str; 8] = [
+    "__kmalloc",
+    "kmalloc",
+    "kmem_cache_alloc",
+    "kvmalloc",
+    "__kvmalloc",
+    "vmalloc",
+    "__get_free_pages",
+    "get_zeroed_page",
+];
 /// No function is as long.
 const LONGEST: u64 = 64 * 1024;
+/// Places that are told.
+const TOLD: usize = 4;
 
 /// What the kernel's code shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reading {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Code {
     /// Where it adds to what is shared, in words.
-    Found(Vec<String>),
-    /// Nowhere in these functions.
-    Nothing(String),
-    /// It cannot be read.
-    Unreadable(String),
+    pub shared: Vec<String>,
+    /// Where it allocates memory, in words.
+    pub allocations: Vec<String>,
+    /// The functions that were read.
+    pub functions: String,
 }
 
-/// Reads the running kernel's code.
-pub fn read(isa: Isa) -> Reading {
-    let read = || {
-        let mut image = Image::open()?;
-        let symbols = Symbols::read()?;
-        look(isa, &symbols, &mut |at, len| image.read(at, len))
-    };
-    read().unwrap_or_else(Reading::Unreadable)
+/// Bytes of the kernel at an address.
+type Bytes<'a> = dyn FnMut(u64, usize) -> Result<Vec<u8>, String> + 'a;
+
+/// Reads the running kernel's code; or why it cannot be read.
+pub fn read(isa: Isa) -> Result<Code, String> {
+    let mut image = Image::open()?;
+    let symbols = Symbols::read()?;
+    look(isa, &symbols, &mut |at, len| image.read(at, len))
 }
 
-fn look(
-    isa: Isa,
-    symbols: &Symbols,
-    bytes: &mut dyn FnMut(u64, usize) -> Result<Vec<u8>, String>,
-) -> Result<Reading, String> {
+fn look(isa: Isa, symbols: &Symbols, bytes: &mut Bytes<'_>) -> Result<Code, String> {
     let own = match isa {
         Isa::Vmx => VMX,
         Isa::Svm => SVM,
     };
     let names = COMMON.iter().chain(&own);
-    let roots: Vec<&Function> = names.flat_map(|name| symbols.functions(name)).collect();
+    let mut roots: Vec<&Function> = names.flat_map(|name| symbols.functions(name)).collect();
     if roots.is_empty() {
         return Err("/proc/kallsyms has none of KVM's functions".to_owned());
     }
-    let mut places = Vec::new();
+    let mut code = Code::default();
     let mut called = Vec::new();
     for function in &roots {
         let seen = look_at(function, true, bytes)?;
-        places.extend(told(symbols, function, &seen.shared));
+        code.add(symbols, function, &seen);
         called.extend(seen.calls);
+    }
+    for function in symbols.functions(AROUND) {
+        let mut seen = look_at(function, true, bytes)?;
+        seen.calls.clear();
+        code.add(symbols, function, &seen);
+        roots.push(function);
     }
     // A counting function of its own, called from one of them.
     called.sort_unstable();
     called.dedup();
     for at in called {
-        let Some(function) = symbols.starting_at(at) else {
+        let known = roots.iter().any(|root| root.start == at);
+        let function = symbols.starting_at(at);
+        let Some(function) = function.filter(|_| !known && symbols.is_kvms(at)) else {
             continue;
         };
-        let known = roots.iter().any(|root| root.start == at);
-        if known || !symbols.is_kvms(at) {
-            continue;
-        }
         let seen = look_at(function, false, bytes)?;
-        places.extend(told(symbols, function, &seen.shared));
+        code.add(symbols, function, &seen);
     }
-    if places.is_empty() {
-        let names: Vec<&str> = roots.iter().map(|function| &*function.name).collect();
-        return Ok(Reading::Nothing(names.join(", ")));
+    let names: Vec<&str> = roots.iter().map(|function| &*function.name).collect();
+    code.functions = names.join(", ");
+    Ok(code)
+}
+
+impl Code {
+    fn add(&mut self, symbols: &Symbols, function: &Function, seen: &sharing::Seen) {
+        self.shared.extend(told(symbols, function, &seen.shared));
+        self.shared.truncate(TOLD);
+        let called = seen.calls.iter().filter_map(|at| symbols.starting_at(*at));
+        let allocates = called.filter(|called| {
+            let is = |allocator: &&str| called.name.starts_with(allocator);
+            ALLOCATORS.iter().any(|allocator| is(&allocator))
+        });
+        self.allocations
+            .extend(allocates.map(|called| format!("{} calls {}", function.name, called.name)));
+        self.allocations.dedup();
+        self.allocations.truncate(TOLD);
     }
-    places.sort();
-    places.truncate(4);
-    Ok(Reading::Found(places))
 }
 
 fn look_at(
     function: &Function,
     follows_vm: bool,
-    bytes: &mut dyn FnMut(u64, usize) -> Result<Vec<u8>, String>,
+    bytes: &mut Bytes<'_>,
 ) -> Result<sharing::Seen, String> {
     let len = function.end.saturating_sub(function.start).min(LONGEST);
     let code = bytes(function.start, len as usize)?;
@@ -146,13 +170,16 @@ mod tests {
              ffffffff81001000 t vmx_vcpu_run\n\
              ffffffff81001010 T count_exit\n\
              ffffffff81001020 T svm_vcpu_run\n\
+             ffffffff81100000 T __kmalloc_cache_noprof\n\
              ffffffff82000000 B exit_counts\n\
              ffffffff82001000 B other\n",
         );
         // call count_exit; ret
         let run = [0xe8, 0x0b, 0, 0, 0, 0xc3];
-        // mov edi, edi; inc qword ptr [rdi*8 + exit_counts]; ret
-        let count = [0x89, 0xff, 0x48, 0xff, 0x04, 0xfd, 0, 0, 0, 0x82, 0xc3];
+        // mov edi, edi; inc qword ptr [rdi*8 + exit_counts]; jmp __kmalloc_cache_noprof
+        let count = [
+            0x89, 0xff, 0x48, 0xff, 0x04, 0xfd, 0, 0, 0, 0x82, 0xe9, 0xe1, 0xef, 0x0f, 0,
+        ];
         let mut bytes = |at: u64, len: usize| {
             let code: &[u8] = match at {
                 0xffff_ffff_8100_1000 => &run,
@@ -163,13 +190,16 @@ mod tests {
             code.resize(len, 0xcc);
             Ok(code)
         };
+        let code = look(Isa::Vmx, &symbols, &mut bytes).unwrap();
         assert_eq!(
-            look(Isa::Vmx, &symbols, &mut bytes).unwrap(),
-            Reading::Found(vec![
-                "count_exit+0x2 adds to a variable of the whole kernel (exit_counts) without lock"
-                    .to_owned()
-            ])
+            code.shared,
+            ["count_exit+0x2 adds to a variable of the whole kernel (exit_counts) without lock"]
         );
+        assert_eq!(
+            code.allocations,
+            ["count_exit calls __kmalloc_cache_noprof"]
+        );
+        assert_eq!(code.functions, "vmx_vcpu_run");
         let none = look(Isa::Vmx, &Symbols::parse(""), &mut bytes).unwrap_err();
         assert!(none.contains("none of KVM's functions"), "{none}");
     }

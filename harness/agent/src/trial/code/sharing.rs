@@ -1,6 +1,6 @@
 //! What a function adds to in memory that vCPUs share, with no lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::{Instruction, Memory, decode};
 
@@ -44,67 +44,110 @@ pub enum Target {
 /// A variable by the way it is named.
 type Name = (u64, Option<u8>);
 
-/// Goes through a function from its first byte to its last. `follows_vm`: what is read from
-/// the first word of something is taken for a VM, as `vcpu->kvm` is.
+/// What is known of the registers and variables at some place.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// Registers that hold what the first word of something pointed to.
+    vm: u16,
+    /// Variables that were read, and how many instructions ago.
+    read: BTreeMap<Name, usize>,
+    /// Instructions so far.
+    number: usize,
+}
+
+/// Goes through what a function executes, from its first byte along all its jumps: code that
+/// is patched out, as that of a static key which is off, is not executed. `follows_vm`: what
+/// is read from the first word of something is taken for a VM, as `vcpu->kvm` is.
 pub fn look(start: u64, code: &[u8], follows_vm: bool) -> Seen {
     let mut seen = Seen::default();
-    let mut at = 0;
-    let mut number = 0;
-    // Registers that hold what the first word of something pointed to.
-    let mut vm: u16 = 0;
-    let mut read: BTreeMap<Name, usize> = BTreeMap::new();
-    while let Some(found) = code.get(at..).and_then(decode) {
-        let (here, next) = (start + at as u64, start + (at + found.len) as u64);
-        number += 1;
-        if let Some(distance) = found.call {
-            seen.calls.push(next.wrapping_add_signed(distance.into()));
-            vm &= !CHANGED;
-        }
-        if let Some(memory) = found
-            .memory
-            .filter(|_| !found.of_processor && !found.locked)
-        {
-            let global = global(&memory, next);
-            let of_vm = follows_vm
-                && [memory.base, memory.index]
-                    .iter()
-                    .flatten()
-                    .any(|register| vm & 1 << register != 0);
-            let target = match global {
-                Some((address, _)) => Some(Target::Global(address)),
-                None => of_vm.then_some(Target::OfVm),
+    let mut been = BTreeSet::new();
+    let mut to_do = vec![(0, Known::default())];
+    while let Some((mut at, mut known)) = to_do.pop() {
+        while been.insert(at) {
+            let Some(found) = code.get(at..).and_then(decode) else {
+                break;
             };
-            let back = |name: &Name| read.get(name).is_some_and(|then| number - then <= APART);
-            let how = match target {
-                Some(_) if adds(&found) => Some("adds to"),
-                Some(Target::Global(_)) if writes(&found) && global.as_ref().is_some_and(back) => {
-                    Some("reads, changes and writes back")
+            let next = start + (at + found.len) as u64;
+            known.number += 1;
+            see(
+                &mut seen,
+                &mut known,
+                start + at as u64,
+                &found,
+                next,
+                follows_vm,
+            );
+            if let Some(distance) = found.jump {
+                let target = next.wrapping_add_signed(distance.into());
+                match target.checked_sub(start) {
+                    Some(inside) if (inside as usize) < code.len() => {
+                        to_do.push((inside as usize, known.clone()));
+                    }
+                    // The last call of a function.
+                    _ if found.opcode == 0xe9 => seen.calls.push(target),
+                    _ => {}
                 }
-                _ => None,
-            };
-            if let (Some(how), Some(target)) = (how, target) {
-                seen.shared.push(Shared {
-                    at: here,
-                    how,
-                    target,
-                });
             }
-            if let Some(name) = global.filter(|_| reads(&found)) {
-                read.insert(name, number);
+            if found.ends {
+                break;
             }
+            at += found.len;
         }
-        if let Some(register) = written(&found) {
-            vm &= !(1 << register);
-            let first_word = found.memory.is_some_and(|memory| {
-                memory.base.is_some() && memory.index.is_none() && memory.displacement == 0
-            });
-            if reads(&found) && first_word && !found.of_processor {
-                vm |= 1 << register;
-            }
-        }
-        at += found.len;
     }
+    seen.shared.sort_by_key(|shared| shared.at);
     seen
+}
+
+/// What one instruction does.
+fn see(
+    seen: &mut Seen,
+    known: &mut Known,
+    here: u64,
+    found: &Instruction,
+    next: u64,
+    follows_vm: bool,
+) {
+    if let Some(distance) = found.call {
+        seen.calls.push(next.wrapping_add_signed(distance.into()));
+        known.vm &= !CHANGED;
+    }
+    if let Some(memory) = found
+        .memory
+        .filter(|_| !found.of_processor && !found.locked)
+    {
+        let global = global(&memory, next);
+        let registers = [memory.base, memory.index];
+        let of_vm = registers.iter().flatten().any(|at| known.vm & 1 << at != 0);
+        let target = match global {
+            Some((address, _)) => Some(Target::Global(address)),
+            None => (follows_vm && of_vm).then_some(Target::OfVm),
+        };
+        let age = global.and_then(|name| known.read.get(&name));
+        let fresh = age.is_some_and(|then| known.number - then <= APART);
+        let how = match target {
+            Some(_) if adds(found) => Some("adds to"),
+            Some(Target::Global(_)) if writes(found) && fresh => {
+                Some("reads, changes and writes back")
+            }
+            _ => None,
+        };
+        if let (Some(how), Some(target)) = (how, target) {
+            let at = here;
+            seen.shared.push(Shared { at, how, target });
+        }
+        if let Some(name) = global.filter(|_| reads(found)) {
+            known.read.insert(name, known.number);
+        }
+    }
+    if let Some(register) = written(found) {
+        known.vm &= !(1 << register);
+        let first_word = found.memory.is_some_and(|memory| {
+            memory.base.is_some() && memory.index.is_none() && memory.displacement == 0
+        });
+        if reads(found) && first_word && !found.of_processor {
+            known.vm |= 1 << register;
+        }
+    }
 }
 
 /// The kernel's variable that an instruction names.
@@ -224,6 +267,20 @@ mod tests {
         // Another one is only set.
         let code = [&code[..14], &[0x80, 0, 0, 0]].concat();
         assert_eq!(shared(&code), []);
+    }
+
+    #[test]
+    fn what_is_jumped_over_by_a_static_key_that_is_off_is_not_executed() {
+        let count = [0x48, 0xff, 0x04, 0xc5, 0, 0, 0, 0x82];
+        let global = Target::Global(0xffff_ffff_8200_0000);
+        // nop; ret; counting; jmp back to ret
+        let nop = [0x0f, 0x1f, 0x44, 0, 0];
+        let back = [0xeb, 0xf5];
+        let off = [&nop[..], &[0xc3], &count, &back].concat();
+        assert_eq!(shared(&off), []);
+        // The same with the jump: the key is on.
+        let on = [&[0xe9, 1, 0, 0, 0, 0xc3][..], &count, &back].concat();
+        assert_eq!(shared(&on), [(6, global)]);
     }
 
     #[test]

@@ -42,11 +42,7 @@ pub fn in_their_registers(bench: &Bench) -> Result<Verdict> {
 
 fn wrong_count(bench: &Bench, shape: &Shape) -> Result<Option<Verdict>> {
     let by_reason = !bench.order.totals_only;
-    let asked = if by_reason {
-        bench.map.count
-    } else {
-        bench.map.total_count
-    };
+    let asked = bench.asked();
     let leaf = shape.leaf(asked);
     let title = bench.title(bench.reasons.cpuid);
     let verdict = match leaf.counts_in {

@@ -6,7 +6,7 @@ use super::super::guest::{Answer, PLAIN_PORT, Step};
 use super::super::leaves::{NOBODYS, POISON};
 use super::super::shape::Shape;
 use super::super::switches::Switch;
-use super::super::trouble::Result;
+use super::super::trouble::{Result, Trouble};
 use super::super::vm::Vm;
 use super::Found;
 use super::range::{Wrong, sweep};
@@ -149,7 +149,13 @@ fn wrong_in_map(
     totals: bool,
 ) -> Result<Option<String>> {
     let bench = bench.with_map(map);
-    let shape = Shape::see(&bench)?;
+    let (shape, harm) = Shape::see(&bench)?.see_rest(&bench)?;
+    if let Some((leaf, trouble)) = harm {
+        return match trouble {
+            Trouble::Failed(_) | Trouble::Noisy(_) => Err(trouble),
+            harm => Ok(Some(format!("leaf {leaf:#x} was read: {}", harm.told()))),
+        };
+    }
     bench.learn(shape.clone());
     let mut vm = bench.maker.vm(1)?;
     let said = vm.run(&[Step::cpuid(DISCOVERY, 0, POISON)])?[0].ebx >> MAP_SHIFT & 0xff;

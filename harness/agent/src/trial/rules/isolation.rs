@@ -106,18 +106,22 @@ pub fn mixed_up(bench: &Bench) -> Result<Option<String>> {
         return Ok(None);
     }
     // One answer is undefined, one a count, one empty, one a total.
+    let total = match bench.shape().answers(map.total_count) {
+        true => (map.total_count, 0),
+        false => (map.count, bench.reasons.cpuid),
+    };
     let asked = [
         (map.count, bench.an_undefined()),
         (map.count, bench.reasons.cpuid),
         (map.count, bench.reasons.hlt),
-        (map.total_count, 0),
+        total,
     ];
     let ask = |vcpu: usize| {
         let (leaf, ecx) = asked[vcpu];
         Step::cpuid(leaf, ecx, POISON)
     };
     let mut vm = bench.maker.vm(asked.len() as u32)?;
-    let alone = vm.run(&[ask(0), ask(1), ask(2), ask(3)])?;
+    let alone = vm.run(&[0, 1, 2, 3].map(ask))?;
     let at_once = vm.run_all(&|vcpu| vec![ask(vcpu); READINGS])?;
     for (vcpu, answers) in at_once.iter().enumerate() {
         let grows = [1, 3].contains(&vcpu);

@@ -1,7 +1,6 @@
 //! The rule of vCPUs that count at the same time.
 
 use super::super::bench::Bench;
-use super::super::code::{self, Reading};
 use super::super::guest::{PLAIN_PORT, Step};
 use super::super::leaves::POISON;
 use super::super::trouble::Result;
@@ -62,12 +61,15 @@ pub fn none_lost(bench: &Bench) -> Result<Verdict> {
 }
 
 fn conclude(bench: &Bench, lost: &[String], seen: &[String]) -> Result<Verdict> {
-    let code = code::read(bench.table.isa());
+    let code = bench.code();
+    let places = code
+        .as_ref()
+        .map_or(String::new(), |code| code.shared.join("; "));
     if !lost.is_empty() {
         let why = "counters of 32 bits, or shared between vCPUs without care";
-        let found = match &code {
-            Reading::Found(places) => format!("; {}", places.join("; ")),
-            _ => String::new(),
+        let found = match &*places {
+            "" => String::new(),
+            places => format!("; in the kernel's code {places}"),
         };
         let lost = lost.join("; ");
         return mistake(6, why, format!("{VCPUS} vCPUs at once: {lost}{found}"));
@@ -76,22 +78,24 @@ fn conclude(bench: &Bench, lost: &[String], seen: &[String]) -> Result<Verdict> 
         let why = "answers kept in variables that vCPUs share";
         return mistake(6, why, mixed);
     }
-    match code {
-        Reading::Found(places) => mistake(
-            6,
-            "counters that vCPUs share, and a plain increment: vCPUs on two processors lose counts",
-            format!("in the kernel's code {}", places.join("; ")),
-        ),
-        _ if seen.is_empty() => not_judged("no exit of a vCPU alone is counted exactly"),
-        Reading::Nothing(functions) => holds(format!(
-            "{VCPUS} vCPUs at once: {}; no plain increment of what is shared in {functions}",
-            seen.join("; ")
-        )),
-        Reading::Unreadable(why) => holds(format!(
-            "{VCPUS} vCPUs at once: {}; the kernel's code was not read: {why}",
-            seen.join("; ")
-        )),
+    if !places.is_empty() {
+        let why = "counters that vCPUs share and a plain increment, which loses counts where \
+                   processors run at the same time";
+        return mistake(6, why, format!("in the kernel's code {places}"));
     }
+    if seen.is_empty() {
+        return not_judged("no exit of a vCPU alone is counted exactly");
+    }
+    let seen = seen.join("; ");
+    holds(match code {
+        Ok(code) => format!(
+            "{VCPUS} vCPUs at once: {seen}; no plain increment of what is shared in {}",
+            code.functions
+        ),
+        Err(why) => {
+            format!("{VCPUS} vCPUs at once: {seen}; the kernel's code was not read: {why}")
+        }
+    })
 }
 
 /// Some counts, CPUID's last, and how many CPUIDs had been executed when it was read.

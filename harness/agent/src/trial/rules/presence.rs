@@ -1,7 +1,7 @@
 //! Rules of the leaves: is there a census, and is every leaf of its form answered?
 
 use exitlab_abi::{DISCOVERY, LEAF_MAPS, MAP_SHIFT};
-use exitlab_model::rule::Verdict;
+use exitlab_model::rule::{Rule, Verdict};
 
 use super::super::bench::Bench;
 use super::super::guest::Step;
@@ -17,13 +17,10 @@ const NOBODYS: &str = "answers what CPUID answers for a leaf that nobody defines
 pub fn present(bench: &Bench) -> Result<Verdict> {
     let shape = Shape::see(bench)?;
     bench.learn(shape.clone());
-    let map = bench.map;
-    let asked = if bench.order.totals_only {
-        map.total_count
-    } else {
-        map.count
-    };
+    let (map, asked) = (bench.map, bench.asked());
     if !shape.answers(asked) {
+        let (shape, _) = shape.see_rest(bench)?;
+        bench.learn(shape.clone());
         let seen = format!("leaf {asked:#x} {NOBODYS}");
         return looks_like(elsewhere(&shape), seen);
     }
@@ -76,7 +73,23 @@ fn elsewhere(shape: &Shape) -> String {
 
 /// Each leaf of the form is answered.
 pub fn every_leaf(bench: &Bench) -> Result<Verdict> {
-    let (shape, map) = (bench.shape(), bench.map);
+    let map = bench.map;
+    let (shape, harm) = bench.shape().see_rest(bench)?;
+    bench.learn(shape.clone());
+    if let Some((leaf, trouble)) = harm {
+        return Ok(match trouble.verdict(Rule::Leaves) {
+            Verdict::Broken {
+                seen,
+                looks_like,
+                mistake,
+            } => Verdict::Broken {
+                seen: format!("leaf {leaf:#x} was read: {seen}"),
+                looks_like,
+                mistake,
+            },
+            other => other,
+        });
+    }
     let mut form = vec![
         (map.total_count, "the total count"),
         (map.total_cycles, "the total cycles"),

@@ -54,31 +54,41 @@ pub fn quiet(bench: &Bench) -> Result<Verdict> {
         let seen = format!("the host lost {lost} bytes in {WATCHED} exits");
         return mistake(9, "an allocation on every exit that is never freed", seen);
     }
-    match made {
-        Some(made) if made > u64::from(WATCHED) / 2 => mistake(
+    let why = "an allocation on every exit, even if it is freed";
+    let allocates = bench
+        .code()
+        .as_ref()
+        .map(|code| code.allocations.join("; "));
+    match (made, allocates) {
+        (Some(made), _) if made > u64::from(WATCHED) / 2 => mistake(
             9,
-            "an allocation on every exit, even if it is freed",
+            why,
             format!("the host allocated {made} times in {WATCHED} exits"),
         ),
-        Some(made) => holds(format!(
+        (None, Ok(places)) if !places.is_empty() => {
+            mistake(9, why, format!("in the kernel's code {places}"))
+        }
+        (Some(made), _) => holds(format!(
             "{WATCHED} exits: {} lines printed, {made} allocations",
             printed.count
         )),
-        None => holds(format!(
-            "{WATCHED} exits: {} lines printed, {} KiB of memory gone; what is freed again does \
-             not show (CONFIG_SLUB_STATS is not set)",
-            printed.count,
-            lost / 1024
-        )),
+        (None, allocates) => {
+            let freed = match allocates {
+                Ok(_) => "no allocation in the kernel's code",
+                Err(_) => "memory that is freed at once does not show in this kernel",
+            };
+            holds(format!(
+                "{WATCHED} exits: {} lines printed, {} KiB of memory gone; {freed}",
+                printed.count,
+                lost / 1024
+            ))
+        }
     }
 }
 
 /// What is printed on few exits or on few readings.
 fn loud(bench: &Bench, vm: &mut Vm, log: &mut KernelLog) -> Result<Option<String>> {
-    let leaf = match bench.order.totals_only {
-        true => bench.map.total_count,
-        false => bench.map.count,
-    };
+    let leaf = bench.asked();
     let read = |ecx: usize| Step::cpuid(leaf, ecx as u32, POISON);
     let trials = [
         (vec![Step::hammer(FEW)], format!("{FEW} exits")),
