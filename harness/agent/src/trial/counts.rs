@@ -60,11 +60,6 @@ impl Counts {
             after: self.statistics.clone(),
         }
     }
-
-    /// The count of a reason at that moment.
-    pub fn of(&self, reason: u32) -> u32 {
-        self.by_reason.get(&reason).copied().unwrap_or_default()
-    }
 }
 
 impl Rise {

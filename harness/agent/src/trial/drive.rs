@@ -13,7 +13,7 @@ use super::memory::Holding;
 use super::trouble::{Result, Trouble};
 
 /// Longest that one run of a vCPU may take, on the host's clock.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(20);
 /// How often a wait for a vCPU looks for the signs of a host that is ill.
 const GLANCE: Duration = Duration::from_millis(100);
 /// Ticks of `/proc`'s clock in a second (`USER_HZ`).

@@ -158,6 +158,14 @@ impl Vm {
         }
     }
 
+    /// Lets each vCPU do `steps`, one after the other.
+    pub fn run_each(&mut self, steps: &[Step]) -> Result<()> {
+        for id in 0..self.vcpus.len() {
+            self.run_on(id, steps)?;
+        }
+        Ok(())
+    }
+
     /// Lets all vCPUs do `steps` of their number at the same time, and returns what each
     /// left in its registers.
     pub fn run_all(&mut self, steps: &dyn Fn(usize) -> Vec<Step>) -> Result<Vec<Vec<Answer>>> {

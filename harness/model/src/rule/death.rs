@@ -100,7 +100,12 @@ impl Verdict {
         }
         let last = tail.last().map(|line| without_time(line));
         let last = last.map_or(String::new(), |line| format!("; its last words: {line}"));
-        Verdict::broken(format!("{how} while this was tried{last}"))
+        let meanwhile = if how.contains("silent") {
+            ": what was tried did not return"
+        } else {
+            " while this was tried"
+        };
+        Verdict::broken(format!("{how}{meanwhile}{last}"))
     }
 }
 

@@ -119,8 +119,8 @@ impl Code {
         self.shared.truncate(TOLD);
         let called = seen.calls.iter().filter_map(|at| symbols.starting_at(*at));
         let allocates = called.filter(|called| {
-            let is = |allocator: &&str| called.name.starts_with(allocator);
-            ALLOCATORS.iter().any(|allocator| is(&allocator))
+            let is = |allocator: &str| called.name.starts_with(allocator);
+            ALLOCATORS.iter().any(|allocator| is(allocator))
         });
         self.allocations
             .extend(allocates.map(|called| format!("{} calls {}", function.name, called.name)));

@@ -3,6 +3,7 @@
 use super::super::bench::Bench;
 use super::super::guest::{Answer, PLAIN_PORT, Step};
 use super::super::leaves::POISON;
+use super::super::shape::Shape;
 use super::super::switches::Switch;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
@@ -123,9 +124,11 @@ pub fn mixed_up(bench: &Bench) -> Result<Option<String>> {
     let mut vm = bench.maker.vm(asked.len() as u32)?;
     let alone = vm.run(&[0, 1, 2, 3].map(ask))?;
     let at_once = vm.run_all(&|vcpu| vec![ask(vcpu); READINGS])?;
+    let shape = bench.shape();
     for (vcpu, answers) in at_once.iter().enumerate() {
         let grows = [1, 3].contains(&vcpu);
-        if let Some(wrong) = answers.iter().find(|a| !is_same(grows, &alone[vcpu], a)) {
+        let same = |answer: &&Answer| !is_same(&shape, grows, &alone[vcpu], answer);
+        if let Some(wrong) = answers.iter().find(same) {
             let (leaf, ecx) = asked[vcpu];
             return Ok(Some(format!(
                 "while other vCPUs asked for other reasons, leaf {leaf:#x} with ecx {ecx:#x} \
@@ -138,12 +141,38 @@ pub fn mixed_up(bench: &Bench) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Whether an answer is one to the same question: equal, but for what grows.
-fn is_same(grows: bool, alone: &Answer, at_once: &Answer) -> bool {
-    if grows {
-        // Which register grows, and which is left over, is for other rules.
-        at_once.edx == alone.edx && at_once.eax >= alone.eax
-    } else {
-        at_once == alone
+/// Whether an answer is one to the same question: of a reason that is defined or is not, with
+/// a count that is the same, or has grown. What else is in its registers is for other rules.
+fn is_same(shape: &Shape, grows: bool, alone: &Answer, at_once: &Answer) -> bool {
+    let (before, after) = (shape.count(alone), shape.count(at_once));
+    shape.is_undefined(alone) == shape.is_undefined(at_once)
+        && if grows {
+            after >= before
+        } else {
+            after == before
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_vcpus_answer_is_known_by_its_kind_and_its_count() {
+        let answer = |eax, edx| Answer {
+            eax,
+            ebx: 0,
+            ecx: 0,
+            edx,
+        };
+        let shape = Shape::default();
+        let (count, undefined) = (answer(900, 0), answer(0, u32::MAX));
+        assert!(is_same(&shape, true, &count, &answer(950, 0)));
+        assert!(is_same(&shape, true, &count, &answer(950, 0x5555)));
+        assert!(!is_same(&shape, true, &count, &answer(0, 0)));
+        assert!(!is_same(&shape, true, &count, &undefined));
+        assert!(is_same(&shape, false, &undefined, &undefined));
+        assert!(!is_same(&shape, false, &undefined, &count));
+        assert!(!is_same(&shape, false, &answer(0, 0), &count));
     }
 }
