@@ -188,7 +188,7 @@ fn forwarded_port(usernet: &str) -> Option<u16> {
 /// A whole session with whoever is behind `stream`, until it ends.
 #[cfg(any(test, fuzzing))]
 pub(crate) async fn any_session(stream: UnixStream, counted: Counted) {
-    let Ok(session) = Session::open(stream).await else {
+    let Ok(session) = Session::open(stream, crate::watchdog::Shutdown::default()).await else {
         return;
     };
     while let Ok(vcpus) = session.execute(stats::request(counted)).await {

@@ -51,6 +51,7 @@ fn compared(cells: Vec<CellCounts>) {
     let side = |cells| Side {
         name: "side".to_owned(),
         cells,
+        left_out: Vec::new(),
     };
     let (base, head) = (side(cells.clone()), side(cells));
     if let Ok(comparison) = compare(&base, &head, &Settings::default()) {

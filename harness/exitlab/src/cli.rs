@@ -26,7 +26,7 @@ use exitlab_model::matrix::Shard;
 pub use ab::AbArgs;
 pub use bisect::{BisectArgs, BisectStepArgs};
 pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
-pub use conformance::{ConformanceArgs, ReportFormat};
+pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use matrix::{MergeArgs, PlanArgs};
 
 const EXAMPLES: &str = "\
@@ -211,7 +211,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ReasonsArgs {
     /// Only the reasons that Intel's SDM of this year defines.
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    #[arg(long, value_name = "YEAR")]
     pub sdm: Option<u16>,
     /// How the list is written.
     #[arg(long, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]

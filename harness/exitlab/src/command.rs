@@ -8,6 +8,7 @@ mod kernels;
 mod matrix;
 mod regression;
 mod told;
+mod trial;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,7 @@ use exitlab_base::files::write_whole;
 use exitlab_host::image;
 use exitlab_kernel as kernel;
 use exitlab_model::plan::Plan;
+use exitlab_model::reasons::Isa;
 use exitlab_model::record::RunRecord;
 
 /// Runs one command to its end.
@@ -178,5 +180,6 @@ fn check(args: DoctorArgs) -> Result<()> {
 }
 
 fn reasons(args: ReasonsArgs) -> Result<()> {
+    trial::require_known(args.sdm, Some(Isa::Vmx))?;
     print(&export::reasons(args.sdm, args.format.into()))
 }

@@ -23,11 +23,13 @@ pub fn finding_details(finding: &Finding) -> String {
     match &finding.verdict {
         Verdict::Holds { seen } => indented("", seen),
         Verdict::NotJudged { because } => indented("not judged: ", because),
-        Verdict::Broken { seen } => {
-            let mistake = finding.rule.mistake();
+        Verdict::Broken { seen, .. } => {
+            let mistake = finding.mistake();
             let number = mistake.map_or(String::new(), |number| format!(" (mistake {number})"));
-            let like = finding.rule.looks_like();
-            indented("seen: ", seen) + &indented("looks like: ", &format!("{like}{number}"))
+            // What was seen does not always tell what was done.
+            let like = finding.looks_like();
+            let like = like.map(|like| indented("looks like: ", &format!("{like}{number}")));
+            indented("seen: ", seen) + &like.unwrap_or_default()
         }
     }
 }

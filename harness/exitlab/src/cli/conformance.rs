@@ -43,14 +43,16 @@ pub struct ConformanceArgs {
     pub jobs: Option<u16>,
     /// Grade what is missing in the results directory of many kernels.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "sets", "platform", "host",
-        "out", "kernels", "list", "leaf_map", "sdm"])]
+        "out", "kernels", "list", "leaf_map", "sdm", "profile"])]
     pub resume: Option<PathBuf>,
-    /// Which leaf answers what when the kernel has booted.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1,
-        value_parser = clap::value_parser!(u8).range(1..=3))]
-    pub leaf_map: u8,
-    /// Only the reasons that the manual of this year defines count as defined.
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    /// Which leaf answers what when the kernel has booted [default: that of --profile].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub leaf_map: Option<u8>,
+    /// Which form of the assignment the kernel was made for.
+    #[arg(long, value_enum, default_value_t = Profile::Census, value_name = "FORM")]
+    pub profile: Profile,
+    /// The manual of this year says which reasons are defined [default: whichever fits best].
+    #[arg(long, value_name = "YEAR")]
     pub sdm: Option<u16>,
     /// How the findings are written.
     #[arg(long, value_enum, default_value_t = ReportFormat::Table, value_name = "FORMAT")]
@@ -64,6 +66,36 @@ pub struct ConformanceArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
+}
+
+/// What a kernel is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// An exit census as exitlab's: counts by reason, each VM its own.
+    Census,
+    /// Totals only, the count in 0x4FFFFFFF and the cycles in 0x4FFFFFFE; all VMs may share
+    /// counters.
+    Totals,
+    /// Leaf map 1; all VMs may share counters.
+    #[value(name = "map-1")]
+    Map1,
+    /// Leaf map 2; all VMs may share counters.
+    #[value(name = "map-2")]
+    Map2,
+    /// Leaf map 3; all VMs may share counters.
+    #[value(name = "map-3")]
+    Map3,
+}
+
+impl Profile {
+    /// The leaf map of the form. That of the totals is the one that has a leaf for each.
+    pub fn leaf_map(self) -> u8 {
+        match self {
+            Profile::Census | Profile::Map1 => 1,
+            Profile::Totals | Profile::Map2 => 2,
+            Profile::Map3 => 3,
+        }
+    }
 }
 
 /// How findings are written.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::asked::{cache_dir, context, load, load_matrix, out_dir, texts};
 use super::told::{print, shown};
+use super::trial;
 use crate::cli::{ConformanceArgs, ReportFormat};
 use crate::conformance;
 use crate::context::Context;
@@ -14,7 +15,7 @@ use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_config::{self as config, Cell};
 use exitlab_model::order::TrialOrder;
-use exitlab_model::plan::KernelSource;
+use exitlab_model::plan::{KernelSource, Plan};
 use exitlab_model::platform::PlatformKind;
 
 /// Judges one kernel, or grades many.
@@ -37,20 +38,13 @@ fn is_of_one(args: &ConformanceArgs) -> bool {
         && args.format != ReportFormat::Csv
 }
 
-fn order(args: &ConformanceArgs) -> TrialOrder {
-    TrialOrder {
-        leaf_map: args.leaf_map,
-        sdm: args.sdm,
-    }
-}
-
 async fn one(mut args: ConformanceArgs) -> Result<Ended> {
-    let order = order(&args);
     if let Some(kernel) = args.kernels.first() {
         let set = format!("kernel.source=image:{}", kernel.display());
         args.experiment.sets.push(set);
     }
     let plan = load(&args.experiment)?;
+    let order = trial::order(&args, plan.platform.isa())?;
     let out = out_dir(args.out, "conformance");
     let cache = Cache::open(cache_dir(&args.cache)?)?;
     let mut cx = context(cache, &args.shown)?;
@@ -156,9 +150,6 @@ impl Planner<'_> {
         let matrix = config::load_matrix(file, &sets, &here, &self.usable);
         let matrix = matrix.map_err(|error| named(error, entry, &wanted))?;
         let image = entry.path.as_deref().map(|path| absolute(&here, path));
-        let mut order = order(self.args);
-        order.leaf_map = entry.leaf_map.unwrap_or(order.leaf_map);
-        order.sdm = entry.sdm.or(order.sdm);
         let is_alone = matrix.cells.len() == 1;
         let cells = matrix.cells.into_iter();
         let pupils = cells.map(|cell| {
@@ -167,18 +158,33 @@ impl Planner<'_> {
                 false => (format!("{wanted}-{}", of_cell(&cell)), settings(&cell)),
             };
             let mut plan = cell.plan;
+            let order = self
+                .order(entry, &plan)
+                .map_err(|error| named(error, entry, &wanted))?;
             if let Some(image) = &image {
                 plan.kernel.source = KernelSource::Image(image.clone());
             }
-            Pupil {
+            Ok(Pupil {
                 name: names.give(&name),
                 image: image.clone(),
                 settings: [entry.sets.clone(), values].concat(),
-                order: order.clone(),
+                order,
                 plan,
-            }
+            })
         });
-        Ok(pupils.collect())
+        pupils.collect()
+    }
+
+    /// What is asked of it: what the list says, or else the command line.
+    fn order(&self, entry: &Entry, plan: &Plan) -> Result<TrialOrder> {
+        let isa = plan.platform.isa();
+        let order = trial::order(self.args, isa)?;
+        trial::require_known(entry.sdm, isa)?;
+        Ok(TrialOrder {
+            leaf_map: entry.leaf_map.unwrap_or(order.leaf_map),
+            sdm: entry.sdm.or(order.sdm),
+            ..order
+        })
     }
 }
 

@@ -79,7 +79,7 @@ impl Work {
         }
         Ok(Work {
             roster,
-            dir: out.path().to_owned(),
+            dir: dir.to_owned(),
             _lock: lock,
         })
     }

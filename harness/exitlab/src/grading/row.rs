@@ -103,17 +103,16 @@ impl Judged {
         let rule = finding.rule;
         let (verdict, evidence) = match &finding.verdict {
             Verdict::Holds { seen } => (Mark::Holds, seen),
-            Verdict::Broken { seen } => (Mark::Broken, seen),
+            Verdict::Broken { seen, .. } => (Mark::Broken, seen),
             Verdict::NotJudged { because } => (Mark::NotJudged, because),
         };
-        let is_broken = verdict == Mark::Broken;
         Judged {
             rule: rule.name().to_owned(),
-            mistake: rule.mistake().filter(|_| is_broken),
+            mistake: finding.mistake(),
             demand: rule.demand().to_owned(),
             verdict,
             evidence: evidence.clone(),
-            looks_like: is_broken.then(|| rule.looks_like().to_owned()),
+            looks_like: finding.looks_like().map(str::to_owned),
         }
     }
 
