@@ -34,6 +34,8 @@ pub fn ada() -> Row {
     };
     let broken = Verdict::Broken {
         seen: "the calm one of two VMs executed 12 CPUIDs, and reads 2012".to_owned(),
+        looks_like: Some("counters that all VMs share, never reset".to_owned()),
+        mistake: Some(7),
     };
     let open = Verdict::NotJudged {
         because: "rule 'per-vm' does not hold".to_owned(),
@@ -79,6 +81,8 @@ fn eve() -> Row {
             Rule::Present,
             Verdict::Broken {
                 seen: ill.to_owned(),
+                looks_like: None,
+                mistake: None,
             },
         )],
         ..row("eve")

@@ -135,9 +135,8 @@ impl Picture {
         while let Some(dir) = open.pop() {
             for entry in fs::read_dir(&dir).unwrap().flatten() {
                 let path = entry.path();
-                match entry.file_type().unwrap().is_dir() {
-                    true => open.push(path.clone()),
-                    false => {}
+                if entry.file_type().unwrap().is_dir() {
+                    open.push(path.clone());
                 }
                 picture.insert(path.clone(), fs::read(path).ok());
             }
