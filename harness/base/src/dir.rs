@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
@@ -159,10 +159,15 @@ impl Dir {
             component(name.as_ref(), &path)?,
             component(to.as_ref(), &target)?,
         );
-        if into.has(to) {
-            return Err(io("create", &target)(Errno::EXIST));
-        }
-        rustix::fs::renameat(&self.fd, name, &into.fd, to).map_err(io("create", &target))
+        let flags = RenameFlags::NOREPLACE;
+        let moved = match rustix::fs::renameat_with(&self.fd, name, &into.fd, to, flags) {
+            // A file system that cannot promise it.
+            Err(Errno::INVAL | Errno::NOSYS) if !into.has(to) => {
+                rustix::fs::renameat(&self.fd, name, &into.fd, to)
+            }
+            moved => moved,
+        };
+        moved.map_err(io("create", &target))
     }
 
     fn file(&self, name: &OsStr, flags: OFlags, mode: u32, verb: &'static str) -> Result<File> {
