@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 
 use crate::baseline;
-use crate::compare::{CellCounts, Side, channels_of};
+use crate::compare::{ATTEMPTS, CellCounts, Side, channels_of};
+use crate::figures::{Checks, Class};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::layout::{MATRIX, RUN};
 use exitlab_model::matrix::{self, Index, Unreadable};
@@ -15,6 +16,15 @@ use exitlab_model::record::{Channel, Outcome, RunRecord, SCHEMA};
 
 /// Which cells of a matrix: each key must have this value.
 pub type Filter = BTreeMap<String, String>;
+
+/// Whether a run may break promises (`docs/results.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promises {
+    /// It must keep them all, as it is judged now.
+    Required,
+    /// Its counts are taken all the same; that they broke promises is named.
+    Waived,
+}
 
 /// A cell whose plan is left unread.
 type MatrixCell = matrix::Cell<IgnoredAny>;
@@ -44,7 +54,7 @@ impl Reading {
     ///
     /// [`Error::Config`] if a path holds no results, if a run is not complete, or if the
     /// filter fits nothing.
-    pub fn of(paths: &[PathBuf], filter: &Filter) -> Result<Reading> {
+    pub fn of(paths: &[PathBuf], filter: &Filter, promises: Promises) -> Result<Reading> {
         let names: Vec<String> = paths
             .iter()
             .map(|path| path.display().to_string())
@@ -55,21 +65,21 @@ impl Reading {
             cells: Vec::new(),
         };
         for path in paths {
-            reading.take(path)?;
+            reading.take(path, promises)?;
         }
         reading.keep(filter)?;
         Ok(reading)
     }
 
-    fn take(&mut self, path: &Path) -> Result<()> {
+    fn take(&mut self, path: &Path, promises: Promises) -> Result<()> {
         if path.is_file() {
             self.cells.extend(baseline::load(path)?);
         } else if path.join(MATRIX).is_file() {
-            self.runs.extend(matrix_runs(path)?);
+            self.runs.extend(matrix_runs(path, promises)?);
         } else if path.join(RUN).is_file() {
-            self.runs.push(run(path)?);
+            self.runs.push(run(path, promises)?);
         } else {
-            self.runs.extend(collection(path)?);
+            self.runs.extend(collection(path, promises)?);
         }
         Ok(())
     }
@@ -183,8 +193,8 @@ impl Reading {
 }
 
 /// Reads one side by itself, with the steadiest channel that it has everywhere.
-pub fn read_side(paths: &[PathBuf], filter: &Filter) -> Result<Side> {
-    let reading = Reading::of(paths, filter)?;
+pub fn read_side(paths: &[PathBuf], filter: &Filter, promises: Promises) -> Result<Side> {
+    let reading = Reading::of(paths, filter, promises)?;
     let channel = Reading::common_channel(&[&reading])?;
     reading.side(channel, &BTreeSet::new())
 }
@@ -199,7 +209,10 @@ fn require_repeat(first: &CellCounts, next: &CellCounts) -> Result<()> {
     } else if let Some(conflict) = first.facts.conflict(&next.facts) {
         let say = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
         let (one, other) = (say(conflict.base), say(conflict.head));
-        format!("their {} differs: {one} and {other}", conflict.name)
+        match conflict.name.as_str() {
+            ATTEMPTS => format!("one is of attempt {one} of its host, the other of {other}"),
+            name => format!("their {name} differs: {one} and {other}"),
+        }
     } else if first.phase_names() != next.phase_names() {
         "their phases differ".to_owned()
     } else {
@@ -217,23 +230,26 @@ fn require_repeat(first: &CellCounts, next: &CellCounts) -> Result<()> {
     })
 }
 
-fn run(dir: &Path) -> Result<Run> {
+fn run(dir: &Path, promises: Promises) -> Result<Run> {
     let path = dir.join(RUN);
     let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let wrong = |what: String| Error::Config {
         message: format!("{}: {what}", path.display()),
         cure: "give a results directory that this version of exitlab has written".to_owned(),
     };
-    let record: RunRecord = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+    let mut record: RunRecord = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
     if record.schema > SCHEMA {
         let schema = record.schema;
         return Err(wrong(format!("its schema {schema} is newer than {SCHEMA}")));
     }
     let ended = match &record.outcome {
-        Outcome::Complete if record.samples.is_empty() => "it holds no samples",
-        Outcome::Complete => "",
+        Outcome::Complete | Outcome::ChecksFailed { .. } if record.samples.is_empty() => {
+            "it holds no samples"
+        }
+        Outcome::Complete | Outcome::ChecksFailed { .. } => "",
         Outcome::Unfinished => "the run is not finished",
         Outcome::Failed { .. } => "the run failed",
+        Outcome::BrokenStream { .. } => "its events were not those of its agent",
         Outcome::Interrupted => "the run was interrupted",
     };
     if !ended.is_empty() {
@@ -243,6 +259,18 @@ fn run(dir: &Path) -> Result<Run> {
                 dir.display()
             ),
             cure: "run it again, or leave it out".to_owned(),
+        });
+    }
+    judge(&mut record);
+    if let (Outcome::ChecksFailed { broken }, Promises::Required) = (&record.outcome, promises) {
+        return Err(Error::Config {
+            message: format!(
+                "{}: the run is not complete: {}",
+                dir.display(),
+                broken.join("; ")
+            ),
+            cure: "see the checks in its table.md; --broken-checks takes it all the same"
+                .to_owned(),
         });
     }
     Ok(Run {
@@ -255,7 +283,21 @@ fn run(dir: &Path) -> Result<Run> {
     })
 }
 
-fn matrix_runs(dir: &Path) -> Result<Vec<Run>> {
+/// A record says what held when it was written, by what was promised then. It is judged anew.
+fn judge(record: &mut RunRecord) {
+    let laws = Checks::of(record, record.reasons()).broken(Class::Promise);
+    let mut broken: Vec<String> = laws.iter().map(ToString::to_string).collect();
+    if let Outcome::ChecksFailed { broken: before } = &record.outcome {
+        let more = before.iter().filter(|law| !broken.contains(law));
+        let more: Vec<String> = more.cloned().collect();
+        broken.extend(more);
+    }
+    if !broken.is_empty() {
+        record.outcome = Outcome::ChecksFailed { broken };
+    }
+}
+
+fn matrix_runs(dir: &Path, promises: Promises) -> Result<Vec<Run>> {
     let path = dir.join(MATRIX);
     let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let wrong = |what: String| Error::Config {
@@ -289,7 +331,7 @@ fn matrix_runs(dir: &Path) -> Result<Vec<Run>> {
         });
     }
     let read = |cell: &MatrixCell| {
-        let mut run = run(&cell.dir(dir))?;
+        let mut run = run(&cell.dir(dir), promises)?;
         run.values = cell.values.clone();
         Ok(run)
     };
@@ -297,7 +339,7 @@ fn matrix_runs(dir: &Path) -> Result<Vec<Run>> {
 }
 
 /// The results directories below a directory that is none itself.
-fn collection(dir: &Path) -> Result<Vec<Run>> {
+fn collection(dir: &Path, promises: Promises) -> Result<Vec<Run>> {
     let none = || Error::Config {
         message: format!("no results at {}", dir.display()),
         cure: "give a results directory (run.json or matrix.json), a directory of such, or a \
@@ -311,7 +353,7 @@ fn collection(dir: &Path) -> Result<Vec<Run>> {
     if found.is_empty() {
         return Err(none());
     }
-    found.iter().map(|path| run(path)).collect()
+    found.iter().map(|path| run(path, promises)).collect()
 }
 
 fn no_such_cell<'a>(
@@ -340,3 +382,6 @@ fn no_such_cell<'a>(
         cure,
     }
 }
+
+#[cfg(test)]
+mod tests;

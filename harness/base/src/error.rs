@@ -18,6 +18,8 @@ pub mod exit_code {
     pub const EXPERIMENT: u8 = 5;
     /// A gate can say neither yes nor no, or a bisection does not reach one commit.
     pub const UNDECIDED: u8 = 6;
+    /// A run is whole, but what it counted breaks promises that every run makes.
+    pub const CHECKS: u8 = 7;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -69,6 +71,26 @@ pub enum Error {
         /// What to do.
         cure: String,
     },
+    /// The stream of events from the host is not what its agent must send.
+    #[error("broken event stream: expected {expected}, came {came}")]
+    Stream {
+        /// What would have been right.
+        expected: String,
+        /// What came in its place.
+        came: String,
+        /// Last lines of the host's console.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// A run took all of its samples, and what they hold breaks promises.
+    #[error("{message}")]
+    Checks {
+        /// Which promises, and of which run.
+        message: String,
+        /// What to do.
+        cure: String,
+    },
     /// The host gave no sign of life for too long.
     #[error("host: {message}")]
     Silence {
@@ -115,7 +137,9 @@ impl Error {
             Error::Config { .. } => exit_code::CONFIG,
             Error::Prerequisite { .. } => exit_code::PREREQUISITE,
             Error::Build { .. } => exit_code::BUILD,
+            Error::Checks { .. } => exit_code::CHECKS,
             Error::Experiment { .. }
+            | Error::Stream { .. }
             | Error::Silence { .. }
             | Error::Io { .. }
             | Error::Json { .. } => exit_code::EXPERIMENT,
@@ -130,6 +154,8 @@ impl Error {
             | Error::Prerequisite { cure, .. }
             | Error::Build { cure, .. }
             | Error::Experiment { cure, .. }
+            | Error::Stream { cure, .. }
+            | Error::Checks { cure, .. }
             | Error::Silence { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
             Error::Json { action, .. } => json_cure(action).to_owned(),
@@ -142,6 +168,7 @@ impl Error {
         match self {
             Error::Build { tail, .. }
             | Error::Experiment { tail, .. }
+            | Error::Stream { tail, .. }
             | Error::Silence { tail, .. } => tail,
             _ => &[],
         }

@@ -16,6 +16,8 @@ pub mod ended;
 
 pub mod build;
 pub mod context;
+pub mod expected;
+pub mod minutes;
 pub mod provenance;
 pub mod results;
 pub mod run;

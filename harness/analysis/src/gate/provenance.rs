@@ -1,12 +1,18 @@
 //! In what the two sides differ beside the kernel under test, for people.
 
 use super::rules::{Origin, Rules};
-use crate::compare::{Difference, Pair};
+use crate::compare::{ATTEMPTS, Difference, Pair};
 
-/// In what the sides differ where rules are judged by it.
+/// In what the sides differ where rules are judged by it. That a host had to be started again
+/// is told always: such counts do not repeat those of a first attempt.
 pub(super) fn lines(rules: &Rules, pairs: &[Pair]) -> Vec<String> {
     if rules.rules.iter().all(|r| r.provenance == Origin::Any) {
-        return Vec::new();
+        let attempts = |pair: &Pair| {
+            let differences = pair.base.facts.surroundings(&pair.head.facts);
+            let attempts = differences.iter().find(|d| d.name == ATTEMPTS)?;
+            Some(format!("{}: {}", pair.head.key, told(attempts)))
+        };
+        return pairs.iter().filter_map(attempts).collect();
     }
     let line = |pair: &Pair| {
         let differences = pair.base.facts.surroundings(&pair.head.facts);

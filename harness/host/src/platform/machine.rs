@@ -13,6 +13,7 @@ use exitlab_base::error::{Error, Result};
 use exitlab_base::process::Supervised;
 use exitlab_model::event::Event;
 use exitlab_model::plan::Deadlines;
+use exitlab_model::stream::{Broken, Reader, Taken};
 
 use super::leash::Leash;
 use super::remote::Remote;
@@ -120,7 +121,8 @@ pub struct Machine {
     aftermath: Aftermath,
     console: Growing,
     events: Growing,
-    waiting: VecDeque<Report>,
+    stream: Reader,
+    waiting: VecDeque<Result<Report>>,
     tail: VecDeque<String>,
     boot_deadline: Duration,
     silence_deadline: Duration,
@@ -166,6 +168,7 @@ impl Machine {
             aftermath,
             console: Growing::new(&dir.join(CONSOLE)),
             events: Growing::new(&dir.join(EVENTS)),
+            stream: Reader::default(),
             waiting: VecDeque::new(),
             tail: VecDeque::new(),
             boot_deadline: Duration::from_secs_f64(deadlines.host_boot_s),
@@ -185,10 +188,11 @@ impl Machine {
             let ended = self.emulator.try_exited()?;
             self.read()?;
             if let Some(report) = self.waiting.pop_front() {
-                return Ok(report);
+                return report;
             }
             if let Some(how) = ended {
-                return Err(self.died(&format!("{} ended ({how})", self.name)));
+                let cut = self.cut_off();
+                return Err(self.died(&format!("{} ended ({how}){cut}", self.name)));
             }
             if self.tail.iter().any(|line| line.contains(PANIC)) {
                 return Err(self.died("the host's kernel panicked"));
@@ -198,8 +202,9 @@ impl Machine {
         }
     }
 
-    /// Waits for the end of a host that powers itself off; stops it if it does not.
-    pub async fn power_off(mut self) -> Result<Vec<String>> {
+    /// Waits for the end of a host that powers itself off; stops it if it does not. What it
+    /// said meanwhile must be no event.
+    pub async fn power_off(mut self) -> Result<Vec<Result<Report>>> {
         let wait = async {
             while matches!(self.emulator.try_exited(), Ok(None)) {
                 tokio::time::sleep(POLL).await;
@@ -210,13 +215,7 @@ impl Machine {
         let rest = std::mem::take(&mut self.waiting);
         self.emulator.stop(GRACE).await?;
         self.aftermath.clear().await;
-        Ok(rest
-            .into_iter()
-            .filter_map(|report| match report {
-                Report::Console(line) => Some(line),
-                Report::Event(_) => None,
-            })
-            .collect())
+        Ok(rest.into())
     }
 
     /// Stops the host at once.
@@ -228,23 +227,50 @@ impl Machine {
 
     fn read(&mut self) -> Result<()> {
         for line in self.console.lines()? {
-            if self.tail.len() == TAIL {
-                self.tail.pop_front();
-            }
-            self.tail.push_back(line.clone());
-            self.waiting.push_back(Report::Console(line));
+            self.console_line(line);
         }
         for line in self.events.lines()? {
-            self.heard = Some(Instant::now());
-            match serde_json::from_str::<Event>(&line) {
-                Ok(event) => self.waiting.push_back(Report::Event(Box::new(event))),
-                Err(e) => {
-                    let what = format!("the host sent what is no event ({e}): {line}");
-                    return Err(self.died(&what));
+            match self.stream.take(&line) {
+                Ok(Taken::Noise) => self.console_line(line),
+                Ok(Taken::Marker) => self.heard = Some(Instant::now()),
+                Ok(Taken::Event(event)) => {
+                    self.heard = Some(Instant::now());
+                    self.waiting.push_back(Ok(Report::Event(event)));
+                }
+                Err(broken) => {
+                    // Told after all that came before it.
+                    let error = self.broken(broken);
+                    self.waiting.push_back(Err(error));
+                    break;
                 }
             }
         }
         Ok(())
+    }
+
+    fn console_line(&mut self, line: String) {
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.clone());
+        self.waiting.push_back(Ok(Report::Console(line)));
+    }
+
+    fn broken(&self, broken: Broken) -> Error {
+        Error::Stream {
+            expected: broken.expected,
+            came: broken.came,
+            tail: self.last_words(),
+            cure: broken.cure.to_owned(),
+        }
+    }
+
+    /// That the host ended in the middle of an event, if it did.
+    fn cut_off(&self) -> String {
+        match self.stream.awaited() {
+            Some(event) if self.events.is_cut_off() => format!(" in the middle of {event}"),
+            _ => String::new(),
+        }
     }
 
     fn check_silence(&self) -> Result<()> {

@@ -47,6 +47,11 @@ impl Growing {
         self.pending.drain(..start);
         Ok(lines)
     }
+
+    /// Whether a line was begun whose end has not come.
+    pub fn is_cut_off(&self) -> bool {
+        !self.pending.is_empty()
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +72,9 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         write!(file, "one\r\ntw").unwrap();
         assert_eq!(growing.lines().unwrap(), ["one"]);
+        assert!(growing.is_cut_off());
         writeln!(file, "o").unwrap();
         assert_eq!(growing.lines().unwrap(), ["two"]);
+        assert!(!growing.is_cut_off());
     }
 }

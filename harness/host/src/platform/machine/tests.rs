@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use exitlab_model::event::PROTOCOL;
+use exitlab_model::stream::Writer;
 
 /// Runs a script that stands for an emulator, with deadlines in seconds.
 fn machine(dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Machine {
@@ -19,7 +21,20 @@ fn machine(dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Machine {
     Machine::booted("sh", emulator, dir, &deadlines)
 }
 
-const PULSE: &str = r#"echo '{"event":"pulse","host_s":1.5}' >> events"#;
+/// A shell's command that begins the stream with a first event.
+fn speak() -> String {
+    let started = Event::Started {
+        protocol: PROTOCOL,
+        kernel: "6.12".to_owned(),
+        cpu: String::new(),
+        isa: None,
+        emulates: false,
+        host_s: 1.5,
+        host_tsc: 1,
+    };
+    let line = Writer::default().line(started).unwrap();
+    format!("printf '{}{line}' >> events", Writer::marker())
+}
 
 /// What the machine says until it says why it cannot go on.
 async fn told(mut machine: Machine) -> (Vec<String>, Error) {
@@ -27,7 +42,10 @@ async fn told(mut machine: Machine) -> (Vec<String>, Error) {
     loop {
         match machine.next().await {
             Ok(Report::Console(line)) => said.push(line),
-            Ok(Report::Event(event)) => said.push(format!("{event:?}")),
+            Ok(Report::Event(event)) => {
+                assert!(matches!(*event, Event::Started { .. }));
+                said.push("started".to_owned());
+            }
             Err(error) => {
                 machine.stop().await.unwrap();
                 return (said, error);
@@ -39,9 +57,12 @@ async fn told(mut machine: Machine) -> (Vec<String>, Error) {
 #[tokio::test]
 async fn what_an_emulator_wrote_before_it_ended_is_heard_before_its_end_is_told() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("echo booting >> console; {PULSE}; echo broken >> log; exit 3");
+    let script = format!(
+        "echo booting >> console; {}; echo broken >> log; exit 3",
+        speak()
+    );
     let (said, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
-    assert_eq!(said, ["booting", "Pulse { host_s: 1.5 }"]);
+    assert_eq!(said, ["booting", "started"]);
     assert_eq!(error.to_string(), "host: sh ended (exit status: 3)");
     assert_eq!(
         error.tail(),
@@ -75,7 +96,7 @@ async fn a_host_that_never_speaks_and_one_that_falls_silent_meet_different_deadl
         "host boots: no word from the host within 0.1 s"
     );
 
-    let script = format!("{PULSE}; sleep 60");
+    let script = format!("{}; sleep 60", speak());
     let (said, error) = told(machine(dir.path(), &script, 60.0, 0.1)).await;
     assert_eq!(said.len(), 1);
     assert!(matches!(error, Error::Silence { .. }), "{error}");
@@ -83,19 +104,52 @@ async fn a_host_that_never_speaks_and_one_that_falls_silent_meet_different_deadl
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_event_is_told_as_it_is() {
+async fn what_a_login_prints_before_the_first_event_is_of_the_console() {
     let dir = tempfile::tempdir().unwrap();
-    let script = "echo 'what is this' >> events; sleep 60";
-    let (_, error) = told(machine(dir.path(), script, 60.0, 60.0)).await;
-    assert!(error.to_string().ends_with(": what is this"), "{error}");
+    let script = format!(
+        "printf 'welcome\\nno end of line' >> events; {}; exit 3",
+        speak()
+    );
+    let (said, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    assert_eq!(said, ["welcome", "started"]);
+    assert_eq!(error.to_string(), "host: sh ended (exit status: 3)");
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_event_is_told_as_it_is_after_what_came_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{}; echo 'what is this' >> events; sleep 60", speak());
+    let (said, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    assert_eq!(said, ["started"]);
+    assert_eq!(
+        error.to_string(),
+        "broken event stream: expected event 2, came 'what is this'"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_ends_in_the_middle_of_a_line_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{}; printf '2 0123' >> events; exit 3", speak());
+    let (_, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    assert_eq!(
+        error.to_string(),
+        "host: sh ended (exit status: 3) in the middle of event 2"
+    );
 }
 
 #[tokio::test]
 async fn a_host_that_powers_off_hands_over_the_rest_of_its_console() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("{PULSE}; echo power down >> console");
+    let script = format!("{}; echo power down >> console", speak());
     let mut machine = machine(dir.path(), &script, 60.0, 60.0);
     while !matches!(machine.next().await.unwrap(), Report::Event(_)) {}
     let rest = machine.power_off().await.unwrap();
-    assert!(rest.is_empty() || rest == ["power down"], "{rest:?}");
+    let rest: Vec<Report> = rest.into_iter().map(Result::unwrap).collect();
+    let good = match &*rest {
+        [] => true,
+        [Report::Console(line)] => line == "power down",
+        _ => false,
+    };
+    assert!(good, "{rest:?}");
 }
