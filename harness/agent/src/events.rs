@@ -1,4 +1,4 @@
-//! The way out: events as JSON lines to a serial port or a file.
+//! The way out: events as lines to a serial port or a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use exitlab_model::event::{Event, Stage};
+use exitlab_model::stream::Writer;
 
 use super::clock::host_seconds;
 
@@ -42,14 +43,12 @@ impl Events {
     fn to(mut file: File) -> Events {
         let (sender, receiver) = mpsc::channel::<Event>();
         let writer = std::thread::spawn(move || {
-            for event in receiver {
-                let Ok(mut line) = serde_json::to_vec(&event) else {
-                    continue;
-                };
-                line.push(b'\n');
+            let mut writer = Writer::default();
+            let lines = receiver.into_iter().filter_map(|event| writer.line(event));
+            for line in std::iter::once(Writer::marker()).chain(lines) {
                 // Nobody is left to tell when this fails: the conductor notices the
                 // silence and reports the console.
-                if file.write_all(&line).is_err() {
+                if file.write_all(line.as_bytes()).is_err() {
                     return;
                 }
             }

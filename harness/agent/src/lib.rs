@@ -117,9 +117,7 @@ async fn report(work: impl Future<Output = Result<(), Failure>>, events: &Events
     let _ = pulse.await;
     match outcome {
         Ok(()) => {
-            events.emit(Event::Finished {
-                host_s: host_seconds(),
-            });
+            events.emit(Event::finished(host_seconds()));
             true
         }
         Err(failure) => {

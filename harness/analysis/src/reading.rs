@@ -2,6 +2,8 @@
 //! results directories, or baseline files. Of many runs the good ones are used; the others are
 //! named.
 
+#[cfg(test)]
+mod promises;
 mod runs;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -11,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::baseline;
-use crate::compare::{CellCounts, LeftOut, Side, channels_of};
+use crate::compare::{ATTEMPTS, CellCounts, LeftOut, Side, channels_of};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::layout::{MATRIX, RUN};
 use exitlab_model::record::Channel;
 
-pub use runs::Filter;
+pub use runs::{Filter, Promises};
 use runs::{Refused, Run, collection, matrix_runs, results_of, run};
 
 /// Everything that one side names, before the channel is chosen.
@@ -38,7 +40,7 @@ impl Reading {
     ///
     /// [`Error::Config`] if a path holds no results, if the only run of a path is not
     /// complete, or if the filter fits nothing.
-    pub fn of(paths: &[PathBuf], filter: &Filter) -> Result<Reading> {
+    pub fn of(paths: &[PathBuf], filter: &Filter, promises: Promises) -> Result<Reading> {
         let names: Vec<String> = paths
             .iter()
             .map(|path| path.display().to_string())
@@ -50,22 +52,22 @@ impl Reading {
             left_out: Vec::new(),
         };
         for path in paths {
-            reading.take(&results_of(path))?;
+            reading.take(&results_of(path), promises)?;
         }
         reading.keep(filter)?;
         Ok(reading)
     }
 
-    fn take(&mut self, path: &Path) -> Result<()> {
+    fn take(&mut self, path: &Path, promises: Promises) -> Result<()> {
         if path.is_file() {
             self.cells.extend(baseline::load(path)?);
         } else if path.join(MATRIX).is_file() {
-            let runs = matrix_runs(path)?;
+            let runs = matrix_runs(path, promises)?;
             self.take_good(path, runs)?;
         } else if path.join(RUN).is_file() {
-            self.runs.push(run(path)?);
+            self.runs.push(run(path, promises)?);
         } else {
-            let runs = collection(path)?;
+            let runs = collection(path, promises)?;
             self.take_good(path, runs)?;
         }
         Ok(())
@@ -211,8 +213,8 @@ impl Reading {
 }
 
 /// Reads one side by itself, with the steadiest channel that it has everywhere.
-pub fn read_side(paths: &[PathBuf], filter: &Filter) -> Result<Side> {
-    let reading = Reading::of(paths, filter)?;
+pub fn read_side(paths: &[PathBuf], filter: &Filter, promises: Promises) -> Result<Side> {
+    let reading = Reading::of(paths, filter, promises)?;
     let channel = Reading::common_channel(&[&reading])?;
     reading.side(channel, &BTreeSet::new())
 }
@@ -227,7 +229,10 @@ fn require_repeat(first: &CellCounts, next: &CellCounts) -> Result<()> {
     } else if let Some(conflict) = first.facts.conflict(&next.facts) {
         let say = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
         let (one, other) = (say(conflict.base), say(conflict.head));
-        format!("their {} differs: {one} and {other}", conflict.name)
+        match conflict.name.as_str() {
+            ATTEMPTS => format!("one is of attempt {one} of its host, the other of {other}"),
+            name => format!("their {name} differs: {one} and {other}"),
+        }
     } else if first.phase_names() != next.phase_names() {
         "their phases differ".to_owned()
     } else {

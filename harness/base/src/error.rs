@@ -20,6 +20,8 @@ pub mod exit_code {
     pub const EXPERIMENT: u8 = 5;
     /// A gate can say neither yes nor no, or a bisection does not reach one commit.
     pub const UNDECIDED: u8 = 6;
+    /// A run is whole, but what it counted breaks promises that every run makes.
+    pub const CHECKS: u8 = 7;
     /// A mistake of exitlab's own: it panicked.
     pub const INTERNAL: u8 = 70;
     /// Interrupted.
@@ -70,6 +72,26 @@ pub enum Error {
         message: String,
         /// Last lines of the console of what died or never answered.
         tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// The stream of events from the host is not what its agent must send.
+    #[error("broken event stream: expected {expected}, came {came}")]
+    Stream {
+        /// What would have been right.
+        expected: String,
+        /// What came in its place.
+        came: String,
+        /// Last lines of the host's console.
+        tail: Vec<String>,
+        /// What to do.
+        cure: String,
+    },
+    /// A run took all of its samples, and what they hold breaks promises.
+    #[error("{message}")]
+    Checks {
+        /// Which promises, and of which run.
+        message: String,
         /// What to do.
         cure: String,
     },
@@ -127,7 +149,9 @@ impl Error {
             Error::Config { .. } => exit_code::CONFIG,
             Error::Prerequisite { .. } => exit_code::PREREQUISITE,
             Error::Build { .. } => exit_code::BUILD,
+            Error::Checks { .. } => exit_code::CHECKS,
             Error::Experiment { .. }
+            | Error::Stream { .. }
             | Error::Silence { .. }
             | Error::Io { .. }
             | Error::Json { .. } => exit_code::EXPERIMENT,
@@ -143,6 +167,8 @@ impl Error {
             | Error::Prerequisite { cure, .. }
             | Error::Build { cure, .. }
             | Error::Experiment { cure, .. }
+            | Error::Stream { cure, .. }
+            | Error::Checks { cure, .. }
             | Error::Silence { cure, .. }
             | Error::Cured { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
@@ -156,6 +182,7 @@ impl Error {
         match self {
             Error::Build { tail, .. }
             | Error::Experiment { tail, .. }
+            | Error::Stream { tail, .. }
             | Error::Silence { tail, .. } => tail,
             Error::Cured { error, .. } => error.tail(),
             _ => &[],

@@ -25,7 +25,9 @@ use exitlab_model::matrix::Shard;
 
 pub use ab::AbArgs;
 pub use bisect::{BisectArgs, BisectStepArgs};
-pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
+pub use compare::{
+    BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, PromisesArgs, VerdictsArgs,
+};
 pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use matrix::{MergeArgs, PlanArgs};
 
@@ -51,6 +53,7 @@ Exit codes:
   4    a build failed
   5    the experiment failed
   6    undecided: a gate can say neither yes nor no
+  7    a run is whole, but its checks are broken
   130  interrupted";
 
 const RUN_EXAMPLES: &str = "\

@@ -90,15 +90,21 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
     let out = out_dir(args.out, &plan.name);
     let mut cx = context(Cache::open(dir)?, &args.shown)?;
     let outcome = run::run(plan, None, &out, &mut cx).await;
-    cx.ui.end(outcome.is_ok());
+    let good = |done: &run::Run| done.require_promises().is_ok();
+    cx.ui.end(outcome.as_ref().is_ok_and(good));
     let done = outcome?;
     let dir = shown(&done.dir);
+    let attempts = match done.record.attempts {
+        1 => String::new(),
+        attempts => format!("attempt {attempts} of its host: a first one counts otherwise\n"),
+    };
     print(&format!(
-        "{}\nresults: {}\n",
+        "{}\n{attempts}results: {}\n",
         terminal(&done.record),
         dir.display()
     ))?;
-    tell_timings(args.timings, &cx.ui, &done.dir)
+    tell_timings(args.timings, &cx.ui, &done.dir)?;
+    done.require_promises()
 }
 
 /// Where the time went, if that is wanted.

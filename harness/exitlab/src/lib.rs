@@ -17,7 +17,9 @@ pub mod jobs;
 
 pub mod build;
 pub mod context;
+pub mod expected;
 pub mod litter;
+pub mod minutes;
 pub mod out_dir;
 pub mod provenance;
 pub mod results;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::build::{Artifacts, build};
 use crate::context::Context;
 use crate::doctor;
+use crate::minutes::{self, Minutes};
 use crate::out_dir::OutDir;
 use crate::provenance;
 use crate::results::Results;
@@ -16,11 +17,11 @@ use exitlab_base::error::{Error, Result};
 use exitlab_host::image;
 use exitlab_host::platform::Boot;
 use exitlab_model::event::Event;
-use exitlab_model::layout::RUN;
+use exitlab_model::layout::{RUN, TABLE};
 use exitlab_model::order::{HostFiles, Order, Task};
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
-use exitlab_model::record::{CellName, HostMoment, Outcome, RecordedPlan, RunRecord, SCHEMA};
+use exitlab_model::record::{CellName, Outcome, RecordedPlan, RunRecord, SCHEMA};
 
 /// The guest's QEMU on a machine that exitlab does not boot: on its search path.
 const QEMU: &str = "qemu-system-x86_64";
@@ -28,13 +29,30 @@ const QEMU: &str = "qemu-system-x86_64";
 /// How often a host is started that QEMU's emulation of SVM stops.
 const ATTEMPTS: u32 = 3;
 
-/// A run that came to its good end.
+/// A run that took every sample of its plan.
 #[derive(Debug)]
 pub struct Run {
     /// The results directory.
     pub dir: PathBuf,
     /// What it measured.
     pub record: RunRecord,
+}
+
+impl Run {
+    /// Fails unless every promise holds.
+    pub fn require_promises(&self) -> Result<()> {
+        let Outcome::ChecksFailed { broken } = &self.record.outcome else {
+            return Ok(());
+        };
+        Err(Error::Checks {
+            message: format!("the run is not complete: {}", broken.join("; ")),
+            cure: format!(
+                "see the checks in {}: they tell what was counted and what had to be; compare, \
+                 gate and baseline take such a run with --broken-checks only",
+                self.dir.join(TABLE).display()
+            ),
+        })
+    }
 }
 
 /// Runs an experiment: from kernel source to tables in `out`. `cell` says which one of a
@@ -66,13 +84,7 @@ pub async fn run(
     let outcome = interrupt.or(experiment).await;
 
     results.close_machine();
-    record.outcome = match &outcome {
-        Ok(()) => Outcome::Complete,
-        Err(Error::Interrupted) => Outcome::Interrupted,
-        Err(error) => Outcome::Failed {
-            message: error.to_string(),
-        },
-    };
+    record.outcome = minutes::outcome(&outcome, &record);
     record.finished = Some(provenance::now());
     let kept = keep(&results, &record);
     // The first error is the cause; that its record could not be kept comes second.
@@ -137,12 +149,12 @@ async fn experiment(
         results,
         ui,
     };
+    let mut minutes = Minutes::of(plan, record);
     let mut heard = |event: &Event, results: &Results| {
-        take_in(event, record);
-        if record.samples.is_empty() {
-            Ok(())
-        } else {
-            results.record(record)
+        minutes.take(event)?;
+        match minutes.record() {
+            record if record.samples.is_empty() => Ok(()),
+            record => results.record(record),
         }
     };
     session.hold(&mut heard).await
@@ -163,43 +175,6 @@ fn order(plan: &Plan, artifacts: &Artifacts) -> Result<Order> {
     // Other people may be able to reach the guest's port: only this run knows its keys.
     order.guest.seed = fresh_seed()?;
     Ok(order)
-}
-
-/// Enters an event into the record.
-fn take_in(event: &Event, record: &mut RunRecord) {
-    match event.clone() {
-        Event::Started {
-            kernel,
-            cpu,
-            isa,
-            emulates,
-            host_s,
-            host_tsc,
-            ..
-        } => {
-            record.provenance.host_kernel = kernel;
-            record.provenance.cpu = cpu;
-            record.isa = isa;
-            record.emulates = emulates;
-            record.agent_started = Some(HostMoment { host_s, host_tsc });
-        }
-        Event::Qemu { version } => record.provenance.qemu = version,
-        Event::Parameters { parameters } => record.kvm_parameters = parameters,
-        Event::Discovered(discovery) => record.discovery = Some(discovery),
-        Event::Statuses { statuses } => record.statuses = statuses,
-        Event::Sample(sample) => record.samples.push(*sample),
-        Event::LeftBehind(left) => record.left_behind.push(left),
-        Event::Inspected(inspection) => record.inspections.push(inspection),
-        Event::Stage { .. }
-        | Event::Pulse { .. }
-        | Event::Phase { .. }
-        | Event::Judging { .. }
-        | Event::Found(_)
-        | Event::GuestConsole { .. }
-        | Event::QemuLog { .. }
-        | Event::Failed { .. }
-        | Event::Finished { .. } => {}
-    }
 }
 
 fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Result<RunRecord> {

@@ -6,9 +6,10 @@ use crate::ui::Ui;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_host::platform::{self, Boot, Machine, Report};
-use exitlab_model::event::{Event, PROTOCOL, Stage};
+use exitlab_model::event::Event;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
+use exitlab_model::stream::Broken;
 
 /// What a session is held with.
 pub struct Session<'a> {
@@ -44,8 +45,8 @@ impl Session<'_> {
 trait Host {
     /// The next thing it says.
     async fn next(&mut self) -> Result<Report>;
-    /// Waits for its end after its agent's good one; the last lines of its console.
-    async fn power_off(self) -> Result<Vec<String>>;
+    /// Waits for its end after its agent's good one; what it said meanwhile.
+    async fn power_off(self) -> Result<Vec<Result<Report>>>;
     /// Ends it at once.
     async fn stop(self) -> Result<()>;
 }
@@ -55,7 +56,7 @@ impl Host for Machine {
         Machine::next(self).await
     }
 
-    async fn power_off(self) -> Result<Vec<String>> {
+    async fn power_off(self) -> Result<Vec<Result<Report>>> {
         Machine::power_off(self).await
     }
 
@@ -75,8 +76,11 @@ async fn attend<H: Host>(
     match listen(&mut host, results, ui, heard).await {
         Ok(()) => {
             ui.stage(last_stage);
-            for line in host.power_off().await? {
-                results.host_console(&line)?;
+            for report in host.power_off().await? {
+                // An event that comes now is an error: the last one came.
+                if let Report::Console(line) = report? {
+                    results.host_console(&line)?;
+                }
             }
             Ok(())
         }
@@ -108,9 +112,6 @@ async fn listen<H: Host>(
         ui.event(&event);
         heard(&event, results)?;
         match *event {
-            Event::Started { protocol, .. } if protocol != PROTOCOL => {
-                return Err(stale(protocol));
-            }
             Event::Finished { .. } => return Ok(()),
             Event::Failed {
                 stage,
@@ -130,140 +131,15 @@ async fn listen<H: Host>(
     }
 }
 
-fn stale(protocol: u32) -> Error {
-    Error::Experiment {
-        stage: Stage::Host.to_string(),
-        message: format!("the agent speaks protocol {protocol}, this exitlab {PROTOCOL}"),
+/// An event that is not the one that had to come.
+pub fn broken(broken: Broken) -> Error {
+    Error::Stream {
+        expected: broken.expected,
+        came: broken.came,
         tail: Vec::new(),
-        cure: "remove the cached host image and run again".to_owned(),
+        cure: broken.cure.to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::collections::VecDeque;
-
-    use exitlab_model::failure::FailureKind;
-
-    use super::*;
-    use crate::out_dir::OutDir;
-
-    /// Says what the script says, then dies; remembers how it was ended.
-    struct Scripted<'a> {
-        script: VecDeque<Report>,
-        end: &'a Cell<&'static str>,
-    }
-
-    impl Host for Scripted<'_> {
-        async fn next(&mut self) -> Result<Report> {
-            self.script.pop_front().ok_or_else(|| Error::Experiment {
-                stage: "host".to_owned(),
-                message: "Bochs ended".to_owned(),
-                tail: Vec::new(),
-                cure: String::new(),
-            })
-        }
-
-        async fn power_off(self) -> Result<Vec<String>> {
-            self.end.set("powered off");
-            Ok(vec!["power down".to_owned()])
-        }
-
-        async fn stop(self) -> Result<()> {
-            self.end.set("stopped");
-            Ok(())
-        }
-    }
-
-    fn started(protocol: u32) -> Event {
-        Event::Started {
-            protocol,
-            kernel: "6.12".to_owned(),
-            cpu: String::new(),
-            isa: None,
-            emulates: false,
-            host_s: 0.5,
-            host_tsc: 1,
-        }
-    }
-
-    fn finished() -> Event {
-        Event::Finished { host_s: 2.0 }
-    }
-
-    /// What comes of a session with that host: its outcome, how the host was ended, and what
-    /// was heard and logged.
-    async fn attended(script: Vec<Report>) -> (Result<()>, &'static str, usize, String) {
-        let parent = tempfile::tempdir().unwrap();
-        let mut results = Results::create(&OutDir::given(parent.path().join("run"))).unwrap();
-        let (end, mut events) = (Cell::new("left running"), 0);
-        let host = Scripted {
-            script: script.into(),
-            end: &end,
-        };
-        let mut heard = |_: &Event, _: &Results| {
-            events += 1;
-            Ok(())
-        };
-        let mut ui = Ui::silent();
-        let outcome = attend(host, "the end", &mut results, &mut ui, &mut heard).await;
-        let console = std::fs::read_to_string(results.dir().join("host-console.log"));
-        (outcome, end.get(), events, console.unwrap_or_default())
-    }
-
-    fn event(event: Event) -> Report {
-        Report::Event(Box::new(event))
-    }
-
-    #[tokio::test]
-    async fn a_good_host_is_heard_to_the_end_and_powers_itself_off() {
-        let script = vec![
-            Report::Console("Linux version 6.12".to_owned()),
-            event(started(PROTOCOL)),
-            event(finished()),
-            event(started(PROTOCOL)),
-        ];
-        let (outcome, end, events, console) = attended(script).await;
-        outcome.unwrap();
-        assert_eq!(
-            (end, events),
-            ("powered off", 2),
-            "nothing after the last event"
-        );
-        assert_eq!(console, "Linux version 6.12\npower down\n");
-    }
-
-    #[tokio::test]
-    async fn a_host_that_dies_or_whose_agent_fails_is_stopped_and_told_by_the_first_error() {
-        let (outcome, end, events, _) = attended(vec![event(started(PROTOCOL))]).await;
-        assert_eq!(outcome.unwrap_err().to_string(), "host: Bochs ended");
-        assert_eq!((end, events), ("stopped", 1));
-
-        let failed = Event::Failed {
-            stage: Stage::Guest,
-            kind: FailureKind::Deadline,
-            message: "no SSH login within 6 s".to_owned(),
-            tail: vec!["last words".to_owned()],
-        };
-        let (outcome, end, ..) = attended(vec![event(started(PROTOCOL)), event(failed)]).await;
-        let error = outcome.unwrap_err();
-        assert_eq!(error.to_string(), "guest boots: no SSH login within 6 s");
-        assert_eq!(
-            (error.tail(), end),
-            (&["last words".to_owned()][..], "stopped")
-        );
-    }
-
-    #[tokio::test]
-    async fn an_agent_of_another_build_is_refused() {
-        let script = vec![event(started(PROTOCOL + 1)), event(finished())];
-        let (outcome, end, ..) = attended(script).await;
-        let error = outcome.unwrap_err();
-        assert!(
-            error.to_string().contains("the agent speaks protocol"),
-            "{error}"
-        );
-        assert_eq!(end, "stopped");
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! What the agent tells the conductor: one JSON object a line, one stream.
+//! What the agent tells the conductor: events in one stream, whose form
+//! [`stream`](crate::stream) is.
 //!
 //! [`Event`] is the only thing that crosses from the host to L0, and the only
 //! thing that the progress display, the log and the results writer see.
@@ -10,9 +11,9 @@ use crate::reasons::Isa;
 use crate::record::{Discovery, Inspection, ParameterReading, ReasonStatus, Remainder, Sample};
 use crate::rule::{Finding, Rule};
 
-/// Version of the event stream. Conductor and agent are the same binary, so a
-/// difference means a stale host image.
-pub const PROTOCOL: u32 = 2;
+/// Version of the event stream. Conductor and agent are of one commit, so a difference means
+/// a stale host image. Version 3 numbers its lines and begins with a marker.
+pub const PROTOCOL: u32 = 3;
 
 /// Where in the experiment the agent is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,5 +155,27 @@ pub enum Event {
     Finished {
         /// Host clock, seconds.
         host_s: f64,
+        /// How many events there were, this one included. The writer of the stream counts.
+        #[serde(default)]
+        events: u64,
+        /// How many of them were samples.
+        #[serde(default)]
+        samples: u32,
     },
+}
+
+impl Event {
+    /// The good end, to be counted by the writer of the stream.
+    pub fn finished(host_s: f64) -> Event {
+        Event::Finished {
+            host_s,
+            events: 0,
+            samples: 0,
+        }
+    }
+
+    /// Whether no event may follow.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Event::Failed { .. } | Event::Finished { .. })
+    }
 }

@@ -2,6 +2,7 @@
 //! `run.json` keeps it. Raw material only; every figure derived from it comes from
 //! `exitlab-analysis`.
 
+mod outcome;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::LeftBehind;
 use crate::reasons::{Isa, ReasonTable};
 
+pub use outcome::Outcome;
 pub use plan::RecordedPlan;
 
 /// Version of `run.json`. A record of version 1 reads as one: it holds no cycles, no
@@ -305,23 +307,6 @@ pub struct Provenance {
     pub qemu: String,
     /// CPU model as the host saw it.
     pub cpu: String,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Still running, or died without a word.
-    Unfinished,
-    /// Every sample of the schedule was taken.
-    Complete,
-    /// It failed; what was sampled until then is kept.
-    Failed {
-        /// The error, as it was printed.
-        message: String,
-    },
-    /// The user interrupted it.
-    Interrupted,
 }
 
 /// Which cell of a matrix a run was.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::plan_key::{PLAN, decides_nothing};
-use exitlab_model::record::RunRecord;
+use exitlab_model::record::{Outcome, RunRecord};
 
 /// What is listed first, in this order; everything else follows by name.
-const FIRST: [&str; 10] = [
+const FIRST: [&str; 11] = [
+    ATTEMPTS,
     "host kernel",
     "kernel image",
     "guest image",
@@ -20,6 +21,10 @@ const FIRST: [&str; 10] = [
     "host image",
     "exitlab",
 ];
+
+/// How often the host was started; of what does not say, once. A host that is started again runs
+/// otherwise from its first instruction on.
+pub const ATTEMPTS: &str = "attempts";
 
 /// What may differ between repeats of one cell: none of it is under test, or it is random
 /// by design (the seed of the guest's keys on a machine that is used as it is).
@@ -79,8 +84,20 @@ impl Facts {
                 facts.insert(format!("parameter {}", reading.parameter), found.clone());
             }
         }
+        if record.attempts != 1 {
+            facts.insert(ATTEMPTS.to_owned(), record.attempts.to_string());
+        }
+        if let Outcome::ChecksFailed { broken } = &record.outcome {
+            facts.insert(BROKEN.to_owned(), broken.join("; "));
+        }
         flatten(PLAN, record.plan.whole(), &mut facts);
         Facts(facts)
+    }
+
+    /// What is said of a fact.
+    fn said(&self, name: &str) -> Option<String> {
+        let once = || (name == ATTEMPTS).then(|| "1".to_owned());
+        self.0.get(name).cloned().or_else(once)
     }
 
     /// In what `self`, the base, and `head` differ: what decides counts first.
@@ -92,8 +109,8 @@ impl Facts {
             .filter(|name| self.0.get(*name) != head.0.get(*name))
             .map(|name| Difference {
                 name: name.clone(),
-                base: self.0.get(name).cloned(),
-                head: head.0.get(name).cloned(),
+                base: self.said(name),
+                head: head.said(name),
             })
             .collect();
         let rank = |name: &str| {
@@ -147,6 +164,9 @@ const PACKAGE: &str = "package ";
 
 /// Begins the name of a fact that is an input of the kernel.
 const KERNEL_INPUT: &str = "kernel input ";
+
+/// Which promises a run broke that is taken all the same.
+const BROKEN: &str = "broken promises";
 
 const KERNEL_IMAGE: &str = "kernel image";
 const HOST_IMAGE: &str = "host image";
@@ -298,11 +318,29 @@ mod tests {
     }
 
     #[test]
+    fn another_attempt_is_no_repeat_and_none_of_the_kernels_work() {
+        let base = Facts::of_record(&record());
+        let mut again = record();
+        again.attempts = 2;
+        let again = Facts::of_record(&again);
+        let expected = Difference {
+            name: "attempts".to_owned(),
+            base: Some("1".to_owned()),
+            head: Some("2".to_owned()),
+        };
+        assert_eq!(base.conflict(&again), Some(expected.clone()));
+        assert_eq!(base.surroundings(&again), [expected]);
+        assert_eq!(again.conflict(&again), None);
+    }
+
+    #[test]
     fn another_binary_is_still_a_repeat_and_another_kernel_is_none() {
         let base = Facts::of_record(&record());
         let mut other = record();
         other.provenance.exitlab_digest = "x".to_owned();
-        other.plan = plan(json!({"guest": {"vcpus": 1, "seed": "random"}}));
+        let mut random = other.plan.whole().clone();
+        random["guest"]["seed"] = json!("random");
+        other.plan = plan(random);
         assert_eq!(base.conflict(&Facts::of_record(&other)), None);
         other.provenance.kernel_digest = "y".to_owned();
         let conflict = base.conflict(&Facts::of_record(&other)).unwrap();

@@ -30,6 +30,7 @@ pub use comparison::{CellComparison, Comparison, Finding, compare};
 pub(crate) use counts::UNKNOWN_REASON;
 pub(crate) use counts::channels as channels_of;
 pub use counts::{CellCounts, CellKey, PhaseCounts, Series};
+pub(crate) use facts::ATTEMPTS;
 pub use facts::{Difference, Facts};
 pub use interval::Interval;
 pub use noisy::Tested;

@@ -1,19 +1,22 @@
 //! What came of the checks, in words: a sentence for each law that held, and for each breach
 //! of one.
 
+mod possible;
+
+use super::line::{every, law, listed};
 use super::numbers::{counted, grouped, signed};
 use crate::figures::{
-    Checks, Disagreement, Quantity, ReadingCost, Rise, RunFigures, TraceMismatch, Traced,
+    Checks, Disagreement, Law, Quantity, ReadingCost, Rise, RunFigures, TraceMismatch, Traced,
     Unbracketed,
 };
 use exitlab_model::record::Channel;
 
-/// Violations of one law beyond this many are counted, not listed.
-const LISTED: usize = 10;
-
 /// What came of the checks: laws that held in a line each, broken ones with what broke them.
 pub(super) fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     let lines = [
+        possible::plan(checks),
+        possible::clocks(checks),
+        possible::counts(checks),
         agreement(figures, checks),
         reading(figures, checks),
         sums(checks),
@@ -23,29 +26,6 @@ pub(super) fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         tracepoint(figures, checks),
     ];
     lines.into_iter().flatten().collect()
-}
-
-/// One law: how often it was checked, and where it was broken.
-fn law(checked: usize, held: String, name: &str, broken: Vec<String>) -> Vec<String> {
-    if !broken.is_empty() {
-        return broken
-            .into_iter()
-            .map(|violation| format!("✗ {violation}"))
-            .collect();
-    }
-    if checked == 0 {
-        return vec![format!("– Not checked, for want of readings: {name}.")];
-    }
-    vec![format!("✓ {held}")]
-}
-
-/// The first violations, and how many there are beyond them.
-pub(super) fn listed<T>(violations: &[T], sentence: impl Fn(&T) -> String) -> Vec<String> {
-    let mut lines: Vec<String> = violations.iter().take(LISTED).map(sentence).collect();
-    if violations.len() > LISTED {
-        lines.push(format!("… and {} more.", violations.len() - LISTED));
-    }
-    lines
 }
 
 fn agreement(figures: &RunFigures, checks: &Checks) -> Vec<String> {
@@ -72,12 +52,7 @@ fn agreement(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         )
     };
     let broken = listed(&checks.disagreements, sentence);
-    law(
-        checks.compared_samples,
-        held,
-        "stats ≤ cpuid ≤ stats-after",
-        broken,
-    )
+    law(checks.compared_samples, held, Law::Agreement, broken)
 }
 
 fn reading(figures: &RunFigures, checks: &Checks) -> Vec<String> {
@@ -93,23 +68,34 @@ fn reading(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         _ => "as many CPUID exits as leaves read".to_owned(),
     };
     let held = format!("Reading cost {exact}, in {}.", every(costs.len(), "sample"));
-    let off: Vec<&ReadingCost> = costs.iter().filter(|cost| cost.difference() != 0).collect();
-    let broken = listed(&off, |cost| {
+    let sentence = |cost: &&ReadingCost| {
+        let most = match cost.leaves < cost.numbers {
+            true => format!(" of {} numbers", grouped(cost.numbers.into())),
+            false => String::new(),
+        };
         format!(
-            "Reading sample {} cost {} CPUID exits for {} leaves ({}); all that rose: {}.",
+            "Reading sample {} cost {} CPUID exits for {} leaves{most} ({}); all that rose: {}.",
             cost.sample,
             grouped(cost.exits.into()),
             grouped(cost.leaves.into()),
             signed(cost.difference()),
             rises(figures, &cost.rises),
         )
-    });
-    law(
-        costs.len(),
-        held,
-        "a reading costs as many CPUID exits as leaves",
-        broken,
-    )
+    };
+    let off = |is: fn(&ReadingCost) -> bool| {
+        let costs: Vec<&ReadingCost> = costs.iter().filter(|cost| is(cost)).collect();
+        listed(&costs, sentence)
+    };
+    let impossible = off(ReadingCost::is_impossible);
+    let dearer = off(ReadingCost::is_dearer);
+    let mut lines = Vec::new();
+    if !impossible.is_empty() {
+        lines = law(costs.len(), held.clone(), Law::LeastPrice, impossible);
+    }
+    if lines.is_empty() || !dearer.is_empty() {
+        lines.extend(law(costs.len(), held, Law::Price, dearer));
+    }
+    lines
 }
 
 fn sums(checks: &Checks) -> Vec<String> {
@@ -133,12 +119,7 @@ fn sums(checks: &Checks) -> Vec<String> {
             signed(broken.sum as i128 - i128::from(broken.exits)),
         )
     });
-    law(
-        checks.summed_readings,
-        held,
-        "all reasons together are KVM's own count",
-        broken,
-    )
+    law(checks.summed_readings, held, Law::Sum, broken)
 }
 
 fn monotony(figures: &RunFigures, checks: &Checks) -> Vec<String> {
@@ -159,12 +140,7 @@ fn monotony(figures: &RunFigures, checks: &Checks) -> Vec<String> {
             unit(broken.quantity),
         )
     });
-    law(
-        checks.followed_readings,
-        held,
-        "no count ever decreases",
-        broken,
-    )
+    law(checks.followed_readings, held, Law::Monotony, broken)
 }
 
 /// Nothing is said where the tracepoint was not asked for: it takes a kernel of its own.
@@ -196,7 +172,7 @@ fn tracepoint(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         )
     };
     let broken = listed(&checks.trace.mismatches, sentence);
-    law(checks.trace.samples, held, "the tracepoint", broken)
+    law(checks.trace.samples, held, Law::Tracepoint, broken)
 }
 
 /// The totals around the single reasons.
@@ -223,12 +199,7 @@ fn totals(checks: &Checks) -> Vec<String> {
         )
     };
     let broken = listed(&seen.unbracketed, sentence);
-    law(
-        seen.readings,
-        held,
-        "the sum over reasons lies between the totals around it",
-        broken,
-    )
+    law(seen.readings, held, Law::Totals, broken)
 }
 
 /// Nothing is said of runs in which no cycles were counted.
@@ -249,26 +220,13 @@ fn overruns(figures: &RunFigures, checks: &Checks) -> Vec<String> {
             grouped(broken.passed),
         )
     });
-    law(
-        checks.timed_samples,
-        held,
-        "the cycles of all reasons fit into the time that passed",
-        broken,
-    )
+    law(checks.timed_samples, held, Law::Time, broken)
 }
 
 fn unit(quantity: Quantity) -> &'static str {
     match quantity {
         Quantity::Count => "",
         Quantity::Cycles => " cycles",
-    }
-}
-
-fn every(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("the only {noun}")
-    } else {
-        format!("all {}", counted(number, noun))
     }
 }
 
@@ -326,10 +284,11 @@ mod tests {
     fn without_readings_nothing_is_claimed() {
         let mut record = fixture::record();
         record.samples.clear();
+        record.plan = fixture::plan(serde_json::Value::Null);
         let figures = RunFigures::of_record(&record, ReasonTable::vmx());
         let lines = checks(&figures, figures.checks.as_ref().unwrap());
         assert!(
-            lines.len() == 5 && lines.iter().all(|line| line.starts_with('–')),
+            lines.len() == 7 && lines.iter().all(|line| line.starts_with('–')),
             "{lines:?}"
         );
     }

@@ -13,6 +13,7 @@ mod csv;
 mod finding;
 mod grid;
 mod laws;
+mod line;
 mod markdown;
 mod numbers;
 mod reasons;

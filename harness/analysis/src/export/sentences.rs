@@ -1,6 +1,7 @@
 //! Observations and the cost of sampling, in words.
 
-use super::laws::{listed, rises};
+use super::laws::rises;
+use super::line::listed;
 use super::numbers::{decimal, grouped, percent, signed};
 use crate::figures::{Observations, RunFigures};
 use exitlab_model::plan::LeftBehind;

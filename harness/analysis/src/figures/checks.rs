@@ -1,26 +1,43 @@
-//! Whether a run's counters agree with one another. Six laws hold for a census that
-//! misses nothing, the last only where cycles are counted, and a seventh where the kernel's
-//! tracepoint was counted, too; each that is broken is reported with its numbers.
+//! Whether a run's samples are those of its plan, and whether clocks and counters agree with
+//! one another. Every law is named in [`Law`], which says what a breach of it means; each that
+//! is broken is reported with its numbers.
 
+mod law;
+
+pub use law::{Class, Law};
+
+use super::clocks::ClockCheck;
 use super::counter::{CPUID, Quantity};
+use super::possible::Excess;
 use super::sampling::{Rise, SamplingCost};
 use super::totals::{Overrun, TotalsCheck};
 use super::trace::TraceCheck;
+use exitlab_model::planned;
 use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::{Channel, RunRecord, Sample, StatsReading};
 
 /// The outcome of all checks over the samples of one run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Checks {
+    /// How many samples the plan asks for; absent where the plan is not known.
+    pub planned: Option<usize>,
+    /// Samples are those of the plan: where they are not, what was expected, and what came.
+    pub unplanned: Option<(String, String)>,
+    /// Clocks run forwards, and reach each planned moment.
+    pub clocks: ClockCheck,
+    /// Samples whose counts were held against the cycles that had passed.
+    pub possible_samples: usize,
+    /// Counts are possible: where there were more exits than cycles.
+    pub excesses: Vec<Excess>,
     /// Samples in which `cpuid` was compared with the `stats` readings on both sides.
     pub compared_samples: usize,
     /// Reason numbers compared in each of them, undefined ones included.
     pub compared_reasons: usize,
     /// Whether their cycles were compared, too.
     pub compared_cycles: bool,
-    /// Law 1, `stats ≤ cpuid ≤ stats-after` for every reason: where it is broken.
+    /// `stats ≤ cpuid ≤ stats-after` for every reason: where it is broken.
     pub disagreements: Vec<Disagreement>,
-    /// Law 2, a reading causes as many CPUID exits as it reads leaves: one entry for
+    /// A reading causes as many CPUID exits as it reads leaves: one entry for
     /// each sample that can tell, good or bad.
     pub reading_costs: Vec<ReadingCost>,
     /// `stats` readings whose sum was compared.
@@ -28,20 +45,20 @@ pub struct Checks {
     /// How many of KVM's own exits at the end were rounds in which it emulated the guest
     /// instead of entering it; absent where it never does.
     pub emulated: Option<u128>,
-    /// Law 3, all reasons together are KVM's own count of exits, or less than it where it
+    /// All reasons together are KVM's own count of exits, or less than it where it
     /// emulates the guest now and then: where it is broken.
     pub sum_mismatches: Vec<SumMismatch>,
     /// Pairs of consecutive readings of one channel.
     pub followed_readings: usize,
-    /// Law 4, no count and no cycles ever decrease: where it is broken.
+    /// No count and no cycles ever decrease: where it is broken.
     pub decreases: Vec<Decrease>,
-    /// Law 5, the totals that the guest read enclose the sum over its reasons.
+    /// The totals that the guest read enclose the sum over its reasons.
     pub totals: TotalsCheck,
     /// Samples whose cycles were held against the time that had passed.
     pub timed_samples: usize,
-    /// Law 6, the cycles of all reasons fit into the time that passed: where it is broken.
+    /// The cycles of all reasons fit into the time that passed: where it is broken.
     pub overruns: Vec<Overrun>,
-    /// Law 7, the tracepoint counted the same at the same standstill.
+    /// The tracepoint counted the same at the same standstill.
     pub trace: TraceCheck,
 }
 
@@ -69,6 +86,8 @@ pub struct ReadingCost {
     pub sample: u32,
     /// Leaves that were read.
     pub leaves: u64,
+    /// Numbers of single reasons that were read: each takes a leaf.
+    pub numbers: u64,
     /// CPUID exits from `stats` to `stats-after`.
     pub exits: u64,
     /// Every reason that rose across the reading: where the difference comes from.
@@ -79,6 +98,16 @@ impl ReadingCost {
     /// CPUID exits that no leaf explains; negative if some were not counted.
     pub fn difference(&self) -> i128 {
         i128::from(self.exits) - i128::from(self.leaves)
+    }
+
+    /// Whether there were fewer exits than leaves, or fewer leaves than numbers.
+    pub fn is_impossible(&self) -> bool {
+        self.exits < self.leaves || self.leaves < self.numbers
+    }
+
+    /// Whether there were more exits than leaves.
+    pub fn is_dearer(&self) -> bool {
+        self.exits > self.leaves && !self.is_impossible()
     }
 }
 
@@ -116,7 +145,13 @@ impl Checks {
     /// Checks every law on every sample that has the readings for it.
     pub fn of(record: &RunRecord, reasons: &ReasonTable) -> Checks {
         let samples = &record.samples;
+        let planned = record.plan.samples();
         let mut checks = Checks {
+            planned: planned.as_ref().map(Vec::len),
+            unplanned: planned
+                .as_ref()
+                .and_then(|planned| planned::mismatch(planned, samples)),
+            clocks: ClockCheck::of(record, planned.as_deref().unwrap_or_default()),
             totals: TotalsCheck::of(samples, reasons),
             emulated: record.emulates.then_some(0),
             ..Checks::default()
@@ -127,6 +162,10 @@ impl Checks {
             }
             checks.sums(sample);
             checks.trace.add(sample, record.emulates, reasons);
+            if let Some(possible) = Excess::of(sample, record) {
+                checks.possible_samples += 1;
+                checks.excesses.extend(possible.err());
+            }
             if let Some(fits) = Overrun::of(sample, record) {
                 checks.timed_samples += 1;
                 checks.overruns.extend(fits.err());
@@ -142,15 +181,37 @@ impl Checks {
         checks
     }
 
+    /// How often a law is broken.
+    pub fn breaches(&self, law: Law) -> usize {
+        let costs = |is: fn(&ReadingCost) -> bool| {
+            let costs = self.reading_costs.iter();
+            costs.filter(|cost| is(cost)).count()
+        };
+        match law {
+            Law::Plan => usize::from(self.unplanned.is_some()),
+            Law::Clocks => self.clocks.breaches.len(),
+            Law::Possible => self.excesses.len(),
+            Law::Agreement => self.disagreements.len(),
+            Law::LeastPrice => costs(ReadingCost::is_impossible),
+            Law::Price => costs(ReadingCost::is_dearer),
+            Law::Sum => self.sum_mismatches.len(),
+            Law::Monotony => self.decreases.len(),
+            Law::Totals => self.totals.unbracketed.len(),
+            Law::Time => self.overruns.len(),
+            Law::Tracepoint => self.trace.mismatches.len(),
+        }
+    }
+
+    /// The laws of a class that are broken.
+    pub fn broken(&self, class: Class) -> Vec<Law> {
+        let laws = Law::ALL.into_iter();
+        laws.filter(|law| law.class() == class && self.breaches(*law) > 0)
+            .collect()
+    }
+
     /// True if no law is broken.
     pub fn hold(&self) -> bool {
-        self.disagreements.is_empty()
-            && self.reading_costs.iter().all(|cost| cost.difference() == 0)
-            && self.sum_mismatches.is_empty()
-            && self.decreases.is_empty()
-            && self.totals.unbracketed.is_empty()
-            && self.overruns.is_empty()
-            && self.trace.mismatches.is_empty()
+        Law::ALL.iter().all(|law| self.breaches(*law) == 0)
     }
 
     fn agreement(&mut self, sample: &Sample, quantity: Quantity, reasons: &ReasonTable) {
@@ -246,11 +307,13 @@ impl Checks {
 }
 
 fn reading_cost(sample: &Sample, reasons: &ReasonTable) -> Option<ReadingCost> {
-    let leaves = sample.cpuid.as_ref()?.leaves;
+    let reading = sample.cpuid.as_ref()?;
+    let cycles = reading.cycles.as_ref().map_or(0, Vec::len);
     let cost = SamplingCost::of(sample, reasons)?;
     Some(ReadingCost {
         sample: cost.sample,
-        leaves,
+        leaves: reading.leaves,
+        numbers: (reading.counts.len() + cycles) as u64,
         exits: cost.exits(reasons.by_mnemonic(CPUID)?.number),
         rises: cost.rises,
     })

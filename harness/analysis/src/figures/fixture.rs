@@ -63,7 +63,14 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
         }),
         kvm_parameters: Vec::new(),
         cell: None,
-        plan: plan(serde_json::json!({"guest": {"vcpus": 1}})),
+        plan: plan(serde_json::json!({
+            "guest": {"vcpus": 1},
+            "sampling": {
+                "schedule": ["boot", {"after": 5.0}, {"after": 5.0}],
+                "channels": ["cpuid", "stats"],
+                "cycles": cycles,
+            },
+        })),
         provenance: Provenance {
             exitlab: "0.1.0".to_owned(),
             commit: "cb64ff5".to_owned(),

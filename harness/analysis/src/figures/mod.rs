@@ -7,8 +7,10 @@
 //! ```
 
 mod checks;
+mod clocks;
 mod counter;
 mod observations;
+mod possible;
 mod run;
 mod sampling;
 mod table;
@@ -16,9 +18,11 @@ mod time;
 mod totals;
 mod trace;
 
-pub use checks::{Checks, Decrease, Disagreement, ReadingCost, SumMismatch};
+pub use checks::{Checks, Class, Decrease, Disagreement, Law, ReadingCost, SumMismatch};
+pub use clocks::{Bound, ClockBreach, ClockCheck, Reading};
 pub use counter::Quantity;
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
+pub use possible::Excess;
 pub use run::{RunFigures, Subject};
 pub use sampling::{Rise, SamplingCost};
 pub(crate) use table::rate;

@@ -2,9 +2,7 @@
 
 use super::{Checks, CountTable, Observations, SamplingCost, TimeTable};
 use exitlab_model::reasons::ReasonTable;
-use exitlab_model::record::{
-    Discovery, Outcome, ParameterReading, Provenance, Remainder, RunRecord,
-};
+use exitlab_model::record::{Discovery, ParameterReading, Provenance, Remainder, RunRecord};
 
 /// Figures, findings and origin of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +86,8 @@ impl Subject {
             prefixed("host ", &origin.host_kernel),
             prefixed("QEMU ", &origin.qemu),
             record.started.clone(),
-            outcome(&record.outcome),
+            attempts(record),
+            record.outcome.to_string(),
         ];
         Subject {
             title: record.experiment.clone(),
@@ -106,12 +105,12 @@ fn prefixed(prefix: &str, value: &str) -> String {
     }
 }
 
-fn outcome(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Unfinished => "unfinished".to_owned(),
-        Outcome::Complete => "complete".to_owned(),
-        Outcome::Failed { message } => format!("failed: {message}"),
-        Outcome::Interrupted => "interrupted".to_owned(),
+/// Of a host that was started more than once: its counts are those of the last attempt, which
+/// runs otherwise than the first.
+fn attempts(record: &RunRecord) -> String {
+    match record.attempts {
+        1 => String::new(),
+        attempts => format!("attempt {attempts} of its host"),
     }
 }
 
@@ -140,6 +139,7 @@ fn parameter(reading: &ParameterReading) -> String {
 
 /// Every known fact; unknown ones are empty and left out.
 fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> {
+    let attempts = attempts(record);
     let finished = record.finished.as_deref().unwrap_or("");
     let isa = record.isa.map_or("", |isa| isa.name());
     let interface = record.discovery.as_ref().map_or(String::new(), interface);
@@ -152,6 +152,7 @@ fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> 
         ("KVM parameters", &parameters),
         ("started", &record.started),
         ("finished", finished),
+        ("attempts", &attempts),
         ("host kernel", &origin.host_kernel),
         ("host CPU", &origin.cpu),
         ("emulator", &origin.emulator),

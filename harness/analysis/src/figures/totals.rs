@@ -5,7 +5,7 @@ use super::counter::{CPUID, Quantity};
 use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::{CpuidReading, RunRecord, Sample, Totals};
 
-/// Law 5. The guest reads the totals just before and just after the single reasons, and
+/// The guest reads the totals just before and just after the single reasons, and
 /// every leaf that it reads is a CPUID exit. So the sum over all reasons is at least the
 /// total before plus the leaves from there to the count of CPUID exits, and at most the
 /// total after minus the leaves from there on. If nothing but these leaves exited
@@ -82,13 +82,15 @@ fn counts(
 ) -> Option<Unbracketed> {
     let sum = wrapping_sum(&reading.counts).wrapping_add(unknown(sample));
     // Counts are read in the order of slots, right after the total before.
-    let cpuid = totals.before.nth + reasons.slot(reasons.by_mnemonic(CPUID)?.number)? as u64 + 1;
+    // What a guest says of `nth` may be anything.
+    let own = reasons.slot(reasons.by_mnemonic(CPUID)?.number)? as u64 + 1;
+    let cpuid = totals.before.nth.wrapping_add(own);
     let bits = totals.bits;
     Some(Unbracketed {
         sample: sample.number,
         quantity: Quantity::Count,
         above: distance(totals.before.count, sum, bits),
-        least_above: (cpuid - totals.before.nth) as i64,
+        least_above: own as i64,
         below: distance(sum, totals.after.count, bits),
         least_below: totals.after.nth.wrapping_sub(cpuid) as i64,
     })
@@ -123,7 +125,7 @@ fn distance(from: u64, to: u64, bits: u32) -> i64 {
     }
 }
 
-/// Law 6. The cycles of all reasons are time that passed on some vCPU since the agent
+/// The cycles of all reasons are time that passed on some vCPU since the agent
 /// started: they cannot be more than that time on all vCPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overrun {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 
 use crate::compare::CellKey;
+use crate::figures::{Checks, Class};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::build;
 use exitlab_model::layout::{self, MATRIX, RUN};
@@ -14,6 +15,15 @@ use exitlab_model::record::{Outcome, RunRecord, SCHEMA};
 
 /// Which cells of a matrix: each key must have this value.
 pub type Filter = BTreeMap<String, String>;
+
+/// Whether a run may break promises (`docs/results.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promises {
+    /// It must keep them all, as it is judged now.
+    Required,
+    /// Its counts are taken all the same; that they broke promises is named.
+    Waived,
+}
 
 /// A cell whose plan is left unread.
 type MatrixCell = matrix::Cell<IgnoredAny>;
@@ -66,11 +76,11 @@ pub(super) fn results_of(path: &Path) -> PathBuf {
     }
 }
 
-pub(super) fn run(dir: &Path) -> Result<Run, Box<Refused>> {
+pub(super) fn run(dir: &Path, promises: Promises) -> Result<Run, Box<Refused>> {
     let record = record(dir).map_err(|error| Box::new(Refused { error, key: None }))?;
     let values = record.cell.as_ref();
     let values = values.map_or_else(Filter::new, |cell| cell.values.clone());
-    match require_good(dir, &record) {
+    match require_good(dir, &record, promises) {
         Ok(()) => Ok(Run {
             source: dir.display().to_string(),
             values,
@@ -94,21 +104,25 @@ fn record(dir: &Path) -> Result<RunRecord> {
         message: format!("{}: {what}", path.display()),
         cure: "give a results directory that this version of exitlab has written".to_owned(),
     };
-    let record: RunRecord = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+    let mut record: RunRecord = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
     if record.schema > SCHEMA {
         let schema = record.schema;
         return Err(wrong(format!("its schema {schema} is newer than {SCHEMA}")));
     }
+    judge(&mut record);
     Ok(record)
 }
 
 /// Whether a run is the whole of what was planned.
-fn require_good(dir: &Path, record: &RunRecord) -> Result<()> {
+fn require_good(dir: &Path, record: &RunRecord, promises: Promises) -> Result<()> {
     let ended = match &record.outcome {
-        Outcome::Complete if record.samples.is_empty() => "it holds no samples",
-        Outcome::Complete => "",
+        Outcome::Complete | Outcome::ChecksFailed { .. } if record.samples.is_empty() => {
+            "it holds no samples"
+        }
+        Outcome::Complete | Outcome::ChecksFailed { .. } => "",
         Outcome::Unfinished => "the run is not finished",
         Outcome::Failed { .. } => "the run failed",
+        Outcome::BrokenStream { .. } => "its events were not those of its agent",
         Outcome::Interrupted => "the run was interrupted",
     };
     if !ended.is_empty() {
@@ -120,10 +134,45 @@ fn require_good(dir: &Path, record: &RunRecord) -> Result<()> {
             cure: "run it again, or leave it out".to_owned(),
         });
     }
+    if let (Outcome::ChecksFailed { broken }, Promises::Required) = (&record.outcome, promises) {
+        return Err(Error::Config {
+            message: format!(
+                "{}: the run is not complete: {}",
+                dir.display(),
+                broken.join("; ")
+            ),
+            cure: "see the checks in its table.md; --broken-checks takes it all the same"
+                .to_owned(),
+        });
+    }
     Ok(())
 }
 
-pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
+/// A record says what held when it was written, by what was promised then. It is judged anew.
+fn judge(record: &mut RunRecord) {
+    let whole = matches!(
+        record.outcome,
+        Outcome::Complete | Outcome::ChecksFailed { .. }
+    );
+    if !whole || record.samples.is_empty() {
+        return;
+    }
+    let laws = Checks::of(record, record.reasons()).broken(Class::Promise);
+    let mut broken: Vec<String> = laws.iter().map(ToString::to_string).collect();
+    if let Outcome::ChecksFailed { broken: before } = &record.outcome {
+        let more = before.iter().filter(|law| !broken.contains(law));
+        let more: Vec<String> = more.cloned().collect();
+        broken.extend(more);
+    }
+    if !broken.is_empty() {
+        record.outcome = Outcome::ChecksFailed { broken };
+    }
+}
+
+pub(super) fn matrix_runs(
+    dir: &Path,
+    promises: Promises,
+) -> Result<Vec<Result<Run, Box<Refused>>>> {
     let matrix: Index<IgnoredAny> = matrix::read(dir).map_err(|unreadable| Error::Config {
         message: format!("{}/{unreadable}", dir.display()),
         cure: "give a results directory that this version of exitlab has written".to_owned(),
@@ -150,7 +199,7 @@ pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> 
             },
         });
     }
-    let read = |cell: &MatrixCell| match run(&cell.dir(dir)) {
+    let read = |cell: &MatrixCell| match run(&cell.dir(dir), promises) {
         Ok(run) => Ok(Run {
             values: cell.values.clone(),
             ..run
@@ -190,7 +239,7 @@ fn require_one_build(
 }
 
 /// The results directories below a directory that is none itself, matrices too.
-pub(super) fn collection(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
+pub(super) fn collection(dir: &Path, promises: Promises) -> Result<Vec<Result<Run, Box<Refused>>>> {
     let none = || Error::Config {
         message: format!("no results at {}", dir.display()),
         cure: "give a results directory (run.json or matrix.json), a directory of such, or a \
@@ -207,8 +256,8 @@ pub(super) fn collection(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
     let mut runs = Vec::new();
     for path in &found {
         match path.join(MATRIX).is_file() {
-            true => runs.extend(matrix_runs(path)?),
-            false => runs.push(run(path)),
+            true => runs.extend(matrix_runs(path, promises)?),
+            false => runs.push(run(path, promises)),
         }
     }
     Ok(runs)

@@ -25,7 +25,7 @@ fn failed() -> Outcome {
 }
 
 fn read(path: &Path) -> Result<Side> {
-    read_side(&[path.to_owned()], &Filter::new())
+    read_side(&[path.to_owned()], &Filter::new(), Promises::Required)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::matrix::{self, Work};
 use crate::out_dir::OutDir;
 use crate::ui::Ui;
 use exitlab_analysis::gate::{self, Judgement, Outcome, Rules};
-use exitlab_analysis::reading::{Filter, Reading};
+use exitlab_analysis::reading::{Filter, Promises, Reading};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_base::git::{Commit, Repository};
@@ -80,7 +80,16 @@ impl Tester<'_> {
             }
             Err(error) => return Err(error),
         };
-        let results = self.results(commit, &kernels, cx).await?;
+        let results = match self.results(commit, &kernels, cx).await {
+            Ok(results) => results,
+            // What it counted says nothing, neither good nor bad.
+            Err(Error::Checks { message, .. }) => {
+                let skipped = (Decision::Skip, message);
+                self.keep(&about, skipped, None, kernels, &cx.ui)?;
+                return Ok(Decision::Skip);
+            }
+            Err(error) => return Err(error),
+        };
         let (decision, why) = decided(&self.judge(self.base()?, &results)?);
         self.keep(&about, (decision, why), Some(results), kernels, &cx.ui)?;
         Ok(decision)
@@ -149,7 +158,7 @@ impl Tester<'_> {
     }
 
     fn judge(&self, base: &Path, head: &Path) -> Result<Judgement> {
-        let read = |dir: &Path| Reading::of(&[dir.to_owned()], &Filter::new());
+        let read = |dir: &Path| Reading::of(&[dir.to_owned()], &Filter::new(), Promises::Required);
         let (base, head) = (read(base)?, read(head)?);
         let channel = Reading::common_channel(&[&base, &head])?;
         let none = BTreeSet::new();

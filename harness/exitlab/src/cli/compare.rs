@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use exitlab_analysis::compare::{Percent, Settings};
 use exitlab_analysis::export;
+use exitlab_analysis::reading::Promises;
 
 const COMPARE_EXAMPLES: &str = "\
 Examples:
@@ -72,6 +73,23 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Which runs are taken.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PromisesArgs {
+    /// Also take runs that broke promises: what they counted may be wrong, and that is named.
+    #[arg(long)]
+    pub broken_checks: bool,
+}
+
+impl From<PromisesArgs> for Promises {
+    fn from(args: PromisesArgs) -> Promises {
+        match args.broken_checks {
+            true => Promises::Waived,
+            false => Promises::Required,
+        }
+    }
+}
+
 /// How a comparison is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ComparisonFormat {
@@ -115,6 +133,9 @@ pub struct CompareArgs {
     /// Only cells with this value in the head; repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub head_cells: Vec<(String, String)>,
+    /// Which runs are taken.
+    #[command(flatten)]
+    pub promises: PromisesArgs,
     /// What counts as a difference where counts are noisy.
     #[command(flatten)]
     pub noise: NoiseArgs,
@@ -142,6 +163,9 @@ pub struct GateArgs {
     /// Only cells with this value; repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub cells: Vec<(String, String)>,
+    /// Which runs are taken.
+    #[command(flatten)]
+    pub promises: PromisesArgs,
     /// Only the rules that concern this platform.
     #[arg(long, value_name = "NAME")]
     pub platform: Option<String>,
@@ -169,6 +193,9 @@ pub enum BaselineAction {
         /// The results; runs of equal experiment, platform and values become repeats.
         #[arg(value_name = "RUN", required = true)]
         runs: Vec<PathBuf>,
+        /// Which runs are taken.
+        #[command(flatten)]
+        promises: PromisesArgs,
     },
     /// Show what a baseline holds.
     Show {
@@ -182,6 +209,9 @@ pub enum BaselineAction {
         /// The results.
         #[arg(value_name = "RUN", required = true)]
         runs: Vec<PathBuf>,
+        /// Which runs are taken.
+        #[command(flatten)]
+        promises: PromisesArgs,
         /// Only show the difference.
         #[arg(long)]
         dry_run: bool,

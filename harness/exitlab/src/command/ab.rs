@@ -11,7 +11,7 @@ use crate::matrix::{self, Work};
 use exitlab_analysis::compare::{self, Settings};
 use exitlab_analysis::export::{self, ComparisonFormat};
 use exitlab_analysis::gate;
-use exitlab_analysis::reading::{Filter, Reading};
+use exitlab_analysis::reading::{Filter, Promises, Reading};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::git::Repository;
@@ -44,8 +44,8 @@ pub(super) async fn run(args: AbArgs) -> Result<Ended> {
 
     let of = |value: &str| Filter::from([(sides.key.to_owned(), value.to_owned())]);
     let dirs = [out.clone()];
-    let base = Reading::of(&dirs, &of(&sides.base))?;
-    let head = Reading::of(&dirs, &of(&sides.head))?;
+    let base = Reading::of(&dirs, &of(&sides.base), Promises::Required)?;
+    let head = Reading::of(&dirs, &of(&sides.head), Promises::Required)?;
     let channel = Reading::common_channel(&[&base, &head])?;
     let chosen = BTreeSet::from([sides.key.to_owned()]);
     let (base, head) = (base.side(channel, &chosen)?, head.side(channel, &chosen)?);

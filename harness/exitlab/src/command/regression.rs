@@ -10,7 +10,7 @@ use exitlab_analysis::baseline::{self, Update};
 use exitlab_analysis::compare::{self, Settings, Side};
 use exitlab_analysis::export::{self, ComparisonFormat};
 use exitlab_analysis::gate::{self, Rules};
-use exitlab_analysis::reading::{Filter, Reading, read_side};
+use exitlab_analysis::reading::{Filter, Promises, Reading, read_side};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::foreign::line;
 
@@ -19,8 +19,9 @@ pub(super) fn compare(args: CompareArgs) -> Result<()> {
     let filter =
         |own: &[(String, String)]| -> Filter { args.cells.iter().chain(own).cloned().collect() };
     let (of_base, of_head) = (filter(&args.base_cells), filter(&args.head_cells));
-    let base = Reading::of(&[args.base], &of_base)?;
-    let head = Reading::of(&[args.head], &of_head)?;
+    let promises = Promises::from(args.promises);
+    let base = Reading::of(&[args.base], &of_base, promises)?;
+    let head = Reading::of(&[args.head], &of_head, promises)?;
     let channel = Reading::common_channel(&[&base, &head])?;
     // What was chosen on each side is not what pairs them.
     let chosen: BTreeSet<String> = of_base.keys().chain(of_head.keys()).cloned().collect();
@@ -37,8 +38,8 @@ pub(super) fn compare(args: CompareArgs) -> Result<()> {
 /// The table that compares two sides as they are.
 pub(super) fn table(base: &[PathBuf], head: &[PathBuf]) -> Result<String> {
     let (base, head) = (
-        Reading::of(base, &Filter::new())?,
-        Reading::of(head, &Filter::new())?,
+        Reading::of(base, &Filter::new(), Promises::Required)?,
+        Reading::of(head, &Filter::new(), Promises::Required)?,
     );
     let channel = Reading::common_channel(&[&base, &head])?;
     let none = BTreeSet::new();
@@ -55,11 +56,13 @@ pub(super) fn table(base: &[PathBuf], head: &[PathBuf]) -> Result<String> {
 pub(super) fn gate(args: GateArgs) -> Result<Ended> {
     let rules = gate::load(&args.rules, args.platform.as_deref())?;
     let filter: Filter = args.cells.into_iter().collect();
-    let head = Reading::of(&args.runs, &filter)?;
+    let promises = Promises::from(args.promises);
+    let head = Reading::of(&args.runs, &filter, promises)?;
+    let all = |paths: &[PathBuf]| Reading::of(paths, &Filter::new(), promises);
     let base = match (&*args.base, &rules.baseline) {
         ([], None) => None,
-        ([], Some(file)) => Some(Reading::of(std::slice::from_ref(file), &Filter::new())?),
-        (given, _) => Some(Reading::of(given, &Filter::new())?),
+        ([], Some(file)) => Some(all(std::slice::from_ref(file))?),
+        (given, _) => Some(all(given)?),
     };
     let sides: Vec<&Reading> = base.iter().chain([&head]).collect();
     let channel = Reading::common_channel(&sides)?;
@@ -90,8 +93,12 @@ pub(super) fn judge(
 /// `exitlab baseline`
 pub(super) fn baseline(args: BaselineArgs) -> Result<()> {
     match args.action {
-        BaselineAction::Save { file, runs } => {
-            let side = read_side(&runs, &Filter::new())?;
+        BaselineAction::Save {
+            file,
+            runs,
+            promises,
+        } => {
+            let side = read_side(&runs, &Filter::new(), promises.into())?;
             baseline::save(&file, &side)?;
             let left_out: String = side
                 .left_out
@@ -108,9 +115,10 @@ pub(super) fn baseline(args: BaselineArgs) -> Result<()> {
         BaselineAction::Update {
             file,
             runs,
+            promises,
             dry_run,
         } => {
-            let side = read_side(&runs, &Filter::new())?;
+            let side = read_side(&runs, &Filter::new(), promises.into())?;
             let update = Update::of(&file, side, &Settings::default())?;
             print(&update_text(&update))?;
             if !update.changes {
@@ -145,7 +153,7 @@ fn update_text(update: &Update) -> String {
 
 /// `exitlab verdicts`
 pub(super) fn verdicts(args: VerdictsArgs) -> Result<()> {
-    let side = read_side(&args.runs, &Filter::new())?;
+    let side = read_side(&args.runs, &Filter::new(), Promises::Required)?;
     let [cell] = &*side.cells else {
         return Err(Error::Config {
             message: format!("{} holds {} cells", side.name, side.cells.len()),

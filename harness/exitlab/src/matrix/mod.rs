@@ -223,9 +223,8 @@ async fn one(cell: &Cell, dir: &Path, mut cx: Context) -> Result<()> {
         values: cell.values.clone(),
         repeat: cell.repeat,
     };
-    run::run(&cell.plan, Some(name), &out, &mut cx)
-        .await
-        .map(drop)
+    let done = run::run(&cell.plan, Some(name), &out, &mut cx).await?;
+    done.require_promises()
 }
 
 /// The first error is told with how many there were.
@@ -242,6 +241,19 @@ fn judge(outcomes: Vec<(String, Result<()>)>, all: usize, dir: &Path) -> Result<
         return Ok(());
     };
     let ids: Vec<&str> = failed.iter().map(|(id, _)| id.as_str()).collect();
+    if failed
+        .iter()
+        .all(|(_, e)| matches!(e, Error::Checks { .. }))
+    {
+        return Err(Error::Checks {
+            message: format!(
+                "{} of {all} cells are not complete: {}; {id}: {first}",
+                ids.len(),
+                ids.join(" ")
+            ),
+            cure: first.cure(),
+        });
+    }
     Err(Error::Experiment {
         stage: "matrix".to_owned(),
         message: format!(

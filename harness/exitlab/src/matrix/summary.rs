@@ -16,8 +16,16 @@ use super::index::done;
 pub const FILE: &str = "cells.csv";
 
 /// All exits up to a sample, as its own table counts them.
-fn exits(sample: &Sample) -> u64 {
-    sample.counts().iter().sum()
+fn exits(sample: &Sample) -> u128 {
+    sample.counts().iter().map(|&n| u128::from(n)).sum()
+}
+
+/// A cell; with the attempt that it ran in, if its host was started more than once.
+fn named(cell: &Cell, record: &RunRecord) -> String {
+    match record.attempts {
+        1 => cell.id.to_string(),
+        attempts => format!("{} (attempt {attempts} of its host)", cell.id),
+    }
 }
 
 /// The table of the cells that are done.
@@ -36,7 +44,7 @@ pub fn table(index: &Index, dir: &Path) -> String {
             .samples
             .iter()
             .map(|sample| exits(sample).to_string());
-        table.add_row(std::iter::once(foreign::cell(cell.id.as_str())).chain(counts));
+        table.add_row(std::iter::once(foreign::cell(&named(cell, record))).chain(counts));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

@@ -10,7 +10,7 @@ pub fn describe(event: &Event) -> Option<String> {
         Event::Qemu { version } => Some(format!("QEMU {version}")),
         Event::Phase { name, .. } => Some(format!("phase {name}")),
         Event::Sample(sample) => {
-            let total: u64 = sample.counts().iter().sum();
+            let total: u128 = sample.counts().iter().map(|&n| u128::from(n)).sum();
             let (whose, at) = match sample.clocks.guest_s {
                 Some(guest_s) => ("guest", guest_s),
                 None => ("host", sample.clocks.host_s),
@@ -18,7 +18,7 @@ pub fn describe(event: &Event) -> Option<String> {
             let label = &sample.label;
             Some(format!(
                 "sample {label:<5} {whose} at {at:>7.3} s  {:>10} exits",
-                grouped(total.into())
+                grouped(total)
             ))
         }
         Event::LeftBehind(left) => Some(export::left_behind(left)),

@@ -12,9 +12,10 @@ use exitlab_base::process::Supervised;
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::layout::EMULATOR_LOG;
 use exitlab_model::plan::Deadlines;
+use exitlab_model::stream::{Broken, Reader, Taken};
 
 use super::aftermath::Aftermath;
-use super::heard::{self, SHOWN};
+use super::heard::{self, LONGEST_EVENT, LONGEST_LINE, MOST_CONSOLE, MOST_FILE, SHOWN};
 use super::leash::Leash;
 use super::patience::{Pace, Patience};
 use super::watch::Growing;
@@ -30,19 +31,6 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How many lines of the console an error shows.
 const TAIL: usize = 15;
-
-/// Longest line of the host's console that is kept whole, bytes.
-const LONGEST_LINE: usize = 4096;
-
-/// Most that is kept of the host's console, bytes.
-const MOST_CONSOLE: u64 = 8 << 20;
-
-/// Longest event, bytes: longer than that of a command whose whole output is kept.
-const LONGEST_EVENT: usize = 16 << 20;
-
-/// Most that console, events and the emulator's log may come to, bytes each: they lie on this
-/// machine's disk.
-const MOST_FILE: u64 = 256 << 20;
 
 /// So many times the deadline for silence an emulator may do nothing at all.
 const IDLE: u32 = 5;
@@ -77,8 +65,9 @@ pub struct Machine {
     console: Growing,
     allowance: Allowance,
     events: Growing,
+    stream: Reader,
     emulator_log: PathBuf,
-    waiting: VecDeque<Report>,
+    waiting: VecDeque<Result<Report>>,
     tail: VecDeque<String>,
     panicked: bool,
     boot_deadline: Duration,
@@ -132,6 +121,7 @@ impl Machine {
             console: Growing::new(&dir.join(CONSOLE), LONGEST_LINE),
             allowance: Allowance::new(MOST_CONSOLE),
             events: Growing::new(&dir.join(EVENTS), LONGEST_EVENT),
+            stream: Reader::default(),
             emulator_log: dir.join(EMULATOR_LOG),
             waiting: VecDeque::new(),
             tail: VecDeque::new(),
@@ -163,7 +153,7 @@ impl Machine {
             // Whatever is waiting, the deadlines go on.
             self.patience.look().await;
             if let Some(report) = self.waiting.pop_front() {
-                return Ok(report);
+                return report;
             }
             // Looked at before the files: what an emulator wrote before it ended is read.
             let ended = self.emulator.try_exited()?;
@@ -174,9 +164,10 @@ impl Machine {
                 continue;
             }
             if let Some(how) = ended {
+                let cut = self.cut_off();
                 return Err(self.died(&match self.agents_end() {
                     Some(status) => format!("the agent ended without a word (status {status})"),
-                    None => format!("{} ended ({how})", self.name),
+                    None => format!("{} ended ({how}){cut}", self.name),
                 }));
             }
             if self.panicked {
@@ -189,8 +180,9 @@ impl Machine {
         }
     }
 
-    /// Waits for the end of a host that powers itself off; stops it if it does not.
-    pub async fn power_off(mut self) -> Result<Vec<String>> {
+    /// Waits for the end of a host that powers itself off; stops it if it does not. What it
+    /// said meanwhile must be no event.
+    pub async fn power_off(mut self) -> Result<Vec<Result<Report>>> {
         let wait = async {
             while matches!(self.emulator.try_exited(), Ok(None)) {
                 tokio::time::sleep(POLL).await;
@@ -198,14 +190,12 @@ impl Machine {
         };
         let _ = tokio::time::timeout(POWER_OFF, wait).await;
         while matches!(self.read(), Ok(true)) && self.check_sizes().is_ok() {}
-        let rest = std::mem::take(&mut self.waiting);
+        let mut rest: Vec<Result<Report>> = std::mem::take(&mut self.waiting).into();
         self.emulator.stop(GRACE).await?;
         self.aftermath.clear().await;
-        let lines = rest.into_iter().filter_map(|report| match report {
-            Report::Console(line) => Some(line),
-            Report::Event(_) => None,
-        });
-        Ok(lines.chain(self.allowance.left_out()).collect())
+        let left_out = self.allowance.left_out().into_iter();
+        rest.extend(left_out.map(|line| Ok(Report::Console(line))));
+        Ok(rest)
     }
 
     /// Stops the host at once.
@@ -220,29 +210,58 @@ impl Machine {
         let before = self.console.read() + self.events.read();
         for line in self.console.lines()? {
             self.panicked |= line.contains(PANIC);
-            if self.tail.len() == TAIL {
-                self.tail.pop_front();
-            }
-            self.tail.push_back(shortened(&line, SHOWN));
-            let line = match self.allowance.admit(line.len()) {
-                Admission::Kept => line,
-                Admission::Full => self.allowance.full(),
-                Admission::Counted => continue,
-            };
-            self.waiting.push_back(Report::Console(line));
+            self.console_line(line);
         }
         for line in self.events.lines()? {
-            self.hear();
-            match heard::event(&line) {
-                Ok(event) => {
-                    self.guest_runs |= matches!(event, Event::Stage { stage, .. }
+            match self.stream.take(&line) {
+                Ok(Taken::Noise) => self.console_line(line),
+                Ok(Taken::Marker) => self.hear(),
+                Ok(Taken::Event(event)) => {
+                    self.hear();
+                    self.guest_runs |= matches!(*event, Event::Stage { stage, .. }
                         if matches!(stage, Stage::Guest | Stage::Sampling | Stage::Judging));
-                    self.waiting.push_back(Report::Event(Box::new(event)));
+                    let event = Box::new(heard::bounded(*event));
+                    self.waiting.push_back(Ok(Report::Event(event)));
                 }
-                Err(what) => return Err(self.died(&what)),
+                Err(broken) => {
+                    // Told after all that came before it.
+                    let error = self.broken(broken);
+                    self.waiting.push_back(Err(error));
+                    break;
+                }
             }
         }
         Ok(self.console.read() + self.events.read() > before)
+    }
+
+    fn console_line(&mut self, line: String) {
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(shortened(&line, SHOWN));
+        let line = match self.allowance.admit(line.len()) {
+            Admission::Kept => line,
+            Admission::Full => self.allowance.full(),
+            Admission::Counted => return,
+        };
+        self.waiting.push_back(Ok(Report::Console(line)));
+    }
+
+    fn broken(&self, broken: Broken) -> Error {
+        Error::Stream {
+            expected: broken.expected,
+            came: broken.came,
+            tail: self.last_words(),
+            cure: broken.cure.to_owned(),
+        }
+    }
+
+    /// That the host ended in the middle of an event, if it did.
+    fn cut_off(&self) -> String {
+        match self.stream.awaited() {
+            Some(event) if self.events.pending() > 0 => format!(" in the middle of {event}"),
+            _ => String::new(),
+        }
     }
 
     /// The exit status of an agent that is not at its end, as the host's init tells it

@@ -84,6 +84,7 @@ mod tests {
         assert_eq!(growing.pending(), 2);
         writeln!(file, "o").unwrap();
         assert_eq!(growing.lines().unwrap(), ["two"]);
+        assert_eq!(growing.pending(), 0);
     }
 
     #[test]

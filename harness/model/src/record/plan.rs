@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::plan::Plan;
+use crate::plan::{Phase, Plan, SamplingPlan};
+use crate::planned::{self, PlannedSample};
 
 /// A plan as `run.json` holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,19 @@ impl RecordedPlan {
     /// The guest's number of vCPUs.
     pub fn vcpus(&self) -> Option<u64> {
         self.known.guest.as_ref()?.vcpus
+    }
+
+    /// The samples that it asks for; none if it is not known, or of a version whose words for
+    /// them this one does not understand.
+    pub fn samples(&self) -> Option<Vec<PlannedSample>> {
+        let of = |key: &str| self.whole.get(key);
+        let sampling = SamplingPlan::deserialize(of("sampling")?).ok()?;
+        let phases = match of("phases") {
+            Some(phases) => Vec::<Phase>::deserialize(phases).ok()?,
+            None => Vec::new(),
+        };
+        let ssh = of("guest").and_then(|guest| guest.get("ssh")?.as_bool());
+        Some(planned::samples(&sampling, &phases, ssh.unwrap_or(true)))
     }
 
     /// All of it, as it is written.
@@ -102,6 +116,20 @@ mod tests {
     fn a_plan_that_says_nothing_of_vcpus_has_no_number_of_them() {
         for plan in [json!(null), json!({}), json!({"guest": {}})] {
             assert_eq!(RecordedPlan::try_from(plan).unwrap().vcpus(), None);
+        }
+    }
+
+    #[test]
+    fn the_samples_of_a_plan_are_known_where_its_schedule_is() {
+        let plan = json!({
+            "guest": {"vcpus": 1, "ssh": false},
+            "sampling": {"schedule": ["boot", {"after": 5.0}], "channels": ["stats"], "cycles": false},
+        });
+        let plan = RecordedPlan::try_from(plan).unwrap();
+        let samples = plan.samples().unwrap();
+        assert_eq!(planned::listed(&samples), "sample 1 (boot), sample 2 (+5s)");
+        for unknown in [json!(null), json!({"sampling": {"schedule": "of old"}})] {
+            assert_eq!(RecordedPlan::try_from(unknown).unwrap().samples(), None);
         }
     }
 

@@ -133,12 +133,17 @@ pub async fn carry_out(
     let text = std::fs::read_to_string(file.path()).unwrap();
     Went {
         outcome,
-        events: text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect(),
+        events: text.lines().filter_map(opened).collect(),
         asked: script.stage.take_asked(),
     }
+}
+
+/// The event of a line; none of the marker. What begins and ends a stream is not the
+/// experiment's part of it, so only lines are opened here.
+fn opened(line: &str) -> Option<Event> {
+    let (_, rest) = line.split_once(' ').unwrap();
+    let (_, json) = rest.split_once(' ')?;
+    Some(serde_json::from_str(json).unwrap())
 }
 
 /// A QEMU and a guest without surprises.

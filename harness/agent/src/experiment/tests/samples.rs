@@ -7,6 +7,7 @@ use serde_json::json;
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::failure::FailureKind;
 use exitlab_model::plan::{LeftBehind, Moment};
+use exitlab_model::planned;
 use exitlab_model::record::{Channel, Remainder, StatsReading};
 
 use super::harness::{as_usual, carry_out, order};
@@ -33,6 +34,13 @@ async fn moments_and_phases_are_sampled_in_their_order() {
             (2, "+0.01s", "idle"),
             (3, "disk", "disk")
         ]
+    );
+    let planned = planned::samples(&order.sampling, &order.phases, true);
+    assert!(
+        planned
+            .iter()
+            .zip(&samples)
+            .all(|(planned, is)| planned.is(is))
     );
     // The pause is the guest's, from one sample of its clock to the next.
     assert_eq!(

@@ -3,6 +3,7 @@
 use super::*;
 use crate::figures::{Unbracketed, fixture};
 use exitlab_model::reasons::Isa;
+use exitlab_model::record::CpuidReading;
 
 /// The fixture's checks after one change to its second sample.
 fn after(change: impl FnOnce(&mut Sample)) -> Checks {
@@ -91,6 +92,7 @@ fn a_count_that_falls_is_reported_by_channel() {
 fn nothing_to_compare_is_not_a_failure() {
     let mut record = fixture::record();
     record.samples.clear();
+    record.plan = fixture::plan(serde_json::json!({"guest": {"vcpus": 1}}));
     assert_eq!(Checks::of(&record, ReasonTable::vmx()), Checks::default());
     assert!(Checks::default().hold());
 }
@@ -203,4 +205,90 @@ fn rounds_that_kvm_emulates_are_no_exits() {
     // An exit that KVM did not count is wrong there, too.
     record.samples[0].stats_before.as_mut().unwrap().exits -= 96;
     assert_eq!(Checks::of(&record, reasons).sum_mismatches.len(), 1);
+}
+
+/// What a promise says that is broken after one change to the fixture's second sample.
+fn broken(change: impl FnOnce(&mut Sample)) -> Vec<Law> {
+    after(change).broken(Class::Promise)
+}
+
+#[test]
+fn a_guest_that_executes_cpuid_for_itself_breaks_no_promise() {
+    let busy = |sample: &mut Sample| {
+        let after = sample.stats_after.as_mut().unwrap();
+        (after.counts[10], after.exits) = (after.counts[10] + 4, after.exits + 4);
+    };
+    assert_eq!(broken(busy), []);
+    assert_eq!(after(busy).broken(Class::Observation), [Law::Price]);
+}
+
+#[test]
+fn what_a_sampler_cannot_have_read_breaks_promises() {
+    let reading =
+        |change: fn(&mut CpuidReading)| broken(|sample| change(sample.cpuid.as_mut().unwrap()));
+    assert_eq!(reading(|r| r.leaves = 0), [Law::LeastPrice]);
+    assert_eq!(
+        reading(|r| r.leaves = u64::MAX),
+        [Law::Possible, Law::LeastPrice]
+    );
+    let huge = reading(|r| r.counts[30] = u64::MAX);
+    assert!(
+        huge.starts_with(&[Law::Possible, Law::Agreement]),
+        "{huge:?}"
+    );
+    let zero = reading(|r| r.counts.fill(0));
+    assert!(zero.contains(&Law::Agreement) && zero.contains(&Law::Monotony));
+    let totals = reading(|r| r.totals.as_mut().unwrap().before.nth = u64::MAX);
+    assert_eq!(totals, [Law::Totals]);
+    assert_eq!(broken(|s| s.clocks.guest_s = Some(0.5)), [Law::Clocks]);
+}
+
+#[test]
+fn samples_that_the_plan_does_not_ask_for_break_a_promise() {
+    assert_eq!(
+        broken(|sample| sample.label = "+6s".to_owned()),
+        [Law::Plan]
+    );
+    let mut record = fixture::record();
+    record.samples.pop();
+    let checks = Checks::of(&record, ReasonTable::vmx());
+    assert_eq!(checks.broken(Class::Promise), [Law::Plan]);
+    let (expected, came) = checks.unplanned.unwrap();
+    assert_eq!((&*expected, &*came), ("sample 3 (idle +5s)", "only 2 of 3"));
+}
+
+proptest::proptest! {
+    /// Whatever numbers a guest says, they are told and nothing panics.
+    #[test]
+    fn no_number_of_a_guest_panics(
+        at in 0usize..3,
+        slot in 0usize..86,
+        number in proptest::sample::select(vec![0, 1, 1 << 31, 1 << 63, u64::MAX - 1, u64::MAX]),
+        what in 0usize..9,
+        svm in proptest::bool::ANY,
+    ) {
+        let isa = if svm { Isa::Svm } else { Isa::Vmx };
+        let mut record = fixture::record_of(isa, true);
+        let sample = &mut record.samples[at];
+        let reading = sample.cpuid.as_mut().unwrap();
+        let totals = reading.totals.as_mut().unwrap();
+        match what {
+            0 => reading.counts[slot] = number,
+            1 => reading.cycles.as_mut().unwrap()[slot] = number,
+            2 => reading.leaves = number,
+            3 => (totals.before.nth, totals.after.nth) = (number, number),
+            4 => totals.before.count = number,
+            5 => totals.after.cycles = Some(number),
+            6 => sample.clocks.guest_tsc = Some(number),
+            7 => sample.clocks.guest_s = Some(number as f64 / 1e9),
+            _ => {
+                reading.counts.fill(number);
+                reading.cycles.as_mut().unwrap().fill(number);
+            }
+        }
+        let tables = crate::export::tables(&record);
+        proptest::prop_assert_eq!(tables.len(), 3);
+        let figures = crate::figures::RunFigures::of_record(&record, record.reasons());
+        proptest::prop_assert!(!crate::export::terminal_table(&figures).is_empty());
+    }
 }

@@ -5,6 +5,8 @@
 use tokio::process::Command;
 
 use super::*;
+use exitlab_model::event::PROTOCOL;
+use exitlab_model::stream::Writer;
 
 /// Runs a script that stands for an emulator, with deadlines in seconds.
 fn machine(dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Machine {
@@ -25,7 +27,27 @@ fn at(pace: Pace, dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Mach
     Machine::booted("sh", emulator, dir, &deadlines, pace)
 }
 
-const PULSE: &str = r#"echo '{"event":"pulse","host_s":1.5}' >> events"#;
+/// A shell's command that begins the stream with a first event.
+fn speak() -> String {
+    say(Vec::new())
+}
+
+/// The same, with more events after it.
+fn say(more: Vec<Event>) -> String {
+    let started = Event::Started {
+        protocol: PROTOCOL,
+        kernel: "6.12".to_owned(),
+        cpu: String::new(),
+        isa: None,
+        emulates: false,
+        host_s: 1.5,
+        host_tsc: 1,
+    };
+    let mut writer = Writer::default();
+    let events = std::iter::once(started).chain(more);
+    let lines: String = events.filter_map(|event| writer.line(event)).collect();
+    format!("printf '{}{lines}' >> events", Writer::marker())
+}
 
 /// What the machine says until it says why it cannot go on.
 async fn told(mut machine: Machine) -> (Vec<String>, Error) {
@@ -33,7 +55,10 @@ async fn told(mut machine: Machine) -> (Vec<String>, Error) {
     loop {
         match machine.next().await {
             Ok(Report::Console(line)) => said.push(line),
-            Ok(Report::Event(event)) => said.push(format!("{event:?}")),
+            Ok(Report::Event(event)) => said.push(match *event {
+                Event::Started { .. } => "started".to_owned(),
+                event => format!("{event:?}"),
+            }),
             Err(error) => {
                 machine.stop().await.unwrap();
                 return (said, error);
@@ -45,9 +70,12 @@ async fn told(mut machine: Machine) -> (Vec<String>, Error) {
 #[tokio::test]
 async fn what_an_emulator_wrote_before_it_ended_is_heard_before_its_end_is_told() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("echo booting >> console; {PULSE}; echo broken >> log; exit 3");
+    let script = format!(
+        "echo booting >> console; {}; echo broken >> log; exit 3",
+        speak()
+    );
     let (said, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
-    assert_eq!(said, ["booting", "Pulse { host_s: 1.5 }"]);
+    assert_eq!(said, ["booting", "started"]);
     assert_eq!(error.to_string(), "host: sh ended (exit status: 3)");
     assert_eq!(
         error.tail(),
@@ -59,7 +87,10 @@ async fn what_an_emulator_wrote_before_it_ended_is_heard_before_its_end_is_told(
 #[tokio::test]
 async fn an_agent_that_ends_without_a_word_is_told_from_an_emulator_that_does() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("{PULSE}; echo 'exitlab: the agent ended with status 134' >> console");
+    let script = format!(
+        "{}; echo 'exitlab: the agent ended with status 134' >> console",
+        speak()
+    );
     let (_, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
     let expected = "host: the agent ended without a word (status 134)";
     assert_eq!(error.to_string(), expected);
@@ -90,7 +121,7 @@ async fn a_host_that_never_speaks_and_one_that_falls_silent_meet_different_deadl
         "host boots: no word from the host for 0.1 s"
     );
 
-    let script = format!("{PULSE}; sleep 60");
+    let script = format!("{}; sleep 60", speak());
     let (said, error) = told(machine(dir.path(), &script, 60.0, 0.1)).await;
     assert_eq!(said.len(), 1);
     assert!(matches!(error, Error::Silence { .. }), "{error}");
@@ -103,10 +134,13 @@ const WORK: &str = "while :; do :; done";
 #[tokio::test]
 async fn an_emulator_is_given_up_for_its_own_work_without_a_word() {
     let dir = tempfile::tempdir().unwrap();
-    let stage = r#"echo '{"event":"stage","stage":"guest","host_s":1.5}' >> events"#;
-    let script = format!("{stage}; {WORK}");
+    let stage = Event::Stage {
+        stage: Stage::Guest,
+        host_s: 1.5,
+    };
+    let script = format!("{}; {WORK}", say(vec![stage]));
     let (said, error) = told(at(Pace::Emulated, dir.path(), &script, 60.0, 0.3)).await;
-    assert_eq!(said.len(), 1);
+    assert_eq!(said.len(), 2);
     assert!(matches!(error, Error::Silence { .. }), "{error}");
     assert_eq!(
         error.to_string(),
@@ -117,7 +151,7 @@ async fn an_emulator_is_given_up_for_its_own_work_without_a_word() {
 #[tokio::test]
 async fn a_stopped_emulator_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("{PULSE}; sleep 0.1; {WORK}");
+    let script = format!("{}; sleep 0.1; {WORK}", speak());
     let mut machine = at(Pace::Emulated, dir.path(), &script, 60.0, 0.3);
     machine.next().await.unwrap();
     let id = machine.emulator.id().unwrap();
@@ -134,7 +168,7 @@ async fn a_stopped_emulator_is_waited_for() {
 #[tokio::test]
 async fn an_emulator_that_does_nothing_is_dead_after_a_while() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("{PULSE}; exec sleep 60");
+    let script = format!("{}; exec sleep 60", speak());
     let (_, error) = told(at(Pace::Emulated, dir.path(), &script, 60.0, 0.1)).await;
     assert!(matches!(error, Error::Experiment { .. }), "{error}");
     assert_eq!(error.to_string(), "host: sh did nothing for 0.5 s");
@@ -145,7 +179,10 @@ async fn a_flood_on_the_console_keeps_no_deadline_from_passing() {
     for flood in ["yes", "tr '\\0' x < /dev/zero"] {
         let dir = tempfile::tempdir().unwrap();
         // A file in memory would fill up; this one stays short of what ends a run.
-        let script = format!("{PULSE}; {flood} | head -c 200000000 >> console; sleep 60");
+        let script = format!(
+            "{}; {flood} | head -c 200000000 >> console; sleep 60",
+            speak()
+        );
         let mut machine = machine(dir.path(), &script, 60.0, 0.4);
         let started = std::time::Instant::now();
         let (mut lines, mut bytes) = (0, 0);
@@ -167,7 +204,7 @@ async fn a_flood_on_the_console_keeps_no_deadline_from_passing() {
 #[tokio::test]
 async fn a_flood_leaves_others_their_turn() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("{PULSE}; yes | head -c 200000000 >> console; sleep 60");
+    let script = format!("{}; yes | head -c 200000000 >> console; sleep 60", speak());
     let mut machine = machine(dir.path(), &script, 60.0, 60.0);
     let listens = async {
         loop {
@@ -195,19 +232,52 @@ async fn an_event_without_end_is_told_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_event_is_told_as_it_is() {
+async fn what_a_login_prints_before_the_first_event_is_of_the_console() {
     let dir = tempfile::tempdir().unwrap();
-    let script = "echo 'what is this' >> events; sleep 60";
-    let (_, error) = told(machine(dir.path(), script, 60.0, 60.0)).await;
-    assert!(error.to_string().ends_with(": what is this"), "{error}");
+    let script = format!(
+        "printf 'welcome\\nno end of line' >> events; {}; exit 3",
+        speak()
+    );
+    let (said, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    assert_eq!(said, ["welcome", "started"]);
+    assert_eq!(error.to_string(), "host: sh ended (exit status: 3)");
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_event_is_told_as_it_is_after_what_came_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{}; echo 'what is this' >> events; sleep 60", speak());
+    let (said, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    assert_eq!(said, ["started"]);
+    assert_eq!(
+        error.to_string(),
+        "broken event stream: expected event 2, came 'what is this'"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_ends_in_the_middle_of_a_line_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{}; printf '2 0123' >> events; exit 3", speak());
+    let (_, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    assert_eq!(
+        error.to_string(),
+        "host: sh ended (exit status: 3) in the middle of event 2"
+    );
 }
 
 #[tokio::test]
 async fn a_host_that_powers_off_hands_over_the_rest_of_its_console() {
     let dir = tempfile::tempdir().unwrap();
-    let script = format!("{PULSE}; echo power down >> console");
+    let script = format!("{}; echo power down >> console", speak());
     let mut machine = machine(dir.path(), &script, 60.0, 60.0);
     while !matches!(machine.next().await.unwrap(), Report::Event(_)) {}
     let rest = machine.power_off().await.unwrap();
-    assert!(rest.is_empty() || rest == ["power down"], "{rest:?}");
+    let rest: Vec<Report> = rest.into_iter().map(Result::unwrap).collect();
+    let good = match &*rest {
+        [] => true,
+        [Report::Console(line)] => line == "power down",
+        _ => false,
+    };
+    assert!(good, "{rest:?}");
 }

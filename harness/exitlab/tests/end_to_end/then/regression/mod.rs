@@ -246,6 +246,29 @@ fn mistakes_are_told(place: &Place, baseline: &Path, base: &Path) {
     );
 }
 
+/// What a sampler would leave whose clock ran backwards: every promise is judged anew.
+#[test]
+fn a_run_that_breaks_promises_is_taken_only_if_told_to() {
+    let place = Place::new();
+    let base = quick_run(&[]).dir;
+    let mut record: Value =
+        serde_json::from_str(&std::fs::read_to_string(base.join("run.json")).unwrap()).unwrap();
+    assert_eq!(record["outcome"]["state"], "complete");
+    record["samples"][1]["clocks"]["guest_s"] = json!(0.5);
+    let lied = place.write("lied/run.json", &record.to_string());
+    let lied = text(lied.parent().unwrap());
+    let baseline = place.path("lied.toml");
+    let why = [
+        "the run is not complete",
+        "clocks run forwards",
+        "--broken-checks",
+    ];
+    refused(&["compare", text(&base), lied], &why);
+    refused(&["baseline", "save", text(&baseline), lied], &why);
+    let table = good(&["compare", text(&base), lied, "--broken-checks"]);
+    assert!(table.contains("broken promises"), "{table}");
+}
+
 /// A matrix directory as the runner leaves it, of real cells: two repeats of each value.
 fn matrix_of(place: &Place, runs: [&Path; 4]) {
     let mut cells: Vec<Cell<Value>> = Vec::new();

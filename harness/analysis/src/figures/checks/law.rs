@@ -1,0 +1,93 @@
+//! The laws, and what it means if one is broken. This is the one place that says so;
+//! `docs/results.md` has the same list.
+
+/// What must hold in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Law {
+    /// Samples are those of the plan, all of them, in its order.
+    Plan,
+    /// No clock runs backwards or further than it can, and each pause was as long as planned.
+    Clocks,
+    /// There were no more exits than cycles in which they could happen.
+    Possible,
+    /// `stats ≤ cpuid ≤ stats-after` for every reason.
+    Agreement,
+    /// A reading costs at least as many CPUID exits as it reads leaves: each leaf is one.
+    LeastPrice,
+    /// A reading costs no more than that: as long as nothing else executes CPUID meanwhile.
+    Price,
+    /// All reasons together are KVM's own count of exits.
+    Sum,
+    /// No count and no cycles ever decrease.
+    Monotony,
+    /// The sum over reasons lies between the totals around it.
+    Totals,
+    /// The cycles of all reasons fit into the time that passed.
+    Time,
+    /// The tracepoint counted the same.
+    Tracepoint,
+}
+
+/// What a breach means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// It holds whatever the guest does. Broken, something counts or tells wrongly, and the run
+    /// is not complete.
+    Promise,
+    /// A busy guest may break it honestly. It is shown, and decides nothing.
+    Observation,
+}
+
+impl Law {
+    /// All of them, in the order of tables.
+    pub const ALL: [Law; 11] = [
+        Law::Plan,
+        Law::Clocks,
+        Law::Possible,
+        Law::Agreement,
+        Law::LeastPrice,
+        Law::Price,
+        Law::Sum,
+        Law::Monotony,
+        Law::Totals,
+        Law::Time,
+        Law::Tracepoint,
+    ];
+
+    /// What a breach means.
+    pub fn class(self) -> Class {
+        match self {
+            // Programs of the guest execute CPUID for themselves: an init of systemd does
+            // while it is still at work.
+            Law::Price => Class::Observation,
+            Law::Plan
+            | Law::Clocks
+            | Law::Possible
+            | Law::Agreement
+            | Law::LeastPrice
+            | Law::Sum
+            | Law::Monotony
+            | Law::Totals
+            | Law::Time
+            | Law::Tracepoint => Class::Promise,
+        }
+    }
+}
+
+impl std::fmt::Display for Law {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Law::Plan => "the samples are those of the plan",
+            Law::Clocks => "clocks run forwards and reach each planned moment",
+            Law::Possible => "no more exits than cycles",
+            Law::Agreement => "stats ≤ cpuid ≤ stats-after",
+            Law::LeastPrice => "a reading costs at least as many CPUID exits as leaves",
+            Law::Price => "a reading costs as many CPUID exits as leaves",
+            Law::Sum => "all reasons together are KVM's own count",
+            Law::Monotony => "no count ever decreases",
+            Law::Totals => "the sum over reasons lies between the totals around it",
+            Law::Time => "the cycles of all reasons fit into the time that passed",
+            Law::Tracepoint => "the tracepoint counted the same",
+        })
+    }
+}
