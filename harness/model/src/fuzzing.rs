@@ -3,11 +3,16 @@
 
 use crate::event::Event;
 use crate::matrix::Index;
+use crate::stream::Reader;
 
-/// A line of the event stream.
+/// An event stream, up to where it is broken.
 pub fn event(data: &[u8]) {
-    for line in data.split(|byte| *byte == b'\n') {
-        let _ = serde_json::from_slice::<Event>(line);
+    let mut reader = Reader::default();
+    for line in String::from_utf8_lossy(data).lines() {
+        if reader.take(line).is_err() {
+            break;
+        }
+        let _ = serde_json::from_str::<Event>(line);
     }
 }
 
