@@ -18,7 +18,7 @@ const MOMENT: Duration = Duration::from_secs(20);
 /// files stay where they are: removing one could let two processes hold "the" lock.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -53,7 +53,7 @@ impl Lock {
 
     fn try_hold(file: File, path: &Path) -> Result<Option<Self>> {
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
         }
@@ -88,5 +88,13 @@ impl Lock {
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread has just started holds the file,
+        // too, until it becomes another program.
+        let _ = self.file.unlock();
     }
 }

@@ -153,8 +153,7 @@ mod tests {
     #[test]
     fn what_a_kernel_says_last_is_why() {
         let panicked = "the host's kernel panicked";
-        let no_root = "VFS: Cannot open root device\n---[ end Kernel panic - not syncing: VFS: \
-                       Unable to mount root fs on unknown-block(0,0) ]---";
+        let no_root = "Kernel panic - not syncing: VFS: Unable to mount root fs on block(0,0)";
         let (kind, seen) = fate(panicked, no_root, None);
         assert_eq!(kind, Hindrance::NoInit);
         assert!(seen.contains("Unable to mount root fs"), "{seen}");

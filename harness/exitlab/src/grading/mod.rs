@@ -179,7 +179,9 @@ async fn try_all(
 /// Tries one kernel. What an earlier attempt left of it goes.
 async fn one(pupil: &Pupil, dir: &Path, mut cx: Context) -> Option<Row> {
     let out = dir.join(KERNELS).join(&pupil.name);
-    let mut row = Row::new(pupil);
+    let platform = pupil.plan.platform_name();
+    let image = pupil.image.as_deref();
+    let mut row = Row::new(&pupil.name, image, platform, &pupil.settings);
     let outcome = match cleared(&out) {
         Ok(()) => {
             row.digest = digest_of(pupil).unwrap_or_default();

@@ -1,10 +1,9 @@
 //! What came of one kernel: a row of the table, and what its page is made of.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::roster::Pupil;
 use crate::conformance::Report;
 use exitlab_model::hindrance::Hindrance;
 use exitlab_model::rule::{Finding, Rule, Verdict};
@@ -125,16 +124,16 @@ impl Judged {
 }
 
 impl Row {
-    /// A kernel of which nothing is known yet.
-    pub fn new(pupil: &Pupil) -> Row {
+    /// A kernel of that name of which nothing is known yet.
+    pub fn new(name: &str, image: Option<&Path>, platform: String, settings: &[String]) -> Row {
         Row {
             schema: SCHEMA,
-            name: pupil.name.clone(),
-            image: pupil.image.clone(),
+            name: name.to_owned(),
+            image: image.map(Path::to_owned),
             digest: String::new(),
             kernel: String::new(),
-            platform: pupil.plan.platform_name(),
-            settings: pupil.settings.clone(),
+            platform,
+            settings: settings.to_vec(),
             hindered: None,
             findings: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use exitlab_model::hindrance::Hindrance;
 
-use super::Unfit;
+use super::unfit::Unfit;
 
 /// `loadflags`: the kernel proper is loaded at 1 MiB, as every kernel of today.
 const LOADED_HIGH: u8 = 1;

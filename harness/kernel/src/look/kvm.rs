@@ -5,8 +5,8 @@ use exitlab_model::hardware;
 use exitlab_model::hindrance::Hindrance;
 use exitlab_model::reasons::Isa;
 
-use super::Unfit;
 use super::payload::filtered;
+use super::unfit::Unfit;
 
 /// Marks around the configuration (`kernel/configs.c`).
 const CONFIG_BEGINS: &[u8] = b"IKCFG_ST";

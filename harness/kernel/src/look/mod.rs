@@ -5,6 +5,7 @@ mod header;
 mod kind;
 mod kvm;
 mod payload;
+mod unfit;
 
 use std::fs::File;
 use std::io::Read;
@@ -15,6 +16,7 @@ use exitlab_model::reasons::Isa;
 
 use header::Header;
 pub use kvm::{Kvm, Part};
+pub use unfit::Unfit;
 
 /// No image of a kernel is larger, bytes: what is, is a disk or a film.
 const LARGEST: u64 = 1 << 30;
@@ -26,24 +28,6 @@ pub struct Look {
     pub release: String,
     /// The KVM in it; none if its payload could not be read here.
     pub kvm: Option<Kvm>,
-}
-
-/// An image that cannot be tried, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit {
-    /// What hinders.
-    pub hindrance: Hindrance,
-    /// What was seen, a lower-case fragment.
-    pub seen: String,
-}
-
-impl Unfit {
-    fn new(hindrance: Hindrance, seen: impl Into<String>) -> Unfit {
-        Unfit {
-            hindrance,
-            seen: seen.into(),
-        }
-    }
 }
 
 /// Looks at the image at `path`. Reads a regular file only: nothing else ends.

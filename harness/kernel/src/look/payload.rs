@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use exitlab_model::hindrance::Hindrance;
 
-use super::Unfit;
+use super::unfit::Unfit;
 
 /// No kernel is larger when it is unpacked, bytes.
 const LARGEST: u64 = 512 << 20;

@@ -72,15 +72,15 @@ impl Symbols {
         }
         symbols.functions.sort_by_key(|function| function.start);
         symbols.variables.sort();
-        let mut next = symbols.functions.last().map_or(0, |last| last.start + 16);
+        let last = symbols.functions.last().map_or(0, |last| last.start + 16);
+        let (mut next, mut end) = (last, last);
         for function in symbols.functions.iter_mut().rev() {
+            // Another name of the same function ends where that does.
             if function.start < next {
-                function.end = next;
+                end = next;
                 next = function.start;
-            } else {
-                // Another name of the same function.
-                function.end = next;
             }
+            function.end = end;
         }
         symbols
     }
