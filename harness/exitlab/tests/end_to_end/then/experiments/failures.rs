@@ -242,8 +242,9 @@ fn a_guest_that_restarts_is_told_from_one_that_fails() {
 fn a_guest_that_floods_its_console_is_counted() {
     for flood in ["yes", "cat /dev/zero"] {
         let place = Place::new();
-        let flood =
-            format!("phase=[{{name = \"flood\", run = \"busybox timeout 4 busybox {flood} > /dev/ttyS0; true\"}}]");
+        let flood = format!(
+            "phase=[{{name = \"flood\", run = \"busybox timeout 4 busybox {flood} > /dev/ttyS0; true\"}}]"
+        );
         let outcome = experiment(&place, "out", &[QUICK[0], QUICK[1], &flood]);
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         let console = read(&place.path("out"), "guest-console.log");
