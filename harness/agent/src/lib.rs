@@ -33,6 +33,7 @@ mod secrets;
 mod seed;
 mod shell;
 mod signals;
+mod spin;
 mod task;
 mod trace;
 mod trial;

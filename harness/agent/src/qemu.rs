@@ -23,6 +23,7 @@ use super::events::Events;
 use super::failure::Failure;
 use super::no_kvm;
 use super::seed;
+use super::spin;
 use super::watchdog::Watchdog;
 use exitlab_model::order::Order;
 
@@ -39,6 +40,17 @@ pub struct Qemu {
     guest: Tail,
     log: Tail,
     found: Option<Found>,
+    spins: Option<watch::Receiver<bool>>,
+    /// Ends with this value.
+    look: Option<JoinHandle<()>>,
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        if let Some(look) = &self.look {
+            look.abort();
+        }
+    }
 }
 
 /// Where the QMP socket lies in the private directory.
@@ -74,6 +86,9 @@ impl Qemu {
                 },
             ));
         }
+        // A guest that is only watched may spin as long as it likes.
+        let (tell, spins) = watch::channel(false);
+        let look = order.guest.ssh.then(|| spin::watch(process, tell));
         let (kill, killed) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
         Ok(Qemu {
@@ -85,6 +100,8 @@ impl Qemu {
             guest,
             log,
             found: Some(found),
+            spins: look.is_some().then_some(spins),
+            look,
         })
     }
 
@@ -100,7 +117,11 @@ impl Qemu {
 
     /// A watchdog over this QEMU.
     pub fn watchdog(&self) -> Watchdog {
-        Watchdog::new(self.ended.clone(), self.guest.clone(), self.log.clone())
+        let watchdog = Watchdog::new(self.ended.clone(), self.guest.clone(), self.log.clone());
+        match &self.spins {
+            Some(spins) => watchdog.with_spins(spins.clone()),
+            None => watchdog,
+        }
     }
 
     /// Waits for QEMU's end, killing it if it does not end by itself; then for the last

@@ -36,6 +36,8 @@ pub struct Watchdog {
     /// What QEMU itself printed.
     qemu: Tail,
     shutdown: Shutdown,
+    /// Whether the guest spins for good; none where nobody looks.
+    spins: Option<watch::Receiver<bool>>,
 }
 
 impl Watchdog {
@@ -48,6 +50,15 @@ impl Watchdog {
             guest,
             qemu,
             shutdown: Shutdown::default(),
+            spins: None,
+        }
+    }
+
+    /// The same watchdog, which is told when the guest spins for good.
+    pub fn with_spins(self, spins: watch::Receiver<bool>) -> Watchdog {
+        Watchdog {
+            spins: Some(spins),
+            ..self
         }
     }
 
@@ -138,6 +149,7 @@ impl Watchdog {
         // Neither may be kept from its turn by a guest that always has something to say: its
         // flood uses up what one turn of this task may do.
         let ended = unconstrained(self.is_over());
+        let spins = unconstrained(self.is_spinning());
         let deadline = unconstrained(tokio::time::sleep(Duration::from_secs_f64(deadline_s)));
         tokio::select! {
             // What is ready counts, even if QEMU died or time ran out in the same moment.
@@ -147,6 +159,7 @@ impl Watchdog {
                 Err(why) => Err(self.broken(what, why).await),
             },
             () = ended => Err(self.died(what).await),
+            () = spins => Err(self.spun(what)),
             () = deadline => Err(self.too_late(what, deadline_s)),
         }
     }
@@ -154,6 +167,23 @@ impl Watchdog {
     async fn is_over(&self) {
         // An error means that whoever would tell is gone.
         let _ = self.ended.clone().wait_for(Option::is_some).await;
+    }
+
+    async fn is_spinning(&self) {
+        if let Some(mut spins) = self.spins.clone()
+            && spins.wait_for(|spins| *spins).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+
+    fn spun(&self, what: &str) -> Failure {
+        let message = format!(
+            "the guest spins for good before {what}: thousands of exits every second, and not \
+             one interrupt taken"
+        );
+        self.failure(FailureKind::GuestSpins, message)
     }
 
     /// A broken connection is often the first sign of a QEMU that died.
@@ -267,6 +297,24 @@ mod tests {
         let patient = watchdog.in_stage(Stage::Guest, 60.0);
         let (died, ()) = tokio::join!(patient.wait("answer", flood()), dies);
         assert_eq!(died.unwrap_err().kind, FailureKind::QemuDied);
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_spins_for_good_is_not_waited_for() {
+        let (_alive, watchdog) = test_watchdog(30.0);
+        let (tell, spins) = watch::channel(false);
+        let watchdog = watchdog.with_spins(spins);
+        assert_eq!(watchdog.wait("answer", async { Ok(1) }).await.unwrap(), 1);
+        tell.send_replace(true);
+        let spun = watchdog.wait::<()>("answer", std::future::pending()).await;
+        assert_eq!(spun.unwrap_err().kind, FailureKind::GuestSpins);
+        // Whoever looked is gone.
+        drop(tell);
+        let (tell, spins) = watch::channel(false);
+        drop(tell);
+        let watchdog = watchdog.with_spins(spins).in_stage(Stage::Guest, 0.1);
+        let late = watchdog.wait::<()>("answer", std::future::pending()).await;
+        assert_eq!(late.unwrap_err().kind, FailureKind::Deadline);
     }
 
     #[tokio::test]

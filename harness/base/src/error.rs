@@ -95,7 +95,7 @@ pub enum Error {
         /// What to do.
         cure: String,
     },
-    /// The host gave no sign of life for too long.
+    /// The host gave no sign of life for too long, or its guest none.
     #[error("host: {message}")]
     Silence {
         /// For how long.

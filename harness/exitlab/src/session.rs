@@ -7,6 +7,7 @@ use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_host::platform::{self, Boot, Machine, Report};
 use exitlab_model::event::Event;
+use exitlab_model::failure::FailureKind;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
 use exitlab_model::stream::Broken;
@@ -119,6 +120,14 @@ async fn listen<H: Host>(
                 message,
                 tail,
             } => {
+                if kind == FailureKind::GuestSpins {
+                    let cure = kind.cure(|file| results.dir().join(file).exists());
+                    return Err(Error::Silence {
+                        message,
+                        tail,
+                        cure,
+                    });
+                }
                 return Err(Error::Experiment {
                     stage: stage.to_string(),
                     message,

@@ -17,6 +17,8 @@ pub enum FailureKind {
     QemuDied,
     /// The guest panicked or reset itself.
     GuestDied,
+    /// The guest executes PAUSE for good and takes no interrupt.
+    GuestSpins,
     /// Something did not happen before its deadline.
     Deadline,
     /// A command in the guest or a protocol answered what it must not.
@@ -80,6 +82,11 @@ impl FailureKind {
                 let seen = seen("the guest", GUEST_CONSOLE);
                 format!("{seen}; guest.cmdline, guest.memory and guest.machine decide how it boots")
             }
+            FailureKind::GuestSpins => format!(
+                "{}; QEMU's emulation of SVM stops a guest now and then: try another \
+                 host.instructions_per_second or guest.machine, or --platform bochs-vmx",
+                seen("the guest", GUEST_CONSOLE)
+            ),
             FailureKind::Deadline => {
                 let seen = seen("the guest", GUEST_CONSOLE);
                 format!(
@@ -117,6 +124,7 @@ mod tests {
         let kinds = [
             FailureKind::QemuDied,
             FailureKind::GuestDied,
+            FailureKind::GuestSpins,
             FailureKind::Deadline,
             FailureKind::Protocol,
             FailureKind::KvmParameter,

@@ -52,7 +52,7 @@ pub struct Order {
 
 /// Above this speed, instructions per second, an emulated host takes so long for one of its
 /// seconds that the agent must speak more often.
-const FAST: u64 = 250_000_000;
+const FAST: u64 = 500_000_000;
 
 /// So many instructions of a fast host between two words of its agent.
 const PULSE_INSTRUCTIONS: f64 = 0.5e9;
