@@ -14,6 +14,7 @@ pub mod command;
 pub mod doctor;
 pub mod ended;
 
+pub mod booted;
 pub mod build;
 pub mod context;
 pub mod provenance;

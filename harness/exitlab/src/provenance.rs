@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::booted::Booted;
 use crate::build::Artifacts;
 use exitlab_base::error::{Error, Result};
 use exitlab_host::{image, platform};
@@ -10,7 +11,7 @@ use exitlab_model::plan::Plan;
 use exitlab_model::record::Provenance;
 
 /// Collects what is known before the host boots.
-pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
+pub fn collect(plan: &Plan, artifacts: &Artifacts, booted: &Booted) -> Result<Provenance> {
     let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
     Ok(Provenance {
         exitlab: env!("CARGO_PKG_VERSION").to_owned(),
@@ -27,6 +28,7 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
             .as_ref()
             .map_or_else(String::new, |host| host.digest.clone()),
         guest_image_digest: artifacts.guest.digest.clone(),
+        booted: booted.digests(),
         emulator: platform::emulator_version(plan.platform),
         ..Provenance::default()
     })

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::booted::Booted;
 use crate::build::{Artifacts, build};
 use crate::context::Context;
 use crate::doctor;
@@ -47,13 +48,19 @@ pub async fn run(plan: &Plan, cell: Option<CellName>, out: &Path, cx: &mut Conte
     } = cx;
     ui.choice(plan);
     doctor::check(plan, cache.root()).require()?;
-    let artifacts = interrupt.or(build(plan, cache, ui)).await?;
+    let prepare = async {
+        let artifacts = build(plan, cache, ui).await?;
+        let booted = Booted::of(plan, &artifacts, cache).await?;
+        Ok((artifacts, booted))
+    };
+    let (artifacts, booted) = interrupt.or(prepare).await?;
     let mut results = Results::create(out)?;
-    let mut record = new_record(plan, cell, &artifacts)?;
+    let mut record = new_record(plan, cell, &artifacts, &booted)?;
     results.record(&record)?;
 
     let experiment = attempts(plan, &artifacts, cache, &mut results, &mut record, ui);
     let outcome = interrupt.or(experiment).await;
+    let outcome = outcome.and_then(|()| booted.require_unchanged(cache));
 
     results.close_machine();
     record.outcome = match &outcome {
@@ -191,8 +198,13 @@ fn take_in(event: &Event, record: &mut RunRecord) {
     }
 }
 
-fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Result<RunRecord> {
-    let provenance = provenance::collect(plan, artifacts)?;
+fn new_record(
+    plan: &Plan,
+    cell: Option<CellName>,
+    artifacts: &Artifacts,
+    booted: &Booted,
+) -> Result<RunRecord> {
+    let provenance = provenance::collect(plan, artifacts, booted)?;
     Ok(RunRecord {
         schema: SCHEMA,
         experiment: plan.name.clone(),

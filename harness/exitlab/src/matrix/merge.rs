@@ -105,6 +105,7 @@ fn require_same_artifacts(cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
             ("host image", origin.host_image_digest.clone()),
             ("guest image", origin.guest_image_digest.clone()),
             ("emulator", origin.emulator.clone()),
+            ("booted files", format!("{:?}", origin.booted)),
         ]
     };
     for (number, (cell, dir, record)) in cells.iter().enumerate() {

@@ -15,14 +15,16 @@ mod watch;
 use std::path::Path;
 
 use crate::image::HostForm;
+use crate::qemu_files::QEMU;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::need::Search;
 use exitlab_base::tool;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
 
-pub use boot::Boot;
+pub use boot::{Boot, Files};
 pub use machine::{Machine, Report};
 
 /// What the stages before and after an experiment are called.
@@ -59,6 +61,21 @@ pub async fn start(
                 cure: "report this as a mistake of exitlab".to_owned(),
             })
         }
+    }
+}
+
+/// Every file that a host boots from, or that emulates it, by what it is: built, as far as it
+/// is a medium of the platform's own. Of a machine that is not booted, the guest's QEMU, where
+/// that is on this machine.
+pub async fn files(plan: &Plan, boot: Option<Boot<'_>>, cache: &Cache) -> Result<Files> {
+    match (plan.platform, boot) {
+        (PlatformKind::BochsVmx, Some(boot)) => bochs::files(plan, boot, cache).await,
+        (PlatformKind::TcgSvm | PlatformKind::Nested, Some(boot)) => Ok(qemu::files(boot)),
+        (PlatformKind::Local, _) => {
+            let qemu = Search::this().program(QEMU);
+            Ok(qemu.map(|path| ("QEMU", path)).into_iter().collect())
+        }
+        _ => Ok(Files::new()),
     }
 }
 
