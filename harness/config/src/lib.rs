@@ -15,6 +15,7 @@ mod guest;
 mod kernel;
 mod layer;
 pub mod matrix;
+mod medium;
 mod parameter;
 mod phase;
 mod resolve;
