@@ -25,7 +25,7 @@ use crate::sample::Channels;
 use crate::shell::Shell;
 use crate::trace::{self, Trace};
 use crate::watchdog::Watchdog;
-use crate::{parameters, with_ssh, without_ssh};
+use crate::{kvm, parameters, with_ssh, without_ssh};
 
 /// Carries out an order, in a directory that `private_dir` makes.
 pub async fn run(
@@ -36,6 +36,7 @@ pub async fn run(
     let _pulse = order
         .pulse_s
         .map(|seconds| events.quick_pulse(Duration::from_secs_f64(seconds)));
+    kvm::require()?;
     let counted = Counted::here(order.sampling.cycles)?;
     if !order.kvm.is_empty() {
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;

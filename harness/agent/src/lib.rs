@@ -12,6 +12,7 @@ mod events;
 mod experiment;
 mod failure;
 pub mod keys;
+mod kvm;
 mod leash;
 mod login;
 mod parameters;

@@ -47,7 +47,6 @@ pub fn qmp_socket(dir: &Path) -> PathBuf {
 impl Qemu {
     /// Starts QEMU.
     pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
-        require_kvm()?;
         let mut child = spawn(order, dir)?;
         // Known as long as the child is not reaped, and that is the reaper's work.
         let process = child.id().unwrap_or_default();
@@ -193,16 +192,4 @@ fn with_secrets(order: &Order, dir: &Path) -> Result<Option<PathBuf>, Failure> {
     };
     append().map_err(|e| failure(e.to_string()))?;
     Ok(Some(path))
-}
-
-fn require_kvm() -> Result<(), Failure> {
-    std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm")
-        .map(drop)
-        .map_err(|e| {
-            let message = format!("failed to open /dev/kvm: {e}");
-            Failure::new(Stage::Qemu, FailureKind::Host, message)
-        })
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
+    /// The host's kernel has no KVM for its processor, or has it as a module.
+    NoKvm,
     /// KVM on the host carries no exit census.
     NoCensus,
     /// The host's kernel cannot count its tracepoints.
@@ -22,7 +24,7 @@ pub enum FailureKind {
     Workload,
     /// KVM on the host has another value of a parameter, or no such parameter.
     KvmParameter,
-    /// The host cannot run a guest: no `/dev/kvm`, no room, ...
+    /// The host cannot run a guest: `/dev/kvm` does not open, no room, ...
     Host,
 }
 
@@ -30,6 +32,11 @@ impl FailureKind {
     /// What the user can do about it.
     pub fn cure(self) -> &'static str {
         match self {
+            FailureKind::NoKvm => {
+                "a host that exitlab boots loads no modules: its kernel needs CONFIG_KVM=y with \
+                 CONFIG_KVM_INTEL=y or CONFIG_KVM_AMD=y, as exitlab builds it; on a machine of \
+                 your own, sudo modprobe kvm_intel or kvm_amd"
+            }
             FailureKind::NoCensus => {
                 "boot a kernel that carries it: leave kernel.census = true, or add the hooks \
                  to your own tree (docs/kernel-build.md)"
