@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_config::{self as config, Matrix};
-use exitlab_model::plan::Plan;
+use exitlab_kernel::image;
+use exitlab_model::plan::{KernelSource, Plan};
 
 use crate::cli::{CacheArgs, ExperimentArgs, ShownArgs};
 use crate::context::Context;
@@ -15,12 +16,26 @@ use crate::ui::Ui;
 
 pub(super) fn load(args: &ExperimentArgs) -> Result<Plan> {
     let (here, sets) = texts(args)?;
-    config::load(args.config.as_deref(), &sets, &here, &doctor::usable())
+    let plan = config::load(args.config.as_deref(), &sets, &here, &doctor::usable())?;
+    look_at_kernel(&plan)?;
+    Ok(plan)
 }
 
 pub(super) fn load_matrix(args: &ExperimentArgs) -> Result<Matrix> {
     let (here, sets) = texts(args)?;
-    config::load_matrix(args.config.as_deref(), &sets, &here, &doctor::usable())
+    let matrix = config::load_matrix(args.config.as_deref(), &sets, &here, &doctor::usable())?;
+    let mut plans: Vec<&Plan> = matrix.cells.iter().map(|cell| &cell.plan).collect();
+    plans.dedup_by(|one, other| one.kernel.source == other.kernel.source);
+    plans.into_iter().try_for_each(look_at_kernel)?;
+    Ok(matrix)
+}
+
+/// What is no kernel, or half of one, is refused with the plan that names it.
+fn look_at_kernel(plan: &Plan) -> Result<()> {
+    match &plan.kernel.source {
+        KernelSource::Image(path) => image::look(path).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// What is relative to where, and every `--set`, short or long.
