@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use exitlab::cli::Cli;
 use exitlab::command;
-use exitlab_base::error;
+use exitlab_base::{error, inherited};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
+    inherited::settle();
     let cli = Cli::parse();
     start_logging(cli.verbose);
     match command::run(cli.command) {

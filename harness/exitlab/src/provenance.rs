@@ -29,7 +29,7 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts, booted: &Booted) -> Result<Pr
             .map_or_else(String::new, |host| host.digest.clone()),
         guest_image_digest: artifacts.guest.digest.clone(),
         booted: booted.digests(),
-        emulator: platform::emulator_version(plan.platform),
+        emulator: platform::emulator_version(plan.platform)?,
         ..Provenance::default()
     })
 }

@@ -12,7 +12,7 @@ pub mod base;
 pub mod deploy;
 pub mod headers;
 mod hooks;
-mod image;
+pub mod image;
 mod kconfig;
 mod make;
 pub mod modules;

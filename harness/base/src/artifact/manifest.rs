@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Artifact, Cache, Digest, Key, digest};
+use super::digest::{self, Digest};
+use super::key::Key;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 
@@ -45,6 +46,14 @@ enum Content {
     File { size: u64, blake3: String },
 }
 
+/// How digests of files come to be known.
+pub(super) struct Digests<'a> {
+    /// From memory, where the file did not move since.
+    pub remembered: &'a dyn Fn(&Path) -> Result<Digest>,
+    /// From the file.
+    pub read: &'a dyn Fn(&Path) -> Result<Digest>,
+}
+
 /// Whether an artifact can be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -60,8 +69,7 @@ pub(super) enum State {
 /// disk: what is renamed after that is whole, also after a power loss.
 pub(super) fn seal(dir: &Path, key: &Key) -> Result<()> {
     let names = digest::list(dir, &|_| false)?;
-    let read = |path: &Path| digest::file(path);
-    write(dir, key, &names, read)?;
+    write(dir, key, &names, &digest::file)?;
     let mut dirs = vec![dir.to_owned()];
     for name in names
         .iter()
@@ -88,10 +96,9 @@ pub(super) fn sync(path: &Path) -> Result<()> {
         .map_err(Error::io("write to disk", path))
 }
 
-/// Holds an artifact against its manifest. Files whose size, times and inode did not move
+/// Holds the artifact of `key` in `dir` against its manifest. Files whose size, times and inode did not move
 /// since their digest was taken are not read.
-pub(super) fn state(cache: &Cache, artifact: &Artifact) -> Result<State> {
-    let dir = &artifact.dir;
+pub(super) fn state(dir: &Path, key: &Key, digests: &Digests<'_>) -> Result<State> {
     match fs::symlink_metadata(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::Absent),
         Err(error) => return Err(Error::io("read", dir)(error)),
@@ -101,17 +108,17 @@ pub(super) fn state(cache: &Cache, artifact: &Artifact) -> Result<State> {
     let path = dir.join(MANIFEST);
     let text = match fs::read(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return adopt(cache, artifact),
+        Err(error) if error.kind() == ErrorKind::NotFound => return adopt(dir, key, digests),
         Err(error) => return Err(Error::io("read", path)(error)),
     };
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&text) else {
         return Ok(State::Damaged(format!("its {MANIFEST} cannot be read")));
     };
-    if manifest.inputs != artifact.key.inputs() {
+    if manifest.inputs != key.inputs() {
         return Ok(State::Damaged(format!("its {MANIFEST} is another one's")));
     }
     for entry in &manifest.files {
-        if let Some(damage) = entry.damage(cache, dir)? {
+        if let Some(damage) = entry.damage(dir, digests)? {
             return Ok(State::Damaged(format!("{} {damage}", entry.name.display())));
         }
     }
@@ -120,13 +127,12 @@ pub(super) fn state(cache: &Cache, artifact: &Artifact) -> Result<State> {
 
 /// Gives an artifact its manifest that was built before there were any. Its files are taken
 /// as they are, once: to build all kernels again would cost hours.
-fn adopt(cache: &Cache, artifact: &Artifact) -> Result<State> {
-    let dir = &artifact.dir;
+fn adopt(dir: &Path, key: &Key, digests: &Digests<'_>) -> Result<State> {
     if !dir.join(INPUTS).is_file() {
         return Ok(State::Damaged(format!("it has no {MANIFEST}")));
     }
     let names = digest::list(dir, &|_| false)?;
-    let written = write(dir, &artifact.key, &names, |path| cache.file_digest(path));
+    let written = write(dir, key, &names, digests.remembered);
     // In a cache that cannot be written to it stays as it was.
     if written.is_ok() {
         sync(&dir.join(MANIFEST))?;
@@ -140,7 +146,7 @@ fn write(
     dir: &Path,
     key: &Key,
     names: &[PathBuf],
-    read: impl Fn(&Path) -> Result<Digest>,
+    read: &dyn Fn(&Path) -> Result<Digest>,
 ) -> Result<()> {
     let is_listed = |name: &&PathBuf| ![MANIFEST, INPUTS].map(Path::new).contains(&name.as_path());
     let files = names.iter().filter(is_listed).map(|name| {
@@ -167,7 +173,7 @@ fn write(
 
 impl Entry {
     /// What is wrong with the file; none if nothing is.
-    fn damage(&self, cache: &Cache, dir: &Path) -> Result<Option<String>> {
+    fn damage(&self, dir: &Path, digests: &Digests<'_>) -> Result<Option<String>> {
         let is_plain = |part: Component| matches!(part, Component::Normal(_));
         if self.name.as_os_str().is_empty() || !self.name.components().all(is_plain) {
             return Ok(Some("is no name of a file in it".to_owned()));
@@ -194,9 +200,9 @@ impl Entry {
                 metadata.len()
             ))),
             Content::File { blake3, .. } => {
-                let same = cache.file_digest(&path)?.hex() == blake3
+                let same = (digests.remembered)(&path)?.hex() == blake3
                     // The memory of digests may be what is damaged.
-                    || cache.read_digest(&path)?.hex() == blake3;
+                    || (digests.read)(&path)?.hex() == blake3;
                 Ok(other.filter(|_| !same))
             }
         }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use digest::Stamp;
-use manifest::State;
+use manifest::{Digests, State};
 
 pub use digest::Digest;
 pub use key::{Key, KeyBuilder};
@@ -102,7 +102,7 @@ impl Cache {
             dir: self.root.join(kind).join(key.hex()),
             key: key.clone(),
         };
-        let found = manifest::state(self, &artifact)?;
+        let found = self.state(&artifact)?;
         if found == State::Sound {
             return Ok(artifact);
         }
@@ -110,7 +110,7 @@ impl Cache {
         let lock = self.lock(&name).await;
         let _lock = lock.map_err(|error| beyond_repair(&artifact.dir, &found, error))?;
         // Another process may have built or healed it meanwhile.
-        let found = manifest::state(self, &artifact)?;
+        let found = self.state(&artifact)?;
         if found == State::Sound {
             return Ok(artifact);
         }
@@ -127,6 +127,14 @@ impl Cache {
         build(&staging.dir).await?;
         self.finish(kind, &staging, &artifact)?;
         Ok(artifact)
+    }
+
+    fn state(&self, artifact: &Artifact) -> Result<State> {
+        let digests = Digests {
+            remembered: &|path| self.file_digest(path),
+            read: &|path| self.read_digest(path),
+        };
+        manifest::state(&artifact.dir, &artifact.key, &digests)
     }
 
     /// Gives what was built its name, once all of it is on the disk.

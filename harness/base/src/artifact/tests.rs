@@ -205,7 +205,8 @@ async fn is_built_again(cache: &Cache) -> bool {
 
 #[tokio::test]
 async fn whatever_is_done_to_an_artifact_is_seen_and_healed() {
-    let damages: [(&str, fn(&Path)); 9] = [
+    type Damage = (&'static str, fn(&Path));
+    let damages: [Damage; 9] = [
         ("other bytes", |dir| {
             fs::write(dir.join("hello"), "hellO").unwrap()
         }),

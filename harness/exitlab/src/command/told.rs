@@ -13,7 +13,9 @@ pub(super) fn shown(path: &Path) -> PathBuf {
 }
 
 pub(super) fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    let mut out = std::io::stdout().lock();
+    // What is still held back at the program's end is written without a word if it fails.
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // A reader that has seen enough, such as `head`.
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::io("write", "standard output")),

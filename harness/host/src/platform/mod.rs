@@ -102,7 +102,11 @@ pub fn words(kind: PlatformKind) -> Words {
 
 /// Versions of the packages that the emulated machine consists of, for the provenance; empty
 /// for a machine that is none.
-pub fn emulator_version(kind: PlatformKind) -> String {
+///
+/// # Errors
+///
+/// If dpkg is there and cannot be asked.
+pub fn emulator_version(kind: PlatformKind) -> Result<String> {
     let packages: &[&str] = match kind {
         PlatformKind::BochsVmx => &bochs::PACKAGES,
         PlatformKind::TcgSvm | PlatformKind::Nested => &qemu::PACKAGES,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use exitlab_base::error::{Error, Result};
+use exitlab_base::not_started;
 use exitlab_base::process::{Supervised, die_with_parent};
 use exitlab_base::shell::quoted;
 use exitlab_model::plan::Plan;
@@ -164,7 +165,10 @@ impl Remote {
         let seconds = self.deadline.as_secs_f64();
         let output = output
             .map_err(|_| self.error(&format!("did not {what} within {seconds} s"), Vec::new()))?
-            .map_err(Error::io("run", SSH))?;
+            .map_err(|error| {
+                let cure = "apt-get install openssh-client";
+                not_started::error(Path::new(SSH), "reaches the host", cure, error)
+            })?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() {
             return Ok(text(&output.stdout));
