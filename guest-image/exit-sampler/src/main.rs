@@ -29,9 +29,21 @@
 //! spin cpuid per_block 16 blocks BLOCKS min TICKS median TICKS
 //! ```
 //!
+//! `exit-sampler run MODE COMMAND` runs a command for the guest's shell, and waits for what it
+//! leaves behind (MODE `wait`), ends it (`end`), or only tells of it (`refuse`). Its last line
+//! on standard error is
+//!
+//! ```text
+//! exit-sampler: END, LEFT
+//! ```
+//!
+//! END is `exit STATUS` or `signal NUMBER`; LEFT is `alone`, or `waited for N: NAME; NAME`, or
+//! the same with `ended` or `found`. While it waits for what is left it has said `waiting for`.
+//!
 //! `exit-sampler [REASON...]` prints `reason count` lines for a person, with the cycles
 //! as a third word while they are counted.
 
+mod command;
 mod leaves;
 mod reasons;
 mod spin;
@@ -47,6 +59,10 @@ use leaves::{Census, Isa, Total};
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
+        Some((verb, [mode, command])) if verb == "run" => match command::run(mode, command) {
+            Ok(status) => return ExitCode::from(status),
+            Err(why) => Err(why),
+        },
         Some((verb, [reasons])) if verb == "serve" => reasons::parse(reasons).and_then(serve),
         Some((verb, [instruction, blocks])) if verb == "spin" => spin::run(instruction, blocks),
         _ => show(&args),

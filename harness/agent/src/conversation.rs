@@ -3,10 +3,16 @@
 
 use russh::{Channel, ChannelMsg, client};
 
-use crate::shell::{Conversation, Pending};
+use exitlab_base::bounded::Kept;
+
+use crate::shell::{Conversation, End, Pending};
+use crate::signals::number_of;
 
 /// Longest line the sampler may send, bytes.
 const LONGEST: usize = 64 * 1024;
+
+/// Bytes of its complaints that are kept, of their beginning and of their end.
+const COMPLAINT: usize = 1000;
 
 /// The conversation.
 pub struct OverSsh {
@@ -14,7 +20,7 @@ pub struct OverSsh {
     /// What arrived after the last whole line.
     pending: Vec<u8>,
     /// What the sampler printed on standard error.
-    complaint: String,
+    complaint: Kept,
 }
 
 impl OverSsh {
@@ -23,7 +29,15 @@ impl OverSsh {
         OverSsh {
             channel,
             pending: Vec::new(),
-            complaint: String::new(),
+            complaint: Kept::new(COMPLAINT, COMPLAINT),
+        }
+    }
+
+    fn ended(&self, end: End) -> String {
+        let complaint = self.complaint.text();
+        match complaint.trim() {
+            "" => format!("exit-sampler ended without an answer ({end})"),
+            complaint => format!("exit-sampler ended without an answer ({end}): {complaint}"),
         }
     }
 
@@ -36,16 +50,16 @@ impl OverSsh {
             match self.channel.wait().await {
                 Some(ChannelMsg::Data { data }) => self.pending.extend_from_slice(&data),
                 Some(ChannelMsg::ExtendedData { data, .. }) => {
-                    self.complaint += &String::from_utf8_lossy(&data);
+                    self.complaint.feed(&data);
                 }
                 Some(ChannelMsg::ExitStatus { exit_status }) => {
-                    let complaint = self.complaint.trim();
-                    return Err(format!(
-                        "exit-sampler ended with {exit_status}: {complaint}"
-                    ));
+                    return Err(self.ended(End::Exit(exit_status)));
+                }
+                Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                    return Err(self.ended(End::Signal(number_of(&signal_name))));
                 }
                 Some(_) => {}
-                None => return Err("the SSH session to exit-sampler closed".to_owned()),
+                None => return Err("the guest's SSH server went away".to_owned()),
             }
             if self.pending.len() > LONGEST {
                 return Err(format!(

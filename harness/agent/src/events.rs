@@ -11,9 +11,9 @@ use exitlab_model::event::{Event, Stage};
 
 use super::clock::host_seconds;
 
-/// Time between two pulses, on the host's clock. An emulated second can take several real
-/// ones: this is well below the conductor's deadline for silence.
-const PULSE: Duration = Duration::from_secs(10);
+/// Time between two pulses, on the host's clock. An emulated second can take more than ten
+/// real ones, with a guest that spins: this is well below the conductor's deadline for silence.
+const PULSE: Duration = Duration::from_secs(2);
 
 /// Emits events. A thread of its own writes them, because a serial port takes its time
 /// and sampling must not wait for it.

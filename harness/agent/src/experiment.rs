@@ -8,12 +8,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::order::Order;
 use exitlab_model::record::Channel;
 
+use crate::awaited::Found;
 use crate::census::Counted;
 use crate::events::Events;
 use crate::failure::Failure;
@@ -25,7 +24,7 @@ use crate::sample::Channels;
 use crate::shell::Shell;
 use crate::trace::{self, Trace};
 use crate::watchdog::Watchdog;
-use crate::{kvm, parameters, with_ssh, without_ssh};
+use crate::{no_kvm, parameters, with_ssh, without_ssh};
 
 /// Carries out an order, in a directory that `private_dir` makes.
 pub async fn run(
@@ -36,7 +35,8 @@ pub async fn run(
     let _pulse = order
         .pulse_s
         .map(|seconds| events.quick_pulse(Duration::from_secs_f64(seconds)));
-    kvm::require()?;
+    // Before anything that speaks of KVM, and would name only what lacks for want of it.
+    no_kvm::require(Stage::Host)?;
     let counted = Counted::here(order.sampling.cycles)?;
     if !order.kvm.is_empty() {
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;
@@ -59,7 +59,7 @@ pub async fn run(
         order,
         counted,
         trace: trace.as_ref(),
-        lines: qemu.lines().filter(|_| !order.guest.ssh),
+        found: qemu.found().filter(|_| !order.guest.ssh),
         watchdog: qemu.watchdog(),
         events,
     };
@@ -75,8 +75,8 @@ struct Started<'a> {
     order: &'a Order,
     counted: Counted,
     trace: Option<&'a Trace>,
-    /// The lines of the guest's console, where they are all that is seen of the guest.
-    lines: Option<UnboundedReceiver<String>>,
+    /// Which lines the guest's console has printed, where that is all that is seen of it.
+    found: Option<Found>,
     watchdog: Watchdog,
     events: &'a Events,
 }
@@ -92,7 +92,7 @@ impl Started<'_> {
             order,
             counted,
             trace,
-            lines,
+            found,
             watchdog,
             events,
         } = self;
@@ -113,8 +113,8 @@ impl Started<'_> {
             trace,
             events,
         };
-        match lines {
-            Some(lines) => without_ssh::run(&channels, lines, &watchdog).await?,
+        match found {
+            Some(found) => without_ssh::run(&channels, found, &watchdog).await?,
             None => {
                 let shell = with_ssh::log_in(&channels, &watchdog, reach).await?;
                 with_ssh::run(&channels, counted, &shell, &watchdog).await?;

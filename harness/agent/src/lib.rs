@@ -4,6 +4,7 @@
 //! `experiment` is the story; every other module is one noun of it.
 
 mod argv;
+mod awaited;
 mod census;
 mod clock;
 mod console;
@@ -11,10 +12,13 @@ mod conversation;
 mod events;
 mod experiment;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod keys;
-mod kvm;
 mod leash;
+mod leftovers;
 mod login;
+mod no_kvm;
 mod parameters;
 mod private_dir;
 mod qemu;
@@ -28,6 +32,7 @@ mod scripted_guest;
 mod secrets;
 mod seed;
 mod shell;
+mod signals;
 mod task;
 mod trace;
 mod trial;
@@ -40,7 +45,9 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
+use exitlab_base::panics;
 use exitlab_model::event::{Event, PROTOCOL, Stage};
+use exitlab_model::failure::FailureKind;
 use exitlab_model::order::Task;
 
 use clock::{host_seconds, tsc};
@@ -101,7 +108,10 @@ async fn report(work: impl Future<Output = Result<(), Failure>>, events: &Events
         host_tsc: tsc(),
     });
     let pulse = events.pulse();
-    let outcome = work.await;
+    let outcome = panics::caught(work).await.unwrap_or_else(|words| {
+        let message = format!("the agent panicked, which is a mistake of exitlab's: {words}");
+        Err(Failure::new(Stage::Host, FailureKind::Panic, message))
+    });
     // It holds a sender, and the events close when the last sender is gone.
     pulse.abort();
     let _ = pulse.await;

@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use crate::conversation::OverSsh;
 use crate::failure::Failure;
 use crate::keys::GuestKeys;
-use crate::shell::{Conversation, Output, Pending, Shell};
+use crate::shell::{Conversation, End, Pending, Printed, Shell};
+use crate::signals::number_of;
 use crate::watchdog::Watchdog;
 
 use exitlab_model::order::Order;
@@ -23,9 +24,6 @@ const GREETING: Duration = Duration::from_secs(1);
 
 /// Pause between attempts.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Most output of a command that is kept, bytes.
-const MOST_OUTPUT: usize = 1 << 20;
 
 /// A login to the guest as root.
 pub struct Login {
@@ -96,8 +94,8 @@ impl Login {
 }
 
 impl Shell for Login {
-    fn exec<'a>(&'a self, command: &'a str) -> Pending<'a, Output> {
-        Box::pin(async { collect(self.open(command).await?).await })
+    fn exec<'a>(&'a self, command: &'a str, printed: &'a Printed) -> Pending<'a, End> {
+        Box::pin(async { collect(self.open(command).await?, printed).await })
     }
 
     fn converse<'a>(&'a self, command: &'a str) -> Pending<'a, Box<dyn Conversation>> {
@@ -154,26 +152,23 @@ async fn log_in(stream: TcpStream, target: SshTarget) -> Result<Login, String> {
     Ok(Login { session })
 }
 
-async fn collect(mut channel: Channel<client::Msg>) -> Result<Output, String> {
-    let (mut stdout, mut stderr, mut exit) = (Vec::new(), Vec::new(), None);
+async fn collect(mut channel: Channel<client::Msg>, printed: &Printed) -> Result<End, String> {
+    let (mut end, mut closed) = (None, false);
     while let Some(message) = channel.wait().await {
         match message {
-            ChannelMsg::Data { data } => stdout.extend_from_slice(&data),
-            ChannelMsg::ExtendedData { data, .. } => stderr.extend_from_slice(&data),
-            ChannelMsg::ExitStatus { exit_status } => exit = Some(exit_status),
+            ChannelMsg::Data { data } => printed.stdout(&data),
+            ChannelMsg::ExtendedData { data, .. } => printed.stderr(&data),
+            ChannelMsg::ExitStatus { exit_status } => end = Some(End::Exit(exit_status)),
+            ChannelMsg::ExitSignal { signal_name, .. } => {
+                end = Some(End::Signal(number_of(&signal_name)));
+            }
+            ChannelMsg::Close => closed = true,
             _ => {}
         }
-        if stdout.len() + stderr.len() > MOST_OUTPUT {
-            return Err(format!("the command printed more than {MOST_OUTPUT} bytes"));
-        }
     }
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let exit = exit.ok_or("the command ended without an exit status")?;
-    Ok(Output {
-        exit,
-        stdout: text(stdout),
-        stderr: text(stderr),
-    })
+    // dropbear closes without a word where it has no name for the signal.
+    let end = end.or(closed.then_some(End::Signal(0)));
+    end.ok_or_else(|| "the guest's SSH server went away before the command ended".to_owned())
 }
 
 #[cfg(test)]
@@ -255,11 +250,34 @@ mod tests {
             .await
             .unwrap();
         let command = "echo out; echo err >&2; exit 3";
-        let output = exec(&login, command, &watchdog).await.unwrap();
-        assert_eq!(
-            (output.exit, output.stdout.as_str(), output.stderr.as_str()),
-            (3, "out\n", "err\n")
-        );
+        let printed = Printed::up_to(100);
+        let end = exec(&login, command, command, &printed, &watchdog).await;
+        assert_eq!(end.unwrap(), End::Exit(3));
+        assert_eq!(printed.texts(), ("out\n".to_owned(), "err\n".to_owned()));
+        let killed = exec(&login, "kill -9 $$", "", &printed, &watchdog).await;
+        assert_eq!(killed.unwrap(), End::Signal(9));
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_counted_and_meets_the_deadline() {
+        let keys = GuestKeys::derive("login test");
+        let sshd = sshd(&keys);
+        let (_alive, watchdog) = test_watchdog(20.0);
+        let login = Login::wait(target(&keys, sshd.port), &watchdog)
+            .await
+            .unwrap();
+        let (_alive, hurried) = test_watchdog(1.0);
+        let printed = Printed::up_to(1000);
+        for flood in ["yes", "yes >&2", "tr '\\0' x </dev/zero"] {
+            let started = std::time::Instant::now();
+            let end = exec(&login, flood, flood, &printed, &hurried).await;
+            assert_eq!(end.unwrap_err().kind, FailureKind::Deadline, "{flood}");
+            assert!(started.elapsed() < Duration::from_secs(15), "{flood}");
+        }
+        let (stdout, stderr) = printed.texts();
+        for text in [stdout, stderr] {
+            assert!(text.len() < 6000 && text.contains("bytes left out]"));
+        }
     }
 
     #[tokio::test]

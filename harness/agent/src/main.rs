@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use exitlab_agent::{run, run_on_leash, sweep};
-use exitlab_base::inherited;
+use exitlab_base::{inherited, panics};
 
 const USAGE: &str = "\
 exitlab-agent runs on the host; exitlab starts it by itself.
@@ -19,6 +19,7 @@ exitlab-agent runs on the host; exitlab starts it by itself.
 
 fn main() -> ExitCode {
     inherited::settle();
+    panics::tell_in_one_line("exitlab-agent");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // One thread: the agent's counts must not depend on a scheduler.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use exitlab_base::artifact::Lock;
+use exitlab_base::dir::Dir;
 use exitlab_model::event::Stage;
 use exitlab_model::failure::FailureKind;
 
@@ -77,20 +78,21 @@ fn hold(place: &Path) -> Result<Lock, Failure> {
     Lock::wait(&place.join(LOCK)).map_err(cannot)
 }
 
+/// What cannot be removed does no harm, and what is no directory is none of an agent's.
 fn sweep_held(place: &Path) {
-    let entries = std::fs::read_dir(place).into_iter().flatten();
-    let dirs = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    for dir in dirs.filter(|dir| is_an_agents(dir)) {
-        // Its owner is gone when its lock is free. What cannot be removed does no harm.
-        if let Ok(Some(_free)) = Lock::try_acquire(&dir.join(LOCK)) {
-            let _ = std::fs::remove_dir_all(&dir);
+    let Ok(place) = Dir::open(place) else {
+        return;
+    };
+    for name in place.names().unwrap_or_default() {
+        if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        // Its owner is gone when its lock is free.
+        let free = place.inner(&name).and_then(|dir| Lock::try_in(&dir, LOCK));
+        if let Ok(Some(_free)) = free {
+            let _ = place.remove(&name);
         }
     }
-}
-
-fn is_an_agents(dir: &Path) -> bool {
-    let name = dir.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with(PREFIX)) && dir.is_dir()
 }
 
 fn builder() -> tempfile::Builder<'static, 'static> {
@@ -124,7 +126,10 @@ mod tests {
         let alive = Lock::try_acquire(&of("agent-alive").join(LOCK)).unwrap();
         assert!(alive.is_some());
         std::fs::write(of("agent-dead").join("qmp"), "").unwrap();
+        std::os::unix::fs::symlink(of("somebody-else"), of("agent-link")).unwrap();
         sweep(place.path()).unwrap();
+        assert!(of("agent-link").is_symlink());
+        assert_eq!(std::fs::read_dir(of("somebody-else")).unwrap().count(), 0);
         let left = |name: &str| of(name).exists();
         assert!(left("agent-alive") && left("somebody-else") && !left("agent-dead"));
         sweep(&of("no such place")).unwrap();

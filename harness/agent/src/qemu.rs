@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::keys::GuestKeys;
@@ -17,6 +17,7 @@ use exitlab_model::event::{Event, Stage};
 use exitlab_model::failure::FailureKind;
 
 use super::argv::{Places, qemu_args};
+use super::awaited::{Found, Seeker};
 use super::console::{Tail, follow};
 use super::events::Events;
 use super::failure::Failure;
@@ -36,7 +37,7 @@ pub struct Qemu {
     ended: watch::Receiver<Option<String>>,
     guest: Tail,
     log: Tail,
-    lines: Option<mpsc::UnboundedReceiver<String>>,
+    found: Option<Found>,
 }
 
 /// Where the QMP socket lies in the private directory.
@@ -51,28 +52,25 @@ impl Qemu {
         // Known as long as the child is not reaped, and that is the reaper's work.
         let process = child.id().unwrap_or_default();
         let (guest, log) = (Tail::default(), Tail::default());
-        let (printed, lines) = mpsc::unbounded_channel();
-        // With SSH nobody asks for them.
-        let printed = (!order.guest.ssh).then_some(printed);
+        let (seeker, found) = Seeker::of(&order.sampling.schedule);
         let mut followers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
-            let guest = guest.clone();
             let events = events.sender();
-            followers.push(follow(stdout, move |line| {
-                guest.push(line.clone());
-                if let Some(printed) = &printed {
-                    let _ = printed.send(line.clone());
-                }
+            let see = move |line: &str| seeker.see(line);
+            followers.push(follow(stdout, guest.clone(), see, move |line| {
                 let _ = events.send(Event::GuestConsole { line });
             }));
         }
         if let Some(stderr) = child.stderr.take() {
-            let log = log.clone();
             let events = events.sender();
-            followers.push(follow(stderr, move |line| {
-                log.push(line.clone());
-                let _ = events.send(Event::QemuLog { line });
-            }));
+            followers.push(follow(
+                stderr,
+                log.clone(),
+                |_| (),
+                move |line| {
+                    let _ = events.send(Event::QemuLog { line });
+                },
+            ));
         }
         let (kill, killed) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
@@ -84,7 +82,7 @@ impl Qemu {
             ended,
             guest,
             log,
-            lines: Some(lines),
+            found: Some(found),
         })
     }
 
@@ -93,10 +91,9 @@ impl Qemu {
         self.process
     }
 
-    /// The lines of the guest's console from the first on, for whoever asks first. A guest
-    /// with SSH has none here.
-    pub fn lines(&mut self) -> Option<mpsc::UnboundedReceiver<String>> {
-        self.lines.take()
+    /// Which lines of the schedule the guest's console has printed, for whoever asks first.
+    pub fn found(&mut self) -> Option<Found> {
+        self.found.take()
     }
 
     /// A watchdog over this QEMU.

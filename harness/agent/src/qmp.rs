@@ -54,7 +54,7 @@ impl Qmp {
                         Err(_) => tokio::time::sleep(POLL).await,
                     }
                 };
-                let session = Session::open(stream).await?;
+                let session = Session::open(stream, watchdog.shutdown()).await?;
                 Ok(Qmp { session, counted })
             })
             .await
@@ -183,6 +183,25 @@ fn forwarded_port(usernet: &str) -> Option<u16> {
     let mut rows = usernet.lines().map(str::split_whitespace);
     let mut row = rows.find(|row| row.clone().next() == Some("TCP[HOST_FORWARD]"))?;
     row.nth(3)?.parse().ok()
+}
+
+/// A whole session with whoever is behind `stream`, until it ends.
+#[cfg(any(test, fuzzing))]
+pub(crate) async fn any_session(stream: UnixStream, counted: Counted) {
+    let Ok(session) = Session::open(stream, crate::watchdog::Shutdown::default()).await else {
+        return;
+    };
+    while let Ok(vcpus) = session.execute(stats::request(counted)).await {
+        let _ = stats::sum(&vcpus, counted);
+        let command = qmp::human_monitor_command {
+            command_line: "info usernet".to_owned(),
+            cpu_index: None,
+        };
+        let usernet = session.execute(command).await.unwrap_or_default();
+        let _ = forwarded_port(&usernet);
+        let status = session.execute(qmp::query_status {}).await;
+        let _ = status.map(|status| name_of(status.status));
+    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,16 @@ use exitlab_model::failure::FailureKind;
 use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::{Discovery, ReasonStatus};
 
+use exitlab_base::bounded::shortened;
+
 use crate::census::Counted;
 use crate::failure::Failure;
 use crate::shell::{Conversation, Shell};
 use crate::watchdog::Watchdog;
 pub use answers::CpuidSample;
+
+/// Characters of an answer that cannot be understood that an error shows.
+const SHOWN: usize = 200;
 
 /// A running `exit-sampler`.
 pub struct Sampler {
@@ -119,7 +124,7 @@ fn understood<T>(parsed: Option<T>, line: &str, watchdog: &Watchdog) -> Result<T
     parsed.ok_or_else(|| {
         watchdog.failure(
             FailureKind::Protocol,
-            format!("exit-sampler answered '{line}'"),
+            format!("exit-sampler answered '{}'", shortened(line, SHOWN)),
         )
     })
 }
@@ -156,5 +161,15 @@ mod tests {
         );
         assert!(agree(&found, counted(Isa::Vmx, false)).is_err());
         assert_eq!(answers::discovery("discovery svm 2 1 maybe 175"), None);
+    }
+}
+
+/// Reads a line as each answer that it may be.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_answer(line: &str, counted: Counted) {
+    let _ = (answers::ready(line), answers::discovery(line));
+    let _ = answers::statuses(line, counted.reasons);
+    for leaf_map in 0..=4 {
+        let _ = answers::sample(line, counted, leaf_map);
     }
 }

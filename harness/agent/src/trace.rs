@@ -156,7 +156,11 @@ fn threads(process: u32) -> Result<BTreeSet<u64>, String> {
 }
 
 /// Sums the entries of `threads` by reason. Entries of one key may come in several lines.
-fn tally(text: &str, threads: &BTreeSet<u64>, table: &ReasonTable) -> Result<Tally, String> {
+pub(crate) fn tally(
+    text: &str,
+    threads: &BTreeSet<u64>,
+    table: &ReasonTable,
+) -> Result<Tally, String> {
     let mut tally = Tally {
         counts: vec![0; table.len_slots()],
         other: 0,

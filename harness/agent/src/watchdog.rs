@@ -2,9 +2,11 @@
 //! died, or the deadline passed, and each end is worded differently.
 
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::coop::unconstrained;
 
 use exitlab_model::event::Stage;
 use exitlab_model::failure::FailureKind;
@@ -12,6 +14,15 @@ use exitlab_model::failure::FailureKind;
 use super::clock::host_seconds;
 use super::console::Tail;
 use super::failure::Failure;
+
+/// How long after a connection broke it may take until QEMU's end is seen, which broke it.
+const GOING: Duration = Duration::from_secs(3);
+
+/// How long QEMU's last words may take after its end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why the guest shut down, once QEMU has said so (`SHUTDOWN`): `guest-reset`.
+pub type Shutdown = Arc<OnceLock<String>>;
 
 /// Watches over QEMU during waits.
 #[derive(Debug, Clone)]
@@ -24,6 +35,7 @@ pub struct Watchdog {
     guest: Tail,
     /// What QEMU itself printed.
     qemu: Tail,
+    shutdown: Shutdown,
 }
 
 impl Watchdog {
@@ -35,7 +47,13 @@ impl Watchdog {
             ended,
             guest,
             qemu,
+            shutdown: Shutdown::default(),
         }
+    }
+
+    /// Where QEMU's word about the guest's shutdown is to go.
+    pub fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
     }
 
     /// The same watchdog for another stage; `deadline_s` is for each wait, seconds of the
@@ -106,7 +124,7 @@ impl Watchdog {
     /// The failure of a QEMU that is gone, or about to be, before `what`.
     pub async fn gone(&self, what: &str) -> Failure {
         match self.ended().await {
-            Ok(()) => self.died(what, &self.ended.borrow().clone().unwrap_or_default()),
+            Ok(()) => self.died(what).await,
             Err(late) => late,
         }
     }
@@ -117,24 +135,32 @@ impl Watchdog {
         deadline_s: f64,
         ready: impl Future<Output = Result<T, String>>,
     ) -> Result<T, Failure> {
-        let mut ended = self.ended.clone();
+        // Neither may be kept from its turn by a guest that always has something to say: its
+        // flood uses up what one turn of this task may do.
+        let ended = unconstrained(self.is_over());
+        let deadline = unconstrained(tokio::time::sleep(Duration::from_secs_f64(deadline_s)));
         tokio::select! {
             // What is ready counts, even if QEMU died or time ran out in the same moment.
             biased;
-            outcome = ready => outcome.map_err(|why| {
-                // A broken connection is often the first sign of a QEMU that died.
-                match self.ended.borrow().as_deref() {
-                    Some(how) => self.died(what, how),
-                    None => self.failure(FailureKind::Protocol, why),
-                }
-            }),
-            end = ended.wait_for(Option::is_some) => {
-                let how = end.ok().and_then(|end| end.clone()).unwrap_or_default();
-                Err(self.died(what, &how))
-            }
-            () = tokio::time::sleep(Duration::from_secs_f64(deadline_s)) => {
-                Err(self.too_late(what, deadline_s))
-            }
+            outcome = ready => match outcome {
+                Ok(ready) => Ok(ready),
+                Err(why) => Err(self.broken(what, why).await),
+            },
+            () = ended => Err(self.died(what).await),
+            () = deadline => Err(self.too_late(what, deadline_s)),
+        }
+    }
+
+    async fn is_over(&self) {
+        // An error means that whoever would tell is gone.
+        let _ = self.ended.clone().wait_for(Option::is_some).await;
+    }
+
+    /// A broken connection is often the first sign of a QEMU that died.
+    async fn broken(&self, what: &str, why: String) -> Failure {
+        match tokio::time::timeout(GOING, self.is_over()).await {
+            Ok(()) => self.died(what).await,
+            Err(_) => self.failure(FailureKind::Protocol, why),
         }
     }
 
@@ -151,23 +177,30 @@ impl Watchdog {
         lines.any(|line| line.contains("Kernel panic"))
     }
 
-    fn died(&self, what: &str, how: &str) -> Failure {
-        let panicked = self.panicked();
-        let (kind, message) = if panicked {
-            (
-                FailureKind::GuestDied,
-                format!("the guest panicked before {what}"),
-            )
-        } else {
-            (
-                FailureKind::QemuDied,
-                format!("QEMU ended before {what} ({how})"),
-            )
+    /// The failure of a QEMU that has ended before `what`. Whoever died first tells why: a guest
+    /// that ended took QEMU along, and any other QEMU has last words of its own.
+    async fn died(&self, what: &str) -> Failure {
+        let _ = tokio::time::timeout(LAST_WORDS, self.qemu.closed()).await;
+        let how = self.ended.borrow().clone().unwrap_or_default();
+        let guest = |did: &str| {
+            let message = format!("the guest {did} before {what}");
+            self.failure(FailureKind::GuestDied, message)
         };
-        let mut failure = self.failure(kind, message);
-        if !panicked {
-            failure.tail.extend(self.qemu.lines());
+        if self.panicked() {
+            return guest("panicked");
         }
+        match self.shutdown.get().map(String::as_str) {
+            Some("guest-reset" | "subsystem-reset") => return guest("restarted"),
+            Some("guest-shutdown") => return guest("shut itself down"),
+            Some("guest-panic") => return guest("panicked"),
+            _ => {}
+        }
+        let log = self.qemu.lines();
+        let said = log.iter().rev().find(|line| !line.trim().is_empty());
+        let said = said.map_or(String::new(), |line| format!(": {line}"));
+        let message = format!("QEMU ended before {what} ({how}){said}");
+        let mut failure = self.failure(FailureKind::QemuDied, message);
+        failure.tail.extend(log);
         failure
     }
 }
@@ -207,8 +240,74 @@ mod tests {
 
         let broken = alive
             .wait::<()>("answer", async { Err("bad word".into()) })
-            .await;
-        assert_eq!(broken.unwrap_err().kind, FailureKind::Protocol);
+            .await
+            .unwrap_err();
+        assert_eq!(broken.kind, FailureKind::Protocol);
+        assert_eq!(broken.message, "bad word");
+    }
+
+    /// Never ready, and never without something to do.
+    async fn flood() -> Result<(), String> {
+        let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
+        loop {
+            let _ = send.send(());
+            receive.recv().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_keeps_neither_deadline_nor_death_from_its_turn() {
+        let (sender, watchdog) = test_watchdog(0.3);
+        let late = watchdog.wait("answer", flood()).await.unwrap_err();
+        assert_eq!(late.kind, FailureKind::Deadline);
+        let dies = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            sender.send_replace(Some("signal: 9 (SIGKILL)".to_owned()));
+        };
+        let patient = watchdog.in_stage(Stage::Guest, 60.0);
+        let (died, ()) = tokio::join!(patient.wait("answer", flood()), dies);
+        assert_eq!(died.unwrap_err().kind, FailureKind::QemuDied);
+    }
+
+    #[tokio::test]
+    async fn whoever_died_first_tells_why() {
+        for (reason, message) in [
+            ("guest-reset", "the guest restarted before answer"),
+            ("guest-shutdown", "the guest shut itself down before answer"),
+        ] {
+            let (sender, watchdog) = test_watchdog(30.0);
+            watchdog.shutdown().set(reason.to_owned()).unwrap();
+            let dies = async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                sender.send_replace(Some("exit status: 0".to_owned()));
+            };
+            // The connection breaks before QEMU's end is known.
+            let broken = watchdog.wait::<()>("answer", async { Err("broken".into()) });
+            let (failure, ()) = tokio::join!(broken, dies);
+            let failure = failure.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::GuestDied);
+            assert_eq!(failure.message, message);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_qemu_that_refuses_is_heard_though_its_words_come_late() {
+        let (sender, receiver) = watch::channel(None);
+        let log = Tail::default();
+        let watchdog = Watchdog::new(receiver, Tail::default(), log.clone());
+        sender.send_replace(Some("exit status: 1".to_owned()));
+        let speaks = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            log.push("qemu: 'nonsense' is not a valid device model name".to_owned());
+            log.close();
+        };
+        let greeting = watchdog.wait::<()>("QMP greeting", std::future::pending());
+        let (failure, ()) = tokio::join!(greeting, speaks);
+        assert_eq!(
+            failure.unwrap_err().message,
+            "QEMU ended before QMP greeting (exit status: 1): qemu: 'nonsense' is not a valid \
+             device model name"
+        );
     }
 
     #[tokio::test]

@@ -12,9 +12,12 @@ use crate::failure::Failure;
 use crate::login::SshTarget;
 use crate::sample::{Channels, Title};
 use crate::sampler::Sampler;
-use crate::shell::{Shell, exec};
+use crate::shell::{End, Printed, Shell, exec, last_lines};
 use crate::watchdog::Watchdog;
 use crate::workload;
+
+/// Bytes that are kept of what a command of `inspect` prints, of each stream.
+const MOST_PRINTED: usize = 512 << 10;
 
 /// Waits until the guest's SSH server lets us in, which is for `reach` to try.
 pub async fn log_in<S: Shell>(
@@ -112,7 +115,9 @@ async fn phases(
             name: phase.name.clone(),
             host_s: host_seconds(),
         });
-        workload::run(phase, shell, &working).await?;
+        if let Some(left) = workload::run(phase, shell, &working).await? {
+            channels.events.emit(Event::LeftBehind(left));
+        }
         let title = Title {
             number,
             label: &phase.name,
@@ -132,13 +137,25 @@ async fn inspect(
 ) -> Result<Inspection, Failure> {
     let counts = !channels.order.sampling.channels.is_empty();
     let before = channels.stats(counts, watchdog).await?;
-    let output = exec(shell, command, watchdog).await?;
+    let printed = Printed::up_to(MOST_PRINTED);
+    let end = exec(shell, command, command, &printed, watchdog).await;
+    let (stdout, stderr) = printed.texts();
+    let end = end.map_err(|mut failure| {
+        failure.tail.extend(last_lines(&stdout, &stderr));
+        failure
+    })?;
     let after = channels.stats(counts, watchdog).await?;
+    let (exit, signal) = match end {
+        End::Exit(status) => (status, None),
+        // As shells tell it.
+        End::Signal(number) => (128 + number, Some(number)),
+    };
     Ok(Inspection {
         command: command.to_owned(),
-        exit: output.exit,
-        stdout: output.stdout,
-        stderr: output.stderr,
+        exit,
+        signal,
+        stdout,
+        stderr,
         before,
         after,
     })

@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use exitlab_model::event::Stage;
 use exitlab_model::failure::FailureKind;
 use exitlab_model::plan::Moment;
 
+use crate::awaited::Found;
 use crate::failure::Failure;
 use crate::qmp::{Halt, Qmp};
 use crate::sample::{Channels, Title};
@@ -17,17 +16,18 @@ use crate::watchdog::Watchdog;
 /// How long the last lines of a guest that has ended may take to come out of QEMU.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Starts the guest, whose console prints `lines`, and follows the schedule.
+/// Starts the guest, whose console tells of the lines that it waits for by `found`, and follows the schedule.
 pub async fn run(
     channels: &Channels<'_>,
-    lines: UnboundedReceiver<String>,
+    found: Found,
     watchdog: &Watchdog,
 ) -> Result<(), Failure> {
     channels.events.stage(Stage::Sampling);
     let deadlines = &channels.order.deadlines;
     let mut watched = Watched {
         qmp: channels.qmp,
-        lines,
+        found,
+        lines: 0,
         last_s: 0.0,
         watchdog: watchdog.in_stage(Stage::Sampling, deadlines.exchange_s),
         working: watchdog.in_stage(Stage::Sampling, deadlines.phase_s),
@@ -53,7 +53,9 @@ pub async fn run(
 /// A guest that is only watched.
 struct Watched<'a> {
     qmp: &'a Qmp,
-    lines: UnboundedReceiver<String>,
+    found: Found,
+    /// How many lines were waited for.
+    lines: usize,
     /// When the last sample was taken, seconds of the host's clock.
     last_s: f64,
     watchdog: Watchdog,
@@ -88,50 +90,49 @@ impl Watched<'_> {
     }
 
     async fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.lines += 1;
         let working = &self.working;
         let wanted = format!("a line that contains '{text}'");
-        let found = async {
+        let seen = async {
             tokio::select! {
                 biased;
-                found = next_with(&mut self.lines, text) => Ok(found),
+                seen = is_found(self.found.clone(), self.lines) => Ok(seen),
                 end = self.qmp.halted() => {
                     // What it printed last may still be on its way.
-                    let rest = next_with(&mut self.lines, text);
+                    let rest = is_found(self.found.clone(), self.lines);
                     match tokio::time::timeout(LAST_LINES, rest).await {
-                        Ok(found) => Ok(found),
-                        Err(_) => end.map(|end| Found::Not(Some(end))),
+                        Ok(seen) => Ok(seen),
+                        Err(_) => end.map(|end| Seen::Not(Some(end))),
                     }
                 }
             }
         };
         match working
-            .wait(&format!("line that contains '{text}'"), found)
+            .wait(&format!("line that contains '{text}'"), seen)
             .await?
         {
-            Found::Yes => Ok(()),
-            Found::Not(Some(end)) => {
+            Seen::Yes => Ok(()),
+            Seen::Not(Some(end)) => {
                 require_end(end, working)?;
                 Err(too_early(&format!("it printed {wanted}"), working))
             }
             // Its console is closed: QEMU is gone or about to be.
-            Found::Not(None) => Err(working.gone(&wanted).await),
+            Seen::Not(None) => Err(working.gone(&wanted).await),
         }
     }
 }
 
-enum Found {
+enum Seen {
     Yes,
     /// And why not: how the guest stopped, or that there will be no more lines.
     Not(Option<Halt>),
 }
 
-async fn next_with(lines: &mut UnboundedReceiver<String>, text: &str) -> Found {
-    while let Some(line) = lines.recv().await {
-        if line.contains(text) {
-            return Found::Yes;
-        }
+async fn is_found(mut found: Found, lines: usize) -> Seen {
+    match found.wait_for(|found| *found >= lines).await {
+        Ok(_) => Seen::Yes,
+        Err(_) => Seen::Not(None),
     }
-    Found::Not(None)
 }
 
 /// Only a guest that shut down or reset has come to an end.

@@ -10,5 +10,7 @@ pub mod baseline;
 pub mod compare;
 pub mod export;
 pub mod figures;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod gate;
 pub mod reading;

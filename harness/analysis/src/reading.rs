@@ -1,31 +1,23 @@
 //! Reads a side of a comparison: results directories, matrix directories, directories of
-//! results directories, or baseline files.
+//! results directories, or baseline files. Of many runs the good ones are used; the others are
+//! named.
+
+mod runs;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::de::IgnoredAny;
-
 use crate::baseline;
-use crate::compare::{CellCounts, Side, channels_of};
+use crate::compare::{CellCounts, LeftOut, Side, channels_of};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::layout::{MATRIX, RUN};
-use exitlab_model::matrix::{self, Index, Unreadable};
-use exitlab_model::record::{Channel, Outcome, RunRecord, SCHEMA};
+use exitlab_model::record::Channel;
 
-/// Which cells of a matrix: each key must have this value.
-pub type Filter = BTreeMap<String, String>;
-
-/// A cell whose plan is left unread.
-type MatrixCell = matrix::Cell<IgnoredAny>;
-
-/// One run, as it was read.
-#[derive(Debug)]
-struct Run {
-    source: String,
-    record: RunRecord,
-    values: Filter,
-}
+pub use runs::Filter;
+use runs::{Refused, Run, collection, matrix_runs, results_of, run};
 
 /// Everything that one side names, before the channel is chosen.
 #[derive(Debug)]
@@ -35,6 +27,8 @@ pub struct Reading {
     runs: Vec<Run>,
     /// Cells of baseline files.
     cells: Vec<CellCounts>,
+    /// Runs that are no good, among others.
+    left_out: Vec<LeftOut>,
 }
 
 impl Reading {
@@ -42,8 +36,8 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if a path holds no results, if a run is not complete, or if the
-    /// filter fits nothing.
+    /// [`Error::Config`] if a path holds no results, if the only run of a path is not
+    /// complete, or if the filter fits nothing.
     pub fn of(paths: &[PathBuf], filter: &Filter) -> Result<Reading> {
         let names: Vec<String> = paths
             .iter()
@@ -53,9 +47,10 @@ impl Reading {
             name: names.join(" "),
             runs: Vec::new(),
             cells: Vec::new(),
+            left_out: Vec::new(),
         };
         for path in paths {
-            reading.take(path)?;
+            reading.take(&results_of(path))?;
         }
         reading.keep(filter)?;
         Ok(reading)
@@ -65,11 +60,37 @@ impl Reading {
         if path.is_file() {
             self.cells.extend(baseline::load(path)?);
         } else if path.join(MATRIX).is_file() {
-            self.runs.extend(matrix_runs(path)?);
+            let runs = matrix_runs(path)?;
+            self.take_good(path, runs)?;
         } else if path.join(RUN).is_file() {
             self.runs.push(run(path)?);
         } else {
-            self.runs.extend(collection(path)?);
+            let runs = collection(path)?;
+            self.take_good(path, runs)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the good ones of many runs, and names the others.
+    fn take_good(&mut self, dir: &Path, runs: Vec<Result<Run, Box<Refused>>>) -> Result<()> {
+        let before = self.runs.len();
+        let mut why = Vec::new();
+        for run in runs {
+            match run {
+                Ok(run) => self.runs.push(run),
+                Err(refused) => {
+                    let Refused { error, key } = *refused;
+                    why.push(error.to_string());
+                    let why = format!("not used: {error}");
+                    self.left_out.push(LeftOut { why, key });
+                }
+            }
+        }
+        if self.runs.len() == before {
+            return Err(Error::Config {
+                message: format!("{}: no run is good:\n  {}", dir.display(), why.join("\n  ")),
+                cure: "run it again".to_owned(),
+            });
         }
         Ok(())
     }
@@ -93,6 +114,8 @@ impl Reading {
         };
         self.runs.retain(|run| fits(&run.values));
         self.cells.retain(|cell| fits(&cell.key.values));
+        let may_fit = |run: &LeftOut| run.key.as_ref().is_none_or(|key| fits(&key.values));
+        self.left_out.retain(may_fit);
         if self.runs.is_empty() && self.cells.is_empty() {
             let wanted: Vec<String> = filter.iter().map(|(k, v)| format!("{k}={v}")).collect();
             return Err(Error::Config {
@@ -151,7 +174,7 @@ impl Reading {
     /// of one cell. Keys in `without` do not tell cells apart.
     pub fn side(self, channel: Channel, without: &BTreeSet<String>) -> Result<Side> {
         let mut cells: BTreeMap<_, CellCounts> = BTreeMap::new();
-        let mut add = |mut cell: CellCounts| {
+        let mut add = |mut cell: CellCounts| -> Result<()> {
             cell.key.values.retain(|key, _| !without.contains(key));
             match cells.get_mut(&cell.key) {
                 None => drop(cells.insert(cell.key.clone(), cell)),
@@ -175,9 +198,14 @@ impl Reading {
             })?)?;
         }
         self.cells.into_iter().try_for_each(add)?;
+        let mut left_out = self.left_out;
+        for key in left_out.iter_mut().filter_map(|run| run.key.as_mut()) {
+            key.values.retain(|key, _| !without.contains(key));
+        }
         Ok(Side {
             name: self.name,
             cells: cells.into_values().collect(),
+            left_out,
         })
     }
 }
@@ -215,103 +243,6 @@ fn require_repeat(first: &CellCounts, next: &CellCounts) -> Result<()> {
         cure: "compare them as two sides; on one side, give repeats, or the cells of a matrix"
             .to_owned(),
     })
-}
-
-fn run(dir: &Path) -> Result<Run> {
-    let path = dir.join(RUN);
-    let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let wrong = |what: String| Error::Config {
-        message: format!("{}: {what}", path.display()),
-        cure: "give a results directory that this version of exitlab has written".to_owned(),
-    };
-    let record: RunRecord = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-    if record.schema > SCHEMA {
-        let schema = record.schema;
-        return Err(wrong(format!("its schema {schema} is newer than {SCHEMA}")));
-    }
-    let ended = match &record.outcome {
-        Outcome::Complete if record.samples.is_empty() => "it holds no samples",
-        Outcome::Complete => "",
-        Outcome::Unfinished => "the run is not finished",
-        Outcome::Failed { .. } => "the run failed",
-        Outcome::Interrupted => "the run was interrupted",
-    };
-    if !ended.is_empty() {
-        return Err(Error::Config {
-            message: format!(
-                "{}: {ended}: what it counted is not the whole",
-                dir.display()
-            ),
-            cure: "run it again, or leave it out".to_owned(),
-        });
-    }
-    Ok(Run {
-        source: dir.display().to_string(),
-        values: record
-            .cell
-            .as_ref()
-            .map_or_else(Filter::new, |cell| cell.values.clone()),
-        record,
-    })
-}
-
-fn matrix_runs(dir: &Path) -> Result<Vec<Run>> {
-    let path = dir.join(MATRIX);
-    let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let wrong = |what: String| Error::Config {
-        message: format!("{}: {what}", path.display()),
-        cure: "give a results directory that this version of exitlab has written".to_owned(),
-    };
-    let matrix: Index<IgnoredAny> = Index::parse(&text).map_err(|unreadable| match unreadable {
-        Unreadable::Json(error) => wrong(error.to_string()),
-        Unreadable::Schema(other) => wrong(format!("its schema {other} is not {}", matrix::SCHEMA)),
-    })?;
-    let absent = |cell: &&MatrixCell| !cell.dir(dir).join(RUN).is_file();
-    let missing: Vec<&str> = matrix
-        .cells
-        .iter()
-        .filter(absent)
-        .map(|c| c.id.as_str())
-        .collect();
-    if !missing.is_empty() {
-        return Err(Error::Config {
-            message: format!(
-                "{}: {} of {} cells are missing: {}",
-                dir.display(),
-                missing.len(),
-                matrix.cells.len(),
-                missing.join(", ")
-            ),
-            cure: match matrix.shard {
-                Some(_) => "merge all parts first: exitlab merge".to_owned(),
-                None => format!("finish the run: exitlab run --resume {}", dir.display()),
-            },
-        });
-    }
-    let read = |cell: &MatrixCell| {
-        let mut run = run(&cell.dir(dir))?;
-        run.values = cell.values.clone();
-        Ok(run)
-    };
-    matrix.cells.iter().map(read).collect()
-}
-
-/// The results directories below a directory that is none itself.
-fn collection(dir: &Path) -> Result<Vec<Run>> {
-    let none = || Error::Config {
-        message: format!("no results at {}", dir.display()),
-        cure: "give a results directory (run.json or matrix.json), a directory of such, or a \
-               baseline file, which `exitlab baseline save` makes"
-            .to_owned(),
-    };
-    let entries = std::fs::read_dir(dir).map_err(|_| none())?;
-    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    found.sort();
-    found.retain(|path| path.join(RUN).is_file());
-    if found.is_empty() {
-        return Err(none());
-    }
-    found.iter().map(|path| run(path)).collect()
 }
 
 fn no_such_cell<'a>(

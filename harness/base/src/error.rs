@@ -1,6 +1,8 @@
 //! The top-level error: what failed, in which stage, what cures it, and the exit code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::foreign::paragraph;
 
 /// Documented exit codes (`docs/exit-codes.md`).
 pub mod exit_code {
@@ -18,6 +20,8 @@ pub mod exit_code {
     pub const EXPERIMENT: u8 = 5;
     /// A gate can say neither yes nor no, or a bisection does not reach one commit.
     pub const UNDECIDED: u8 = 6;
+    /// A mistake of exitlab's own: it panicked.
+    pub const INTERNAL: u8 = 70;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -102,6 +106,14 @@ pub enum Error {
     /// The user pressed Ctrl-C (or sent SIGTERM).
     #[error("interrupted")]
     Interrupted,
+    /// An error whose cure is known better by who asked for what failed.
+    #[error("{error}")]
+    Cured {
+        /// What failed.
+        error: Box<Error>,
+        /// What to do.
+        cure: String,
+    },
 }
 
 fn missing_list(missing: &[String]) -> String {
@@ -120,6 +132,7 @@ impl Error {
             | Error::Io { .. }
             | Error::Json { .. } => exit_code::EXPERIMENT,
             Error::Interrupted => exit_code::INTERRUPTED,
+            Error::Cured { error, .. } => error.exit_code(),
         }
     }
 
@@ -130,7 +143,8 @@ impl Error {
             | Error::Prerequisite { cure, .. }
             | Error::Build { cure, .. }
             | Error::Experiment { cure, .. }
-            | Error::Silence { cure, .. } => cure.clone(),
+            | Error::Silence { cure, .. }
+            | Error::Cured { cure, .. } => cure.clone(),
             Error::Io { source, .. } => io_cure(source).to_owned(),
             Error::Json { action, .. } => json_cure(action).to_owned(),
             Error::Interrupted => String::new(),
@@ -143,7 +157,44 @@ impl Error {
             Error::Build { tail, .. }
             | Error::Experiment { tail, .. }
             | Error::Silence { tail, .. } => tail,
+            Error::Cured { error, .. } => error.tail(),
             _ => &[],
+        }
+    }
+
+    /// Whether something could not be written for want of rights, or where nothing can be.
+    pub fn is_of_a_read_only_place(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if is_read_only(source))
+    }
+
+    /// The error of a command that works with the cache in `cache`: where that is full or
+    /// cannot be written to, the cure is another cache, and no other `--out`.
+    #[must_use]
+    pub fn of_cache(self, cache: &Path) -> Error {
+        let (full, read_only) = match &self {
+            Error::Io { path, source, .. } if path.starts_with(cache) => {
+                let nowhere = path == cache;
+                (is_full(source), nowhere || is_read_only(source))
+            }
+            // What compilers and packers say; they write nowhere else.
+            Error::Build { message, tail, .. } => {
+                let mut said = tail.iter().chain([message]);
+                let full = said.any(|line| FULL.iter().any(|word| line.contains(word)));
+                (full, false)
+            }
+            _ => (false, false),
+        };
+        let what = match (full, read_only) {
+            (true, _) => "free some space in",
+            (_, true) => "check the rights of",
+            _ => return self,
+        };
+        Error::Cured {
+            error: Box::new(self),
+            cure: format!(
+                "{what} the cache, {}, or choose another one with --cache",
+                cache.display()
+            ),
         }
     }
 
@@ -174,6 +225,19 @@ impl Error {
     }
 }
 
+/// What the C library says of a full disk.
+const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+
+fn is_full(source: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(source.kind(), StorageFull | QuotaExceeded)
+}
+
+fn is_read_only(source: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
 fn io_cure(source: &std::io::Error) -> &'static str {
     use rustix::io::Errno;
     // Limits have no kinds of their own in std.
@@ -200,12 +264,8 @@ fn io_cure(source: &std::io::Error) -> &'static str {
         _ => {}
     }
     match source.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            "free some space there, or choose another directory with --out"
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            "check the rights of that path, or choose another one"
-        }
+        _ if is_full(source) => "free some space there, or choose another directory with --out",
+        _ if is_read_only(source) => "check the rights of that path, or choose another one",
         std::io::ErrorKind::NotFound => "check that the path exists",
         _ => "check that path and try again",
     }
@@ -225,13 +285,14 @@ pub fn for_people(error: &Error) -> String {
 }
 
 /// The last words of a command: what there is to say, lines that belong to it, and the cure.
+/// Much of it is from outside, so it is made harmless and short.
 pub fn told(message: &str, tail: &[String], cure: &str) -> String {
-    let mut text = format!("exitlab: {message}\n");
-    for line in tail {
+    let mut text = format!("exitlab: {}\n", paragraph(message));
+    for line in paragraph(&tail.join("\n")).lines() {
         text += &format!("  | {line}\n");
     }
     if !cure.is_empty() {
-        text += &format!("  cure: {}\n", indented(cure));
+        text += &format!("  cure: {}\n", indented(&paragraph(cure)));
     }
     text
 }
@@ -254,6 +315,56 @@ mod tests {
         exitlab: failed to read a/run.json as JSON: expected value at line 1 column 1
           cure: the file was changed or is damaged: remove it and try again
         ");
+    }
+
+    #[test]
+    fn what_an_error_quotes_does_nothing_to_the_terminal_and_is_no_flood() {
+        let error = Error::Experiment {
+            stage: "guest".into(),
+            message: format!("it said \u{1b}[2J {}", "x".repeat(3_000_000)),
+            tail: vec!["\u{9b}31mred".into(), "a\n::error::b".into()],
+            cure: "look\u{202e}".into(),
+        };
+        let text = for_people(&error);
+        assert!(text.len() < 2_000, "{}", text.len());
+        assert!(text.starts_with("exitlab: guest: it said \\u001b[2J xxx"));
+        insta::assert_snapshot!(text.split_once('\n').unwrap_or_default().1, @r"
+          | \u009b31mred
+          | a
+          | ::error::b
+          cure: look\u202e
+        ");
+    }
+
+    #[test]
+    fn a_full_cache_is_cured_with_another_cache_and_full_results_with_another_out() {
+        let cache = Path::new("/home/me/.cache/exitlab");
+        let full = |path: &Path| {
+            let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            Error::io("write", path)(error).of_cache(cache)
+        };
+        let build = |last: &str| {
+            let error = Error::Build {
+                stage: "kernel: compile".into(),
+                message: "make failed".into(),
+                tail: vec![last.into()],
+                cure: "see compile.log".into(),
+            };
+            error.of_cache(cache)
+        };
+        assert!(full(&cache.join("work/x")).cure().contains("--cache"));
+        assert!(full(Path::new("/results/x")).cure().contains("--out"));
+        let error = build("a.o: No space left on device");
+        assert!(
+            error
+                .cure()
+                .contains("free some space in the cache, /home/me")
+        );
+        assert_eq!(
+            (error.exit_code(), error.tail().len()),
+            (exit_code::BUILD, 1)
+        );
+        assert_eq!(build("a.c: syntax error").cure(), "see compile.log");
     }
 
     #[test]

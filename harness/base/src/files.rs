@@ -22,11 +22,20 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
         .map_err(|e| Error::io("write", path)(e.error))
 }
 
+/// Copies a file, its rights included. A full disk is that of the copy, and it is named.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::File::open(from).map_err(Error::io("read", from))?;
+    std::fs::copy(from, to)
+        .map(drop)
+        .map_err(Error::io("write", to))
+}
+
 /// Removes files that a process was writing when it was killed.
 pub fn sweep(dir: &Path) -> Result<()> {
     for entry in std::fs::read_dir(dir).map_err(Error::io("read", dir))? {
         let entry = entry.map_err(Error::io("read", dir))?;
         if entry.file_name().to_string_lossy().starts_with(WRITING) {
+            // A link is removed itself.
             let path = entry.path();
             std::fs::remove_file(&path).map_err(Error::io("remove", path))?;
         }

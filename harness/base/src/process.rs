@@ -25,13 +25,16 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
+use crate::bounded::Lines;
 use crate::error::{Error, Result};
 use crate::not_started;
 
 /// Lines of output kept for error messages.
 const TAIL_LINES: usize = 20;
-/// Bytes of one line that are kept; the log always has all of them.
+/// Bytes of one line that are kept; the log has all of them.
 const LINE_LIMIT: usize = 4096;
+/// Most bytes of a log: a thousand times what a build of the kernel prints.
+const LOG_LIMIT: u64 = 64 << 20;
 /// How long `Drop` lets a group end by itself.
 const DROP_GRACE: Duration = Duration::from_secs(2);
 /// How long we wait for a killed child: only a process stuck in the kernel needs more.
@@ -63,7 +66,7 @@ pub async fn run_on(
     log: &Path,
     mut on_line: impl FnMut(&str),
 ) -> Result<Finished> {
-    let mut log_file = open_log(log)?;
+    let mut file = Log::open(log)?;
     let (reader, writer) = std::io::pipe().map_err(Error::io("create a pipe for", log))?;
     let errors = writer
         .try_clone()
@@ -74,7 +77,7 @@ pub async fn run_on(
     let mut output =
         pipe::Receiver::from_owned_fd(reader.into()).map_err(Error::io("read", log))?;
 
-    let mut lines = Lines::default();
+    let mut lines = Last::default();
     let mut chunk = vec![0; 8192];
     let mut status = None;
     loop {
@@ -83,7 +86,7 @@ pub async fn run_on(
                 0 => break,
                 length => {
                     let bytes = &chunk[..length];
-                    log_file.write_all(bytes).map_err(Error::io("write", log))?;
+                    file.append(bytes)?;
                     lines.feed(bytes, &mut on_line);
                 }
             },
@@ -95,6 +98,7 @@ pub async fn run_on(
         }
     }
     lines.finish(&mut on_line);
+    file.finish()?;
     let status = match status {
         Some(status) => status,
         None => group.wait().await?,
@@ -140,6 +144,11 @@ impl Supervised {
     /// Waits until it ends. Cancel-safe; may be called again.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         self.group.wait().await
+    }
+
+    /// Its number among this machine's processes; none once its end is known.
+    pub fn id(&self) -> Option<u32> {
+        self.group.child.id()
     }
 
     /// Its exit status, if it has ended.
@@ -275,49 +284,87 @@ fn last_lines(log: &Path) -> std::io::Result<Vec<String>> {
     ))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let mut lines = Lines::default();
+    let mut lines = Last::default();
     lines.feed(&bytes, &mut |_| {});
     lines.finish(&mut |_| {});
     Ok(lines.tail.into())
 }
 
-/// Cuts a byte stream into lines and keeps the last ones.
-#[derive(Default)]
-struct Lines {
-    partial: Vec<u8>,
+/// Keeps the last lines of a stream.
+struct Last {
+    lines: Lines,
     tail: VecDeque<String>,
 }
 
-impl Lines {
-    fn feed(&mut self, bytes: &[u8], on_line: &mut impl FnMut(&str)) {
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ends) = match part.strip_suffix(b"\n") {
-                Some(text) => (text, true),
-                None => (part, false),
-            };
-            let room = LINE_LIMIT.saturating_sub(self.partial.len());
-            self.partial
-                .extend_from_slice(&text[..text.len().min(room)]);
-            if ends {
-                self.end_line(on_line);
-            }
+impl Default for Last {
+    fn default() -> Last {
+        Last {
+            lines: Lines::new(LINE_LIMIT),
+            tail: VecDeque::new(),
         }
+    }
+}
+
+impl Last {
+    fn feed(&mut self, bytes: &[u8], on_line: &mut impl FnMut(&str)) {
+        let tail = &mut self.tail;
+        self.lines.feed(bytes, |line| keep(tail, line, on_line));
     }
 
     fn finish(&mut self, on_line: &mut impl FnMut(&str)) {
-        if !self.partial.is_empty() {
-            self.end_line(on_line);
+        let tail = &mut self.tail;
+        self.lines.finish(|line| keep(tail, line, on_line));
+    }
+}
+
+fn keep(tail: &mut VecDeque<String>, line: String, on_line: &mut impl FnMut(&str)) {
+    let line = line.trim_end().to_owned();
+    on_line(&line);
+    if tail.len() == TAIL_LINES {
+        tail.pop_front();
+    }
+    tail.push_back(line);
+}
+
+/// A log that does not grow without end: what comes after its bound is counted.
+struct Log<'a> {
+    file: File,
+    path: &'a Path,
+    room: u64,
+    left_out: u64,
+}
+
+impl Log<'_> {
+    fn open(path: &Path) -> Result<Log<'_>> {
+        let file = open_log(path)?;
+        // Of what was there before, too: a log is that of a whole build.
+        let length = file.metadata().map_err(Error::io("open", path))?.len();
+        Ok(Log {
+            file,
+            path,
+            room: LOG_LIMIT.saturating_sub(length),
+            left_out: 0,
+        })
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let fits = usize::try_from(self.room).map_or(bytes.len(), |room| room.min(bytes.len()));
+        self.room -= fits as u64;
+        self.left_out += (bytes.len() - fits) as u64;
+        self.write(&bytes[..fits])
+    }
+
+    fn finish(mut self) -> Result<()> {
+        match self.left_out {
+            0 => Ok(()),
+            bytes => self.write(format!("\n[exitlab: {bytes} bytes left out]\n").as_bytes()),
         }
     }
 
-    fn end_line(&mut self, on_line: &mut impl FnMut(&str)) {
-        let bytes = std::mem::take(&mut self.partial);
-        let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-        on_line(&line);
-        if self.tail.len() == TAIL_LINES {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(line);
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(Error::io("write", self.path))
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn plan() -> Plan {
         kvm: Vec::new(),
         deadlines: Deadlines {
             host_boot_s: 300.0,
-            silence_s: 120.0,
+            silence_s: 60.0,
             guest_ssh_s: 120.0,
             exchange_s: 30.0,
             phase_s: 600.0,

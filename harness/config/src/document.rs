@@ -62,7 +62,12 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 /// Every key of a `[[phase]]`.
-pub(super) const PHASE_KEYS: &[&str] = &["phase.name", "phase.run", "phase.repeat"];
+pub(super) const PHASE_KEYS: &[&str] = &[
+    "phase.name",
+    "phase.run",
+    "phase.repeat",
+    "phase.left_behind",
+];
 
 /// Every section of the format.
 pub(super) const SECTIONS: &[&str] = &[
@@ -102,6 +107,7 @@ pub(super) struct Phase {
     pub name: Given<String>,
     pub run: Given<String>,
     pub repeat: Given<i64>,
+    pub left_behind: Given<String>,
 }
 
 /// `[kernel]`

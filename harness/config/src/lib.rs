@@ -11,6 +11,8 @@ mod deadline;
 mod defaults;
 mod document;
 mod duration;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod guest;
 mod kernel;
 mod layer;

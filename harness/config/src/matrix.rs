@@ -7,16 +7,10 @@ use std::path::{Path, PathBuf};
 use super::axis::{self, Axis};
 use super::layer::{Layer, Layers};
 use super::{resolve, value};
-use exitlab_base::error::Result;
+use exitlab_base::error::{Error, Result};
 use exitlab_base::toml::{Problem, Wrong, as_error};
-use exitlab_model::matrix::{Cell, Dimension};
+use exitlab_model::matrix::{Cell, Dimension, MOST_CELLS, MOST_REPEATS, cell_name};
 use exitlab_model::platform::PlatformKind;
-
-/// The most cells of a matrix: more than any laboratory has patience for.
-const MOST_CELLS: usize = 10_000;
-
-/// Longest part of a cell's name that one value may be.
-const LONGEST_VALUE: usize = 40;
 
 /// Experiments that belong together.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +65,7 @@ impl Texts {
         let first = self.layers(&BTreeMap::new())?;
         let (repeat, mut problems) = repeat(&first);
         let axes = self.axes();
-        problems.extend(self.bad(&axes));
+        problems.extend(self.bad(&axes, repeat));
         if !problems.is_empty() {
             return Err(as_error(problems));
         }
@@ -84,14 +78,19 @@ impl Texts {
                 (axis.key.clone(), shown)
             });
             let values: BTreeMap<String, String> = values.collect();
-            cells.extend((1..=repeat).map(|repeat| Cell {
-                id: String::new(),
-                values: values.clone(),
-                repeat,
-                plan: plan.clone(),
-            }));
+            for repeat in 1..=repeat {
+                let id = cell_name(cells.len() + 1, &values, repeat);
+                cells.push(Cell {
+                    id: id.map_err(|why| Error::Config {
+                        message: format!("a cell has no name: {why}"),
+                        cure: "report this as a mistake of exitlab".to_owned(),
+                    })?,
+                    values: values.clone(),
+                    repeat,
+                    plan: plan.clone(),
+                });
+            }
         }
-        name(&mut cells);
         let axes = axes.iter().map(|(text, axis)| Dimension {
             key: axis.key.clone(),
             values: (0..axis.len())
@@ -143,9 +142,9 @@ impl Texts {
     }
 
     /// Lists of nothing, lists of the same, and too much of everything.
-    fn bad(&self, axes: &[(&Text, &Axis)]) -> Vec<Problem> {
+    fn bad(&self, axes: &[(&Text, &Axis)], repeat: u32) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut cells: usize = 1;
+        let mut combinations: usize = 1;
         for (text, axis) in axes {
             let place = text.name.as_deref().unwrap_or("--set");
             let mut values: Vec<String> = (0..axis.len())
@@ -169,11 +168,19 @@ impl Texts {
             };
             let place = format!("{place}: {}", axis.key);
             problems.extend(wrong.map(|(what, cure)| Wrong::new(what, cure).at(place, &axis.key)));
-            cells = cells.saturating_mul(axis.len().max(1));
+            combinations = combinations.saturating_mul(axis.len().max(1));
         }
+        // Each of them holds a plan: known before the first one is made.
+        let cells = combinations.saturating_mul(repeat as usize);
         if cells > MOST_CELLS {
-            let what = format!("{cells} combinations, more than {MOST_CELLS}");
-            let wrong = Wrong::new(what, "give fewer values");
+            let what = match repeat {
+                1 => format!("{cells} combinations, more than {MOST_CELLS}"),
+                _ => format!(
+                    "{combinations} combinations, each {repeat} times, are {cells} cells, more \
+                     than {MOST_CELLS}"
+                ),
+            };
+            let wrong = Wrong::new(what, "give fewer values, or a smaller repeat");
             problems.push(wrong.at(self.0[0].name.clone().unwrap_or_default(), ""));
         }
         problems
@@ -184,7 +191,7 @@ impl Texts {
 fn repeat(layers: &Layers) -> (u32, Vec<Problem>) {
     match layers.entry("repeat", |d| &d.repeat) {
         None => (1, Vec::new()),
-        Some(entry) => match value::within(*entry.value, 1..=1000) {
+        Some(entry) => match value::within(*entry.value, 1..=i64::from(MOST_REPEATS)) {
             Ok(repeat) => (repeat as u32, Vec::new()),
             Err(wrong) => (1, vec![entry.problem(wrong)]),
         },
@@ -206,29 +213,4 @@ fn combinations(axes: &[(&Text, &Axis)]) -> Vec<BTreeMap<String, usize>> {
         all = all.iter().flat_map(extend).collect();
     }
     all
-}
-
-/// Gives each cell a name of its own.
-fn name(cells: &mut [Cell]) {
-    for (number, cell) in (1..).zip(cells.iter_mut()) {
-        let part = |(key, value): (&String, &String)| format!("{key}={}", plain(value));
-        let mut parts: Vec<String> = cell.values.iter().map(part).collect();
-        parts.push(format!("r{}", cell.repeat));
-        let id = parts.join(",");
-        // Values that differ only in what a name cannot hold, or where it is cut.
-        let unique = cell.values.values().all(|value| plain(value) == *value);
-        cell.id = if unique { id } else { format!("{number}-{id}") };
-    }
-}
-
-/// What a file's name can hold of a value.
-fn plain(value: &str) -> String {
-    let keep = |c: char| {
-        if c.is_ascii_alphanumeric() || "._-+:".contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
-    value.chars().take(LONGEST_VALUE).map(keep).collect()
 }

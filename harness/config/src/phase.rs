@@ -6,7 +6,7 @@ use super::document;
 use super::layer::{Entry, Layers};
 use super::value::{name, not_blank, within};
 use exitlab_base::toml::{Problem, Wrong};
-use exitlab_model::plan::Phase;
+use exitlab_model::plan::{LeftBehind, Phase};
 use exitlab_model::record::Channel;
 
 /// How often a command may run in one phase.
@@ -53,10 +53,30 @@ fn phase(entry: &Entry<'_, document::Phase>, before: &[Phase]) -> Result<Phase, 
             within(*repeat.value, REPEATS).map_err(|wrong| repeat.problem(wrong))? as u32
         }
     };
+    let left_behind = match &given.left_behind {
+        None => LeftBehind::default(),
+        Some(word) => {
+            let word = entry.part("phase.left_behind", word);
+            left_behind(word.value).map_err(|wrong| word.problem(wrong))?
+        }
+    };
     Ok(Phase {
         name: own_name(name.value, before).map_err(|wrong| name.problem(wrong))?,
         run: not_blank(run.value).map_err(|wrong| run.problem(wrong))?,
         repeat,
+        left_behind,
+    })
+}
+
+fn left_behind(text: &str) -> Result<LeftBehind, Wrong> {
+    let known = [LeftBehind::Wait, LeftBehind::End, LeftBehind::Refuse];
+    let meant = known.into_iter().find(|known| known.word() == text);
+    meant.ok_or_else(|| {
+        Wrong::new(
+            "neither wait nor end nor refuse",
+            "say what becomes of processes that the command leaves behind: \"wait\" for them, \
+             \"end\" them, or \"refuse\" them",
+        )
     })
 }
 

@@ -10,7 +10,7 @@ use super::{defaults, document, load, load_matrix};
 use crate::{Matrix, Texts};
 use exitlab_base::error::Result;
 use exitlab_model::plan::Plan;
-use exitlab_model::plan::{KernelSource, Machine, Moment};
+use exitlab_model::plan::{KernelSource, LeftBehind, Machine, Moment};
 use exitlab_model::platform::{Accelerator, PlatformKind};
 
 mod matrix;
@@ -291,16 +291,20 @@ fn cycles_are_counted_by_a_word_to_the_host() {
 #[test]
 fn phases_follow_in_order_and_a_set_replaces_them() {
     let experiment = "name = 'x'\n[[phase]]\nname = 'cpu'\nrun = 'true; true'\nrepeat = 3\n\
+                      left_behind = 'end'\n\
                       [[phase]]\nname = 'disk'\nrun = 'sync'";
     let phases = |sets: &[&str]| plan(experiment, sets).phases;
     let seen: Vec<_> = phases(&[])
         .into_iter()
-        .map(|phase| (phase.name, phase.run, phase.repeat))
+        .map(|phase| (phase.name, phase.run, phase.repeat, phase.left_behind))
         .collect();
-    let expected = [("cpu", "true; true", 3), ("disk", "sync", 1)];
+    let expected = [
+        ("cpu", "true; true", 3, LeftBehind::End),
+        ("disk", "sync", 1, LeftBehind::Wait),
+    ];
     assert_eq!(
         seen,
-        expected.map(|(n, r, t)| (n.to_owned(), r.to_owned(), t))
+        expected.map(|(n, r, t, l)| (n.to_owned(), r.to_owned(), t, l))
     );
     let other = phases(&["phase=[{name = 'one', run = 'ls'}]"]);
     assert_eq!((other.len(), other[0].name.as_str()), (1, "one"));

@@ -6,11 +6,12 @@
 //! them, or is missing, `exitlab run` says with better words: here it only means that nothing
 //! is built.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign::line;
+use exitlab_base::screen;
 use exitlab_model::plan::KernelPlan;
 use exitlab_model::platform::PlatformKind;
 
@@ -85,8 +86,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn say(text: &str) {
-    // Where standard error is closed nobody listens.
-    let _ = writeln!(std::io::stderr(), "    kernel: {text}");
+    screen::err(&format!("    kernel: {}\n", line(text)));
 }
 
 #[cfg(test)]

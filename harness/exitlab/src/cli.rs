@@ -9,6 +9,7 @@
 mod ab;
 mod bisect;
 mod compare;
+mod conformance;
 pub mod kernel;
 mod matrix;
 mod shared;
@@ -25,6 +26,7 @@ use exitlab_model::matrix::Shard;
 pub use ab::AbArgs;
 pub use bisect::{BisectArgs, BisectStepArgs};
 pub use compare::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, VerdictsArgs};
+pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use matrix::{MergeArgs, PlanArgs};
 
 const EXAMPLES: &str = "\
@@ -60,15 +62,6 @@ Examples:
 
 The first run builds a kernel, which takes some minutes; later ones find it in the cache.
 docs/configuration.md explains every key of an experiment.";
-
-const CONFORMANCE_EXAMPLES: &str = "\
-Examples:
-  exitlab conformance                                    the kernel that exitlab builds
-  exitlab conformance --platform bochs-vmx --format json
-  exitlab conformance --kernel student/bzImage --sdm 2021
-
-Exit code 0: no rule is broken; 1: at least one is. docs/conformance.md explains each rule, \
-and what a kernel of one's own needs to boot.";
 
 /// Counts the VM exits of a guest, by reason, from power-on to idle.
 ///
@@ -115,12 +108,36 @@ pub enum Command {
     #[command(hide = true)]
     Verdicts(VerdictsArgs),
     /// Judge a kernel's exit census, rule by rule.
-    Conformance(ConformanceArgs),
+    Conformance(Box<ConformanceArgs>),
     /// List the VM-exit reasons that are counted.
     Reasons(ReasonsArgs),
     /// Build a kernel, or KVM's modules, for machines that exitlab does not boot.
     #[command(subcommand)]
     Kernel(kernel::KernelCommand),
+}
+
+impl Command {
+    /// Where it keeps what it builds; none for a command that builds nothing.
+    pub fn cache(&self) -> Option<&CacheArgs> {
+        match self {
+            Command::Run(args) => Some(&args.cache),
+            Command::Ab(args) => Some(&args.cache),
+            Command::Bisect(args) => Some(&args.cache),
+            Command::Build(args) => Some(&args.cache),
+            Command::Doctor(args) => Some(&args.cache),
+            Command::Conformance(args) => Some(&args.cache),
+            Command::Kernel(kernel::KernelCommand::Install(args)) => Some(&args.cache),
+            Command::Kernel(kernel::KernelCommand::Modules(args)) => Some(&args.cache),
+            Command::BisectStep(_)
+            | Command::Plan(_)
+            | Command::Merge(_)
+            | Command::Compare(_)
+            | Command::Gate(_)
+            | Command::Baseline(_)
+            | Command::Verdicts(_)
+            | Command::Reasons(_) => None,
+        }
+    }
 }
 
 /// `exitlab run`
@@ -179,46 +196,6 @@ pub enum Part {
     GuestImage,
 }
 
-/// `exitlab conformance`
-#[derive(Debug, Clone, Args)]
-#[command(after_help = CONFORMANCE_EXAMPLES)]
-pub struct ConformanceArgs {
-    /// Which kernel, host and platform: an experiment, of which the guest is not used.
-    #[command(flatten)]
-    pub experiment: ExperimentArgs,
-    /// A bzImage to judge, instead of building a kernel; short for --set kernel.source=image:PATH.
-    #[arg(long, value_name = "PATH")]
-    pub kernel: Option<PathBuf>,
-    /// Which leaf answers what when the kernel has booted.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1,
-        value_parser = clap::value_parser!(u8).range(1..=3))]
-    pub leaf_map: u8,
-    /// Only the reasons that the manual of this year defines count as defined.
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
-    pub sdm: Option<u16>,
-    /// How the findings are written.
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table, value_name = "FORMAT")]
-    pub format: ReportFormat,
-    /// The results directory [default: results/<UTC time>-conformance].
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// What is shown meanwhile.
-    #[command(flatten)]
-    pub shown: ShownArgs,
-    /// Where built artifacts are kept.
-    #[command(flatten)]
-    pub cache: CacheArgs,
-}
-
-/// How findings are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
-}
-
 /// `exitlab doctor`
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
@@ -234,7 +211,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ReasonsArgs {
     /// Only the reasons that Intel's SDM of this year defines.
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(2006..=2100))]
+    #[arg(long, value_name = "YEAR")]
     pub sdm: Option<u16>,
     /// How the list is written.
     #[arg(long, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]

@@ -3,23 +3,23 @@
 mod ab;
 mod asked;
 mod bisect;
+mod conformance;
 mod kernels;
 mod matrix;
 mod regression;
 mod told;
+mod trial;
 
 use std::path::{Path, PathBuf};
 
-use asked::{cache_dir, context, default_out, listen, load, load_matrix};
+use asked::{cache_dir, context, listen, load, load_matrix, out_dir};
 use told::{print, shown};
 
-use crate::cli::{
-    BuildArgs, Command, ConformanceArgs, DoctorArgs, Part, ReasonsArgs, ReportFormat, RunArgs,
-};
+use crate::cli::{BuildArgs, Command, DoctorArgs, Part, ReasonsArgs, RunArgs};
 use crate::ended::Ended;
 use crate::matrix::{self as cells, Work};
 use crate::ui::{Progress, Ui};
-use crate::{conformance, doctor, run, timings};
+use crate::{doctor, run, timings};
 use exitlab_analysis::export;
 use exitlab_analysis::figures::RunFigures;
 use exitlab_base::artifact::Cache;
@@ -28,12 +28,20 @@ use exitlab_base::files::write_whole;
 use exitlab_base::inherited;
 use exitlab_host::image;
 use exitlab_kernel as kernel;
-use exitlab_model::order::TrialOrder;
 use exitlab_model::plan::Plan;
+use exitlab_model::reasons::Isa;
 use exitlab_model::record::RunRecord;
 
 /// Runs one command to its end.
 pub fn run(command: Command) -> Result<Ended> {
+    let cache = command.cache().and_then(|args| cache_dir(args).ok());
+    start(command).map_err(|error| match cache {
+        None => error,
+        Some(cache) => error.of_cache(&std::path::absolute(&cache).unwrap_or(cache)),
+    })
+}
+
+fn start(command: Command) -> Result<Ended> {
     inherited::require_files().map_err(Error::io("start", "the runtime"))?;
     // One thread: the conductor only waits.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -44,7 +52,7 @@ pub fn run(command: Command) -> Result<Ended> {
         let done = match command {
             Command::Ab(args) => return ab::run(*args).await,
             Command::Bisect(args) => return bisect::run(*args).await,
-            Command::Conformance(args) => return conform(args).await,
+            Command::Conformance(args) => return conformance::run(*args).await,
             Command::Gate(args) => return regression::gate(args),
             Command::Run(args) => run_experiment(args).await,
             Command::BisectStep(args) => bisect::step(&args),
@@ -63,14 +71,16 @@ pub fn run(command: Command) -> Result<Ended> {
 }
 
 async fn run_experiment(args: RunArgs) -> Result<()> {
-    if let Some(dir) = &args.resume {
-        return run_cells(&args, Work::resume(dir)?).await;
+    let dir = cache_dir(&args.cache)?;
+    if let Some(results) = &args.resume {
+        return run_cells(&args, Work::resume(results, &dir)?, &dir).await;
     }
     let matrix = load_matrix(&args.experiment)?;
     let [cell] = matrix.cells.as_slice() else {
         let name = matrix.cells.first().map_or("", |cell| &cell.plan.name);
-        let out = args.out.clone().unwrap_or_else(|| default_out(name));
-        return run_cells(&args, Work::begin(&matrix, args.shard, &out)?).await;
+        let out = out_dir(args.out.clone(), name);
+        let work = Work::begin(&matrix, args.shard, &out, &dir)?;
+        return run_cells(&args, work, &dir).await;
     };
     if args.shard.is_some() {
         return Err(Error::Config {
@@ -79,9 +89,8 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
         });
     }
     let plan = &cell.plan;
-    let out = args.out.unwrap_or_else(|| default_out(&plan.name));
-    let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut cx = context(cache, &args.shown)?;
+    let out = out_dir(args.out, &plan.name);
+    let mut cx = context(Cache::open(dir)?, &args.shown)?;
     let outcome = run::run(plan, None, &out, &mut cx).await;
     cx.ui.end(outcome.is_ok());
     let done = outcome?;
@@ -105,16 +114,15 @@ fn tell_timings(wanted: bool, ui: &Ui, dir: &Path) -> Result<()> {
     print(&format!("\n{}", timings::table(ui.spans())))
 }
 
-async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
-    let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut cx = context(cache, &args.shown)?;
+async fn run_cells(args: &RunArgs, work: Work, cache: &Path) -> Result<()> {
+    let mut cx = context(Cache::open(cache)?, &args.shown)?;
     let jobs = args.jobs.map(usize::from);
-    let outcome = cells::run(&work, jobs, &mut cx).await;
+    let outcome = cells::run(work, jobs, &mut cx).await;
     cx.ui.end(outcome.is_ok());
     let ran = outcome?;
     print(&format!(
         "{}\n\n{} cells done, {} of them before.\nresults: {}\n",
-        cells::summary::table(work.index(), &ran.dir),
+        cells::summary::table(&ran.index, &ran.dir),
         ran.done,
         ran.before,
         shown(&ran.dir).display()
@@ -124,34 +132,6 @@ async fn run_cells(args: &RunArgs, work: Work) -> Result<()> {
 
 fn terminal(record: &RunRecord) -> String {
     export::terminal_table(&RunFigures::of_record(record, record.reasons()))
-}
-
-async fn conform(args: ConformanceArgs) -> Result<Ended> {
-    let mut experiment = args.experiment;
-    if let Some(kernel) = &args.kernel {
-        let set = format!("kernel.source=image:{}", kernel.display());
-        experiment.sets.push(set);
-    }
-    let plan = load(&experiment)?;
-    let out = args.out.unwrap_or_else(|| default_out("conformance"));
-    let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let order = TrialOrder {
-        leaf_map: args.leaf_map,
-        sdm: args.sdm,
-    };
-    let mut cx = context(cache, &args.shown)?;
-    let judged = conformance::run(&plan, order, &out, &mut cx).await;
-    cx.ui.end(judged.is_ok());
-    let report = judged?;
-    match args.format {
-        ReportFormat::Table => print(&format!(
-            "{}\nresults: {}\n",
-            report.for_people(),
-            shown(&out).display()
-        ))?,
-        ReportFormat::Json => print(&report.to_json()?)?,
-    }
-    Ok(report.ended())
 }
 
 async fn build(args: BuildArgs) -> Result<()> {
@@ -202,5 +182,6 @@ fn check(args: DoctorArgs) -> Result<()> {
 }
 
 fn reasons(args: ReasonsArgs) -> Result<()> {
+    trial::require_known(args.sdm, Some(Isa::Vmx))?;
     print(&export::reasons(args.sdm, args.format.into()))
 }

@@ -16,6 +16,15 @@ pub enum Ended {
         /// Of how many that were judged.
         judged: usize,
     },
+    /// Of several kernels, some break rules or could not be tried.
+    Graded {
+        /// How many break rules.
+        broken: usize,
+        /// How many could not be tried to the end.
+        untried: usize,
+        /// Of how many.
+        kernels: usize,
+    },
     /// A gate found regressions.
     Regression {
         /// How many cases failed.
@@ -58,7 +67,11 @@ impl Ended {
     pub fn exit_code(self) -> u8 {
         match self {
             Ended::Well => exit_code::SUCCESS,
-            Ended::Conformance { .. } | Ended::Regression { .. } => exit_code::REGRESSION,
+            // The worst row decides: a trial that could not be made.
+            Ended::Graded { untried: 1.., .. } => exit_code::EXPERIMENT,
+            Ended::Conformance { .. } | Ended::Graded { .. } | Ended::Regression { .. } => {
+                exit_code::REGRESSION
+            }
             Ended::Undecided { .. } | Ended::Hidden { .. } => exit_code::UNDECIDED,
         }
     }
@@ -70,6 +83,18 @@ impl Ended {
             Ended::Conformance { broken, judged } => (
                 format!("{broken} of {judged} rules are broken"),
                 "see what each broken rule looks like, above; docs/conformance.md explains them",
+            ),
+            Ended::Graded {
+                broken,
+                untried,
+                kernels,
+            } => (
+                format!(
+                    "of {kernels} kernels, {broken} break rules and {untried} could not be tried \
+                     to the end"
+                ),
+                "see each kernel's line, above, and its page, which can be handed back; \
+                 docs/conformance.md explains rules and reasons",
             ),
             Ended::Regression { failed, judged } => (
                 format!("the gate failed: {failed} of {judged} cases"),
@@ -103,6 +128,16 @@ mod tests {
                 broken: 1,
                 judged: 2,
             },
+            Ended::Graded {
+                broken: 8,
+                untried: 0,
+                kernels: 10,
+            },
+            Ended::Graded {
+                broken: 0,
+                untried: 9,
+                kernels: 10,
+            },
             Ended::Regression {
                 failed: 3,
                 judged: 4,
@@ -124,6 +159,10 @@ mod tests {
         0: nothing
         1: exitlab: 1 of 2 rules are broken
           cure: see what each broken rule looks like, above; docs/conformance.md explains them
+        1: exitlab: of 10 kernels, 8 break rules and 0 could not be tried to the end
+          cure: see each kernel's line, above, and its page, which can be handed back; docs/conformance.md explains rules and reasons
+        5: exitlab: of 10 kernels, 0 break rules and 9 could not be tried to the end
+          cure: see each kernel's line, above, and its page, which can be handed back; docs/conformance.md explains rules and reasons
         1: exitlab: the gate failed: 3 of 4 cases
           cure: see each failed case, above; what is meant to change goes into the baseline (exitlab baseline update) or into an [[allow]] with because and until
         6: exitlab: the gate is undecided: 5 of 6 cases

@@ -13,10 +13,13 @@ pub mod cli;
 pub mod command;
 pub mod doctor;
 pub mod ended;
+pub mod jobs;
 
 pub mod booted;
 pub mod build;
 pub mod context;
+pub mod litter;
+pub mod out_dir;
 pub mod provenance;
 pub mod results;
 pub mod run;
@@ -25,6 +28,7 @@ pub mod session;
 
 pub mod bisect;
 pub mod conformance;
+pub mod grading;
 pub mod matrix;
 
 pub mod signals;

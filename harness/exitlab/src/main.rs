@@ -1,28 +1,37 @@
 //! The `exitlab` binary: starts logging, runs one command, and ends with its words and exit code.
 
-use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 use exitlab::cli::Cli;
 use exitlab::command;
-use exitlab_base::{error, inherited};
+use exitlab_base::error::{self, exit_code};
+use exitlab_base::{inherited, panics, screen};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
     inherited::settle();
+    panics::tell_in_one_line("exitlab");
     let cli = Cli::parse();
     start_logging(cli.verbose);
-    match command::run(cli.command) {
+    // What a panic leaves running ends on its way up to here.
+    let outcome = catch_unwind(AssertUnwindSafe(|| command::run(cli.command)));
+    let Ok(outcome) = outcome else {
+        return ExitCode::from(exit_code::INTERNAL);
+    };
+    match outcome {
+        // It was a task's, and nobody waited for it.
+        Ok(_) if panics::happened() => ExitCode::from(exit_code::INTERNAL),
         Ok(ended) => {
             if let Some(words) = ended.for_people() {
-                say(&words);
+                screen::err(&words);
             }
             ExitCode::from(ended.exit_code())
         }
         Err(error) => {
-            say(&error::for_people(&error));
+            screen::err(&error::for_people(&error));
             ExitCode::from(error.exit_code())
         }
     }
@@ -40,13 +49,11 @@ fn start_logging(verbose: u8) {
     let own = own.filter(|text| !text.is_empty());
     let own: Option<Targets> = own.and_then(|text| text.parse().ok());
     let filter = own.or_else(|| level.parse().ok()).unwrap_or_default();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colour codes would get into every file that standard error is sent to.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(|| screen::Errors);
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .init();
-}
-
-fn say(words: &str) {
-    // With standard error closed, the exit code is all that can be said.
-    let _ = std::io::stderr().write_all(words.as_bytes());
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::booted::Booted;
 use crate::build::Artifacts;
 use exitlab_base::error::{Error, Result};
 use exitlab_host::{image, platform};
@@ -11,14 +10,8 @@ use exitlab_model::plan::Plan;
 use exitlab_model::record::Provenance;
 
 /// Collects what is known before the host boots.
-pub fn collect(plan: &Plan, artifacts: &Artifacts, booted: &Booted) -> Result<Provenance> {
-    let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
+pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
     Ok(Provenance {
-        exitlab: env!("CARGO_PKG_VERSION").to_owned(),
-        // Not compiled in: the same code is the same binary.
-        commit: std::env::var("EXITLAB_COMMIT").unwrap_or_default(),
-        exitlab_digest: digest(&exe)?,
-        agent_digest: digest(&image::companion(image::AGENT)?)?,
         packages: packages(artifacts),
         kernel_key: artifacts.kernel.key.clone(),
         kernel_inputs: artifacts.kernel.inputs.clone(),
@@ -28,8 +21,20 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts, booted: &Booted) -> Result<Pr
             .as_ref()
             .map_or_else(String::new, |host| host.digest.clone()),
         guest_image_digest: artifacts.guest.digest.clone(),
-        booted: booted.digests(),
         emulator: platform::emulator_version(plan.platform)?,
+        ..of_this_program()?
+    })
+}
+
+/// What is known before anything is built.
+pub fn of_this_program() -> Result<Provenance> {
+    let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
+    Ok(Provenance {
+        exitlab: env!("CARGO_PKG_VERSION").to_owned(),
+        // Not compiled in: the same code is the same binary.
+        commit: std::env::var("EXITLAB_COMMIT").unwrap_or_default(),
+        exitlab_digest: digest(&exe)?,
+        agent_digest: digest(&image::companion(image::AGENT)?)?,
         ..Provenance::default()
     })
 }

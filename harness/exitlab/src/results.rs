@@ -8,14 +8,19 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use exitlab_analysis::export;
+use exitlab_base::artifact::Lock;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
+use exitlab_base::foreign;
 use exitlab_model::event::Event;
 use exitlab_model::layout::{self, EMULATOR_LOG};
 use exitlab_model::record::RunRecord;
 
-/// Where the emulator works, below the results directory, while the run lasts.
-const MACHINE: &str = ".machine";
+use crate::litter::{MACHINE, OWNER};
+use crate::out_dir::OutDir;
+
+/// The emulator's directory while it is being made: it has its name when its lock is held.
+const NEW_MACHINE: &str = ".machine-new";
 
 /// The results directory of a run that is going on.
 #[derive(Debug)]
@@ -25,42 +30,33 @@ pub struct Results {
     host_console: Log,
     guest_console: Log,
     qemu: Log,
+    /// Held as long as the emulator's directory is somebody's.
+    owner: Option<Lock>,
 }
 
 impl Results {
-    /// Fails if `dir` exists, so that no run overwrites another.
-    pub fn require_absent(dir: &Path) -> Result<()> {
-        if dir.symlink_metadata().is_err() {
-            return Ok(());
-        }
-        Err(Error::Config {
-            message: format!("output directory {} exists already", dir.display()),
-            cure: "choose another with --out, or remove it".to_owned(),
-        })
-    }
-
-    /// Creates the directory with its logs.
-    pub fn create(dir: &Path) -> Result<Results> {
-        if let Some(parent) = dir.parent() {
-            std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-        }
-        std::fs::create_dir(dir).map_err(|e| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => match Results::require_absent(dir) {
-                Err(exists) => exists,
-                Ok(()) => Error::io("create", dir)(e),
-            },
-            _ => Error::io("create", dir)(e),
-        })?;
+    /// Creates the directory. What nothing was kept in goes again when this is dropped.
+    pub fn create(out: &OutDir) -> Result<Results> {
+        let dir = out.take(|path| std::fs::create_dir(path))?;
         let dir = dir.canonicalize().map_err(Error::io("find", dir))?;
-        let machine = dir.join(MACHINE);
-        std::fs::create_dir(&machine).map_err(Error::io("create", machine))?;
-        Ok(Results {
+        let mut results = Results {
             events: Log::new(&dir, layout::EVENTS),
             host_console: Log::new(&dir, layout::HOST_CONSOLE),
             guest_console: Log::new(&dir, layout::GUEST_CONSOLE),
             qemu: Log::new(&dir, layout::QEMU_LOG),
+            owner: None,
             dir,
-        })
+        };
+        results.make_machine()?;
+        Ok(results)
+    }
+
+    /// Makes the emulator's directory. Nobody ever sees it without an owner.
+    fn make_machine(&mut self) -> Result<()> {
+        let (new, machine) = (self.dir.join(NEW_MACHINE), self.machine_dir());
+        std::fs::create_dir(&new).map_err(Error::io("create", &new))?;
+        self.owner = Lock::try_acquire(&new.join(OWNER))?;
+        std::fs::rename(&new, &machine).map_err(Error::io("create", machine))
     }
 
     /// The directory.
@@ -123,7 +119,7 @@ impl Results {
         }
         let machine = self.machine_dir();
         std::fs::remove_dir_all(&machine).map_err(Error::io("remove", &machine))?;
-        std::fs::create_dir(&machine).map_err(Error::io("create", machine))
+        self.make_machine()
     }
 
     /// Clears away what only the emulator needed, keeping its log.
@@ -132,6 +128,15 @@ impl Results {
         let _ = std::fs::rename(machine.join(EMULATOR_LOG), self.dir.join(EMULATOR_LOG));
         // What cannot be removed does no harm: the run's files are all outside.
         let _ = std::fs::remove_dir_all(machine);
+    }
+}
+
+impl Drop for Results {
+    fn drop(&mut self) {
+        self.close_machine();
+        let _ = std::fs::remove_dir_all(self.dir.join(NEW_MACHINE));
+        // Only if nothing is in it: a disk may be full before there is a record.
+        let _ = std::fs::remove_dir(&self.dir);
     }
 }
 
@@ -168,7 +173,8 @@ impl Log {
                     .map_err(Error::io("create", &self.path))?,
             ),
         };
-        let whole = format!("{line}\n");
+        // Logs are read on terminals, too. JSON stays the same JSON.
+        let whole = format!("{}\n", foreign::text(line));
         file.write_all(whole.as_bytes())
             .map_err(Error::io("write", &self.path))
     }
@@ -184,8 +190,37 @@ mod tests {
         let dir = parent.path().join("run");
         std::fs::create_dir(&dir).unwrap();
         std::fs::write(dir.join("precious"), "data").unwrap();
-        let error = Results::create(&dir).unwrap_err();
+        let error = Results::create(&OutDir::given(&dir)).unwrap_err();
         assert_eq!(error.exit_code(), exitlab_base::error::exit_code::CONFIG);
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_nothing_was_kept_in_is_not_left_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("run");
+        let results = Results::create(&OutDir::given(&dir)).unwrap();
+        assert!(results.machine_dir().is_dir());
+        // As a disk that is full.
+        let cannot = std::fs::create_dir(dir.join("run.json"));
+        cannot.unwrap();
+        assert!(results.json("run.json", &1).is_err());
+        std::fs::remove_dir(dir.join("run.json")).unwrap();
+        drop(results);
+        assert!(!dir.exists());
+
+        let mut results = Results::create(&OutDir::given(&dir)).unwrap();
+        results.host_console("last words").unwrap();
+        let owner = results.machine_dir().join(OWNER);
+        assert!(Lock::try_acquire(&owner).unwrap().is_none(), "it is held");
+        results.begin_again().unwrap();
+        assert!(
+            Lock::try_acquire(&owner).unwrap().is_none(),
+            "it is held again"
+        );
+        results.host_console("last words").unwrap();
+        drop(results);
+        let left: Vec<_> = std::fs::read_dir(&dir).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
     }
 }

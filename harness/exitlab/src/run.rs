@@ -1,11 +1,12 @@
 //! The story of the conductor: the only file that knows the order of the stages.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::booted::Booted;
 use crate::build::{Artifacts, build};
 use crate::context::Context;
 use crate::doctor;
+use crate::out_dir::OutDir;
 use crate::provenance;
 use crate::results::Results;
 use crate::seed::fresh_seed;
@@ -20,7 +21,9 @@ use exitlab_model::layout::RUN;
 use exitlab_model::order::{HostFiles, Order, Task};
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
-use exitlab_model::record::{CellName, HostMoment, Outcome, RecordedPlan, RunRecord, SCHEMA};
+use exitlab_model::record::{
+    CellName, HostMoment, Outcome, Provenance, RecordedPlan, RunRecord, SCHEMA,
+};
 
 /// The guest's QEMU on a machine that exitlab does not boot: on its search path.
 const QEMU: &str = "qemu-system-x86_64";
@@ -39,8 +42,17 @@ pub struct Run {
 
 /// Runs an experiment: from kernel source to tables in `out`. `cell` says which one of a
 /// matrix it is.
-pub async fn run(plan: &Plan, cell: Option<CellName>, out: &Path, cx: &mut Context) -> Result<Run> {
-    Results::require_absent(out)?;
+pub async fn run(
+    plan: &Plan,
+    cell: Option<CellName>,
+    out: &OutDir,
+    cx: &mut Context,
+) -> Result<Run> {
+    match cell {
+        None => out.prepare()?,
+        // In the directory of its matrix, which is.
+        Some(_) => out.require_absent()?,
+    }
     let Context {
         cache,
         ui,
@@ -185,6 +197,7 @@ fn take_in(event: &Event, record: &mut RunRecord) {
         Event::Discovered(discovery) => record.discovery = Some(discovery),
         Event::Statuses { statuses } => record.statuses = statuses,
         Event::Sample(sample) => record.samples.push(*sample),
+        Event::LeftBehind(left) => record.left_behind.push(left),
         Event::Inspected(inspection) => record.inspections.push(inspection),
         Event::Stage { .. }
         | Event::Pulse { .. }
@@ -204,7 +217,10 @@ fn new_record(
     artifacts: &Artifacts,
     booted: &Booted,
 ) -> Result<RunRecord> {
-    let provenance = provenance::collect(plan, artifacts, booted)?;
+    let provenance = Provenance {
+        booted: booted.digests(),
+        ..provenance::collect(plan, artifacts)?
+    };
     Ok(RunRecord {
         schema: SCHEMA,
         experiment: plan.name.clone(),
@@ -223,6 +239,7 @@ fn new_record(
         provenance,
         statuses: Vec::new(),
         samples: Vec::new(),
+        left_behind: Vec::new(),
         inspections: Vec::new(),
     })
 }

@@ -122,7 +122,7 @@ async fn listen<H: Host>(
                     stage: stage.to_string(),
                     message,
                     tail,
-                    cure: kind.cure().to_owned(),
+                    cure: kind.cure(|file| results.dir().join(file).exists()),
                 });
             }
             _ => {}
@@ -147,6 +147,7 @@ mod tests {
     use exitlab_model::failure::FailureKind;
 
     use super::*;
+    use crate::out_dir::OutDir;
 
     /// Says what the script says, then dies; remembers how it was ended.
     struct Scripted<'a> {
@@ -195,7 +196,7 @@ mod tests {
     /// was heard and logged.
     async fn attended(script: Vec<Report>) -> (Result<()>, &'static str, usize, String) {
         let parent = tempfile::tempdir().unwrap();
-        let mut results = Results::create(&parent.path().join("run")).unwrap();
+        let mut results = Results::create(&OutDir::given(parent.path().join("run"))).unwrap();
         let (end, mut events) = (Cell::new("left running"), 0);
         let host = Scripted {
             script: script.into(),

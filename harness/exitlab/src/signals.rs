@@ -1,13 +1,12 @@
 //! Ctrl-C in two steps: the first asks for a clean end, the second does not wait for it.
 
 use std::future::Future;
-use std::io::Write;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use exitlab_base::error::{Error, Result, exit_code};
-use exitlab_base::inherited;
+use exitlab_base::{inherited, screen};
 
 /// Tells whether the user wants an end.
 #[derive(Debug, Clone)]
@@ -35,8 +34,7 @@ impl Interrupt {
                     },
                 }
                 if !first {
-                    let words = "exitlab: stopped at once; an emulator may be left behind";
-                    let _ = writeln!(std::io::stderr(), "{words}");
+                    screen::err("exitlab: stopped at once; an emulator may be left behind\n");
                     std::process::exit(i32::from(exit_code::INTERRUPTED));
                 }
                 first = false;

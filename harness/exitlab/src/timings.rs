@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use exitlab_base::foreign::cell;
 use serde_json::{Value, json};
 
 /// A stage, from its beginning to its end.
@@ -24,13 +25,14 @@ pub const FILE: &str = "timings.json";
 /// A line for each stage: how long it took by the clock on the wall, and by the host's.
 pub fn table(spans: &[Span]) -> String {
     let all: f64 = spans.iter().map(seconds).sum();
-    let width = spans.iter().map(|span| span.name.chars().count()).max();
+    let names: Vec<String> = spans.iter().map(|span| cell(&span.name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max();
     let width = width.unwrap_or(0).max("all".len());
     let mut text = format!(
         "{:<width$}  {:>8}  {:>6}  {:>8}\n",
         "where time went", "s", "%", "host s"
     );
-    for (span, next) in spans.iter().zip(nexts(spans)) {
+    for ((span, name), next) in spans.iter().zip(&names).zip(nexts(spans)) {
         let share = if all > 0.0 {
             100.0 * seconds(span) / all
         } else {
@@ -42,7 +44,7 @@ pub fn table(spans: &[Span]) -> String {
         };
         let line = format!(
             "{:<width$}  {:8.1}  {share:5.1}%  {host}",
-            span.name,
+            name,
             seconds(span)
         );
         text += line.trim_end();

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod outside;
 mod support;
 
 use support::{Outcome, Place, exitlab, run};

@@ -5,6 +5,8 @@
 //! platform: start ─► Machine ─► what the agent on it says
 //! ```
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod image;
 pub mod platform;
 pub mod qemu_files;

@@ -1,9 +1,5 @@
 //! A kernel of the user's own that is ready to boot: nothing is built.
 
-mod built_in;
-
-pub use built_in::{BuiltIn, built_in};
-
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -16,53 +12,19 @@ use exitlab_model::artifacts::HostKernel;
 /// (Documentation/arch/x86/boot.rst).
 const SETUP_BYTES: u64 = 65 * 512;
 
-/// What the header of a bzImage says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
-    /// `uname -r`.
-    pub release: String,
-    /// Bytes that the file must have at least: the setup code and the kernel after it.
-    size: u64,
-    /// Where the compressed kernel begins, bytes from the file's start; none before version
-    /// 2.08 of the boot protocol.
-    payload: Option<u64>,
-}
-
-/// The header of the kernel at `path`.
-///
-/// # Errors
-///
-/// [`Error::Config`] if it is no bzImage, or a part of one.
-pub fn look(path: &Path) -> Result<Header> {
+/// The kernel at `path`.
+pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
     let mut setup = Vec::new();
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let length = file.metadata().map_err(Error::io("read", path))?.len();
-    file.take(SETUP_BYTES)
-        .read_to_end(&mut setup)
+    File::open(path)
+        .and_then(|file| file.take(SETUP_BYTES).read_to_end(&mut setup))
         .map_err(Error::io("read", path))?;
-    let header = Header::of(&setup).ok_or_else(|| Error::Config {
+    let release = release(&setup).ok_or_else(|| Error::Config {
         message: format!("kernel.source: {} is no bzImage", path.display()),
         cure: "give image: the path of arch/x86/boot/bzImage of a build with CONFIG_KVM=y and \
                CONFIG_KVM_INTEL=y or CONFIG_KVM_AMD=y (distributions have KVM as modules, which \
                no host here loads)"
             .into(),
     })?;
-    if length < header.size {
-        return Err(Error::Config {
-            message: format!(
-                "kernel.source: {} is cut off: it has {length} bytes, and its header speaks of {}",
-                path.display(),
-                header.size
-            ),
-            cure: "copy it again, or build it again".into(),
-        });
-    }
-    Ok(header)
-}
-
-/// The kernel at `path`.
-pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
-    let Header { release, .. } = look(path)?;
     let digest = cache.file_digest(path)?.hex().to_owned();
     let key = KeyBuilder::new().text("image", &digest).build();
     Ok(HostKernel {
@@ -76,35 +38,18 @@ pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
     })
 }
 
-impl Header {
-    /// None if it is not one (Documentation/arch/x86/boot.rst).
-    fn of(setup: &[u8]) -> Option<Header> {
-        let word = |at: usize| Some(u16::from_le_bytes(setup.get(at..at + 2)?.try_into().ok()?));
-        let long = |at: usize| Some(u32::from_le_bytes(setup.get(at..at + 4)?.try_into().ok()?));
-        let is_bzimage = word(0x1fe)? == 0xaa55 && setup.get(0x202..0x206)? == b"HdrS";
-        let (pointer, version) = (word(0x20e)?, word(0x206)?);
-        if !is_bzimage || pointer == 0 {
-            return None;
-        }
-        // `6.12.117 (user@host) #1 SMP …`
-        let text = setup.get(usize::from(pointer) + 0x200..)?;
-        let end = text.iter().position(|byte| *byte == 0 || *byte == b' ')?;
-        let sectors = match setup.get(0x1f1)? {
-            0 => 4,
-            sectors => u64::from(*sectors),
-        };
-        let start = (sectors + 1) * 512;
-        // In paragraphs of 16 bytes, the last of which may not be full.
-        let kernel = u64::from(long(0x1f4)?) * 16;
-        Some(Header {
-            release: String::from_utf8(text[..end].to_vec()).ok()?,
-            size: start + kernel.saturating_sub(15),
-            payload: match version {
-                0x0208.. => Some(start + u64::from(long(0x248)?)),
-                _ => None,
-            },
-        })
+/// The release in the header of a bzImage; none if it is not one.
+pub(crate) fn release(setup: &[u8]) -> Option<String> {
+    let is_bzimage =
+        setup.get(0x1fe..0x200)? == [0x55, 0xaa] && setup.get(0x202..0x206)? == b"HdrS";
+    let pointer = u16::from_le_bytes(setup.get(0x20e..0x210)?.try_into().ok()?);
+    if !is_bzimage || pointer == 0 {
+        return None;
     }
+    // `6.12.117 (user@host) #1 SMP …`
+    let text = setup.get(usize::from(pointer) + 0x200..)?;
+    let end = text.iter().position(|byte| *byte == 0 || *byte == b' ')?;
+    String::from_utf8(text[..end].to_vec()).ok()
 }
 
 #[cfg(test)]
@@ -115,9 +60,7 @@ mod tests {
 
     /// The header of a bzImage as the boot protocol has it.
     fn header() -> Vec<u8> {
-        let mut setup = vec![0; 5 * 512 + 64];
-        setup[0x1f4] = 4;
-        setup[0x206..0x208].copy_from_slice(&[0x0f, 0x02]);
+        let mut setup = vec![0; 0x400];
         setup[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
         setup[0x202..0x206].copy_from_slice(b"HdrS");
         setup[0x20e..0x210].copy_from_slice(&0x100_u16.to_le_bytes());
@@ -137,20 +80,6 @@ mod tests {
 
         std::fs::write(&path, [header(), vec![0]].concat()).unwrap();
         assert_ne!(load(&cache, &path).unwrap().key, kernel.key);
-    }
-
-    #[test]
-    fn what_is_cut_off_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("bzImage");
-        let whole = header();
-        for length in [whole.len() - 16, 5 * 512, 0x400] {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            let error = look(&path).unwrap_err().to_string();
-            assert!(error.contains("is cut off"), "{error}");
-        }
-        std::fs::write(&path, &whole[..whole.len() - 15]).unwrap();
-        assert_eq!(look(&path).unwrap().payload, Some(5 * 512));
     }
 
     #[test]

@@ -10,10 +10,13 @@
 mod assets;
 pub mod base;
 pub mod deploy;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod headers;
 mod hooks;
-pub mod image;
+mod image;
 mod kconfig;
+pub mod look;
 mod make;
 pub mod modules;
 pub mod needs;

@@ -24,6 +24,7 @@ use super::tree::WorkTree;
 use super::{Changes, RECIPE, add_census, compile_targets, kconfig, make, tool_versions};
 use exitlab_base::artifact::{Cache, Key, KeyBuilder};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files;
 use exitlab_base::process;
 use exitlab_base::tool;
 use exitlab_model::plan::KernelSource;
@@ -136,7 +137,7 @@ async fn compile(tree: &WorkTree, headers: &Headers, progress: &dyn Fn(&str)) ->
         headers.dir.join("Module.symvers"),
         dir.join("Module.symvers"),
     );
-    fs::copy(&from, to).map_err(Error::io("copy", from))?;
+    files::copy(&from, &to)?;
     progress("prepare");
     let log = tree.log_path("prepare");
     let _ = fs::remove_file(&log);

@@ -15,10 +15,12 @@ use super::kconfig::{self, Fragment};
 use super::make;
 use super::patches;
 use super::source::Source;
+use super::stage;
 use super::tree::WorkTree;
 use super::{Changes, compile_targets, key, tool_versions, work_name};
 use exitlab_base::artifact::{Cache, KeyBuilder};
 use exitlab_base::error::{Error, Result};
+use exitlab_model::name::PlainName;
 use exitlab_model::plan::KernelPlan;
 
 /// What the artifact says of itself.
@@ -52,7 +54,7 @@ struct About {
     release: String,
     form: Form,
     /// Names of the packages, the kernel's first; or of the directory.
-    paths: Vec<String>,
+    paths: Vec<PlainName>,
 }
 
 /// Builds the kernel of `plan` from the configuration `base`, or finds it in the cache.
@@ -186,20 +188,21 @@ fn collect(tree: &WorkTree, form: Form, staging: &Path) -> Result<()> {
                     continue;
                 };
                 fs::copy(&path, staging.join(&*name)).map_err(Error::io("copy", &path))?;
-                paths.push(name.into_owned());
+                paths.push(plain(name.into_owned())?);
             }
             // `linux-image-…` first, `linux-headers-…` after it.
-            paths.sort_by_key(|name| (!is_image(name), name.clone()));
-            if !paths.first().is_some_and(|name| is_image(name)) {
+            paths.sort_by_key(|name| (!is_image(name.as_str()), name.clone()));
+            if !paths.first().is_some_and(|name| is_image(name.as_str())) {
                 let message = "`make bindeb-pkg` made no package of the kernel".to_owned();
                 return Err(make::failed("package", message, Vec::new(), &log(tree)));
             }
         }
         Form::Directory => {
-            let (from, to) = (dir.join(TREE), staging.join(&release));
+            let name = plain(release.clone())?;
+            let (from, to) = (dir.join(TREE), staging.join(&name));
             // In one file system: both are in the cache.
             fs::rename(&from, to).map_err(Error::io("move", from))?;
-            paths.push(release.clone());
+            paths.push(name);
         }
     }
     for (from, name) in [(dir.join(".config"), "config"), (log(tree), "compile.log")] {
@@ -214,6 +217,16 @@ fn collect(tree: &WorkTree, form: Form, staging: &Path) -> Result<()> {
     };
     let text = serde_json::to_vec_pretty(&about).map_err(Error::json("write", &path))?;
     fs::write(&path, text).map_err(Error::io("write", &path))
+}
+
+/// What a build calls its products becomes a name in the cache, and of a file to install.
+fn plain(name: String) -> Result<PlainName> {
+    PlainName::new(name).map_err(|why| Error::Build {
+        stage: stage::named("package"),
+        message: format!("the kernel's release: {why}"),
+        tail: Vec::new(),
+        cure: "give the kernel another LOCALVERSION".to_owned(),
+    })
 }
 
 fn is_image(name: &str) -> bool {

@@ -134,6 +134,23 @@ impl Patch {
     }
 }
 
+/// Everything that is read out of the text of a patch, and out of what `patch` says.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_text(text: &str) {
+    let patch = Patch {
+        name: "fuzzed".to_owned(),
+        text: text.as_bytes().to_vec(),
+    };
+    for target in patch.targets() {
+        assert!(
+            plain(&target).is_some_and(|path| path == target),
+            "{target:?}"
+        );
+    }
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let _ = rejects(&lines).iter().map(Reject::to_string).count();
+}
+
 /// The path of `rename from drivers/a.c` and its kind.
 fn renamed(line: &str) -> Option<&str> {
     let kinds = ["rename from ", "rename to ", "copy from ", "copy to "];

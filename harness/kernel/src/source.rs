@@ -10,6 +10,7 @@ use tokio::process::Command;
 use super::make::{self, clean_env};
 use exitlab_base::artifact::{Cache, Digest, digest};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files;
 use exitlab_base::git::Repository;
 use exitlab_base::process;
 use exitlab_model::plan::KernelSource;
@@ -292,7 +293,7 @@ async fn copy_tree(from: &Path, to: &Path) -> Result<()> {
             let points_to = fs::read_link(&source).map_err(Error::io("read", &source))?;
             std::os::unix::fs::symlink(points_to, &target).map_err(Error::io("create", &target))?;
         } else {
-            fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
+            files::copy(&source, &target)?;
         }
         tokio::task::yield_now().await;
     }

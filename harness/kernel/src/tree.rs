@@ -32,7 +32,7 @@ use exitlab_base::artifact::{Cache, Lock};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process;
 
-use files::{read_if_there, remove_if_there, replace};
+use files::{read_if_there, remove_if_there, replace, require_inside};
 
 /// How names of scratch directories begin.
 const SCRATCH: &str = "scratch-";
@@ -183,6 +183,9 @@ impl WorkTree {
     /// and done again.
     pub fn materialize(&self, wanted: &Files) -> Result<()> {
         let mut touched = self.touched()?;
+        for path in wanted.keys() {
+            require_inside(&self.dir(), path)?;
+        }
         for path in wanted.keys().filter(|path| !touched.contains(*path)) {
             if let Some(original) = read_if_there(&self.dir().join(path))? {
                 replace(&self.pristine_path(path), &original, &self.dir().join(path))?;
@@ -192,7 +195,9 @@ impl WorkTree {
         touched.extend(wanted.keys().cloned());
         self.remember(&touched)?;
 
-        for path in &touched {
+        // What lies below a link by now is not of this tree.
+        let inside = |path: &&PathBuf| require_inside(&self.dir(), path).is_ok();
+        for path in touched.iter().filter(inside) {
             let target = self.dir().join(path);
             let desired = match wanted.get(path) {
                 Some(text) => text.clone(),
@@ -293,6 +298,23 @@ mod tests {
             (path.display().to_string(), text)
         };
         list.into_iter().map(read).collect()
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link_of_the_tree() {
+        let Fixture { tree, _root } = fixture();
+        let theirs = tempfile::tempdir().unwrap();
+        fs::write(theirs.path().join("census.c"), "theirs").unwrap();
+        std::os::unix::fs::symlink(theirs.path(), tree.dir().join("kvm")).unwrap();
+        for path in ["kvm/census.c", "kvm/new.c", "../out.c", "/out.c"] {
+            tree.materialize(&files(&[(path, "x")])).unwrap_err();
+        }
+        let left: Vec<_> = fs::read_dir(theirs.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(
+            fs::read_to_string(theirs.path().join("census.c")).unwrap(),
+            "theirs"
+        );
     }
 
     #[test]

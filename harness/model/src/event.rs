@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureKind;
 use crate::reasons::Isa;
-use crate::record::{Discovery, Inspection, ParameterReading, ReasonStatus, Sample};
+use crate::record::{Discovery, Inspection, ParameterReading, ReasonStatus, Remainder, Sample};
 use crate::rule::{Finding, Rule};
 
 /// Version of the event stream. Conductor and agent are the same binary, so a
@@ -128,6 +128,8 @@ pub enum Event {
         /// Host clock, seconds.
         host_s: f64,
     },
+    /// A phase is over, and its command had left something running.
+    LeftBehind(Remainder),
     /// Output of one `inspect` command.
     Inspected(Inspection),
     /// A rule of the exit census is about to be judged.

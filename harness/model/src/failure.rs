@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hindrance::Hindrance;
+use crate::layout::{GUEST_CONSOLE, HOST_CONSOLE, QEMU_LOG};
+
 /// What kind of failure the agent met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
-    /// The host's kernel has no KVM for its processor, or has it as a module.
-    NoKvm,
     /// KVM on the host carries no exit census.
     NoCensus,
     /// The host's kernel cannot count its tracepoints.
@@ -24,48 +25,107 @@ pub enum FailureKind {
     Workload,
     /// KVM on the host has another value of a parameter, or no such parameter.
     KvmParameter,
-    /// The host cannot run a guest: `/dev/kvm` does not open, no room, ...
+    /// The host's kernel has no KVM.
+    NoKvm,
+    /// The host's kernel has KVM as modules, and they are not loaded.
+    KvmModules,
+    /// The host's kernel has only the other vendor's KVM.
+    OtherVendor,
+    /// The host's kernel has the right KVM, which finds no virtualization to use.
+    VirtualizationOff,
+    /// The host cannot run a guest: no `/dev/kvm`, no room, ...
     Host,
+    /// The agent panicked.
+    Panic,
 }
 
 impl FailureKind {
-    /// What the user can do about it.
-    pub fn cure(self) -> &'static str {
+    /// What it says of the host's kernel: it has no KVM that can be used here. None for
+    /// everything else.
+    pub fn hindrance(self) -> Option<Hindrance> {
         match self {
-            FailureKind::NoKvm => {
-                "a host that exitlab boots loads no modules: its kernel needs CONFIG_KVM=y with \
-                 CONFIG_KVM_INTEL=y or CONFIG_KVM_AMD=y, as exitlab builds it; on a machine of \
-                 your own, sudo modprobe kvm_intel or kvm_amd"
-            }
+            FailureKind::NoKvm => Some(Hindrance::NoKvm),
+            FailureKind::KvmModules => Some(Hindrance::KvmModules),
+            FailureKind::OtherVendor => Some(Hindrance::OtherVendor),
+            FailureKind::VirtualizationOff => Some(Hindrance::VirtualizationOff),
+            _ => None,
+        }
+    }
+
+    /// What the user can do about it. `exists` says which of the files of the results
+    /// directory there are: no other is named.
+    pub fn cure(self, exists: impl Fn(&str) -> bool) -> String {
+        let seen = |whose: &str, file: &str| match exists(file) {
+            true => format!("see what {whose} printed, above and in {file}"),
+            false => format!("see what {whose} printed, above"),
+        };
+        match self {
+            FailureKind::NoKvm => Hindrance::NoKvm.cure().to_owned(),
+            FailureKind::KvmModules => Hindrance::KvmModules.cure().to_owned(),
+            FailureKind::OtherVendor => Hindrance::OtherVendor.cure().to_owned(),
+            FailureKind::VirtualizationOff => Hindrance::VirtualizationOff.cure().to_owned(),
             FailureKind::NoCensus => {
                 "boot a kernel that carries it: leave kernel.census = true, or add the hooks \
                  to your own tree (docs/kernel-build.md)"
+                    .to_owned()
             }
             FailureKind::NoTracing => {
                 "leave \"trace\" out of sampling.channels, or boot a kernel that has what \
                  kernel/kconfig/trace.config asks for: exitlab builds one for that channel, unless \
                  kernel.source is a ready image"
+                    .to_owned()
             }
-            FailureKind::QemuDied => "see what QEMU and the guest printed, above and in qemu.log",
+            FailureKind::QemuDied => seen("QEMU", QEMU_LOG),
             FailureKind::GuestDied => {
-                "see the guest's console above and in guest-console.log; guest.cmdline, \
-                 guest.memory and guest.machine decide how it boots"
+                let seen = seen("the guest", GUEST_CONSOLE);
+                format!("{seen}; guest.cmdline, guest.memory and guest.machine decide how it boots")
             }
             FailureKind::Deadline => {
-                "see the guest's console above and in guest-console.log; for a guest that is \
-                 only slow, raise deadlines.guest_ssh, deadlines.exchange or \
-                 deadlines.phase"
+                let seen = seen("the guest", GUEST_CONSOLE);
+                format!(
+                    "{seen}; for a guest that is only slow, raise deadlines.guest_ssh, \
+                     deadlines.exchange or deadlines.phase"
+                )
             }
-            FailureKind::Protocol => "see the guest's console above and in guest-console.log",
+            FailureKind::Protocol => seen("the guest", GUEST_CONSOLE),
             FailureKind::Workload => {
                 "see what the command printed, above; the guest has busybox's applets (guest.files \
                  adds programs), and the output of a command in inspect is kept"
+                    .to_owned()
             }
             FailureKind::KvmParameter => {
-                "correct it under [kvm], [kvm_intel] or [kvm_amd]: a value that this kernel and \
-                 this processor allow, written as the kernel shows it; see host-console.log"
+                let seen = seen("the host", HOST_CONSOLE);
+                format!(
+                    "correct it under [kvm], [kvm_intel] or [kvm_amd]: a value that this kernel and \
+                     this processor allow, written as the kernel shows it; {seen}"
+                )
             }
-            FailureKind::Host => "see host-console.log in the results directory",
+            FailureKind::Host => seen("the host", HOST_CONSOLE),
+            FailureKind::Panic => {
+                "please report it, with this message and the results directory".to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cure_names_only_files_that_are_there() {
+        let kinds = [
+            FailureKind::QemuDied,
+            FailureKind::GuestDied,
+            FailureKind::Deadline,
+            FailureKind::Protocol,
+            FailureKind::KvmParameter,
+            FailureKind::Host,
+        ];
+        for kind in kinds {
+            assert!(kind.cure(|_| true).contains(".log"), "{kind:?}");
+            let cure = kind.cure(|_| false);
+            assert!(!cure.contains(".log"), "{cure}");
         }
     }
 }

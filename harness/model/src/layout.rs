@@ -9,6 +9,9 @@ pub const MATRIX: &str = "matrix.json";
 /// Below the directory of a matrix: a results directory for each cell.
 pub const CELLS: &str = "cells";
 
+/// Below the directory of a bisection: a matrix for each commit that was tried.
+pub const STEPS: &str = "steps";
+
 /// Every event of a run, a JSON line each.
 pub const EVENTS: &str = "events.jsonl";
 

@@ -6,12 +6,17 @@
 //! ```
 
 pub mod artifacts;
+pub mod build;
 pub mod event;
 pub mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod guest_files;
 pub mod hardware;
+pub mod hindrance;
 pub mod layout;
 pub mod matrix;
+pub mod name;
 pub mod order;
 pub mod plan;
 pub mod platform;

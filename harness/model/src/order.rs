@@ -50,9 +50,9 @@ pub struct Order {
     pub pulse_s: Option<f64>,
 }
 
-/// From this speed on, instructions per second, an emulated host takes so long for one of
-/// its seconds that the agent must speak more often.
-const FAST: u64 = 500_000_000;
+/// Above this speed, instructions per second, an emulated host takes so long for one of its
+/// seconds that the agent must speak more often.
+const FAST: u64 = 250_000_000;
 
 /// So many instructions of a fast host between two words of its agent.
 const PULSE_INSTRUCTIONS: f64 = 0.5e9;
@@ -121,8 +121,15 @@ impl Task {
 pub struct TrialOrder {
     /// Which leaf map the kernel has after boot, 1 to 3.
     pub leaf_map: u8,
-    /// The SDM or APM of which year says which reasons are defined; none: the current one.
+    /// The SDM or APM of which year says which reasons are defined; none: the one that the
+    /// kernel fits best.
     pub sdm: Option<u16>,
+    /// Whether the kernel is asked for totals only, by no leaf that takes a reason.
+    #[serde(default)]
+    pub totals_only: bool,
+    /// Whether counters may be those of all VMs together.
+    #[serde(default)]
+    pub all_vms: bool,
 }
 
 /// Where agents live that work for this user on this machine, below the cache.

@@ -28,9 +28,6 @@ const SVM_CSV: &str = include_str!("../../../kernel/exit-reasons/svm.csv");
 /// Name of a reason that no table defines.
 pub const UNDEFINED_NAME: &str = "(undefined)";
 
-/// Earliest year that the tables tell apart; their rows say it for "or before".
-pub const FIRST_SDM: u16 = 2021;
-
 /// Whose exit reasons a table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -94,14 +91,14 @@ pub struct Reason {
     /// What lets it happen.
     #[serde(deserialize_with = "enabled_by_from_text")]
     pub enabled_by: EnabledBy,
-    /// Year of the earliest SDM (VMX) or APM (SVM) whose appendix C lists it;
-    /// [`FIRST_SDM`] also stands for every year before.
+    /// Year of the earliest SDM (VMX) or APM (SVM) whose appendix C lists it; the earliest
+    /// of a table ([`ReasonTable::years`]) also stands for every year before.
     pub sdm: u16,
     /// When it happens, in one clause.
     pub meaning: String,
 }
 
-/// The exit reasons of one instruction set, ascending. Never empty.
+/// The exit reasons of one instruction set, ascending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReasonTable {
     isa: Isa,
@@ -238,10 +235,25 @@ impl ReasonTable {
         }
     }
 
-    /// The table as the SDM of `year` had it. Years before [`FIRST_SDM`] are taken for it,
-    /// because the table does not tell them apart.
+    /// The years whose manuals this table tells apart, ascending. In those between, and
+    /// after the last, the manual defined what it had defined before.
+    pub fn years(&self) -> Vec<u16> {
+        let mut years: Vec<u16> = self.rows.iter().map(|row| row.sdm).collect();
+        years.sort_unstable();
+        years.dedup();
+        years
+    }
+
+    /// Whether [`up_to`](Self::up_to) knows what the manual of that year defined: from the
+    /// first of the [`years`](Self::years) to the last.
+    pub fn knows(&self, year: u16) -> bool {
+        let years = self.years();
+        let span = years.first().zip(years.last());
+        span.is_some_and(|(first, last)| (first..=last).contains(&&year))
+    }
+
+    /// The table as the manual of `year` had it; that of a year before the first is empty.
     pub fn up_to(&self, year: u16) -> ReasonTable {
-        let year = year.max(FIRST_SDM);
         let rows = self.rows.iter().filter(|row| row.sdm <= year);
         ReasonTable {
             isa: self.isa,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::LeftBehind;
 use crate::reasons::{Isa, ReasonTable};
 
 pub use plan::RecordedPlan;
@@ -215,8 +216,12 @@ impl Sample {
 pub struct Inspection {
     /// The command line.
     pub command: String,
-    /// Its exit status.
+    /// Its exit status; of a command that a signal ended, 128 and the signal's number, as
+    /// shells tell it.
     pub exit: u32,
+    /// The signal that ended it; 0 for one that SSH has no name for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signal: Option<u32>,
     /// What it printed on standard output.
     pub stdout: String,
     /// What it printed on standard error.
@@ -227,6 +232,30 @@ pub struct Inspection {
     /// `stats` channel after the command.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<StatsReading>,
+}
+
+impl Inspection {
+    /// How the command ended, in words: `exit status 1`, `signal 9`.
+    pub fn ended(&self) -> String {
+        match self.signal {
+            Some(0) => "a signal without a name".to_owned(),
+            Some(signal) => format!("signal {signal}"),
+            None => format!("exit status {}", self.exit),
+        }
+    }
+}
+
+/// What the command of a phase left running in the guest when it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remainder {
+    /// The phase.
+    pub phase: String,
+    /// How many processes, over all runs of the command.
+    pub processes: u64,
+    /// The command lines of the first of them.
+    pub commands: Vec<String>,
+    /// Whether they were waited for or ended.
+    pub fate: LeftBehind,
 }
 
 /// A parameter of KVM that the plan sets, as the host has it.
@@ -356,6 +385,9 @@ pub struct RunRecord {
     pub statuses: Vec<ReasonStatus>,
     /// Samples in the order in which they were taken.
     pub samples: Vec<Sample>,
+    /// What phases left running; each phase that left something once.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left_behind: Vec<Remainder>,
     /// Output of `inspect` commands.
     pub inspections: Vec<Inspection>,
 }
@@ -377,6 +409,7 @@ impl RunRecord {
         self.kvm_parameters.clear();
         self.statuses.clear();
         self.samples.clear();
+        self.left_behind.clear();
         self.inspections.clear();
     }
 

@@ -1,17 +1,25 @@
-//! The rules that an exit census must keep, and what breaking each looks like.
+//! The rules that an exit census must keep, and what was found of each.
+
+mod death;
+
+pub use death::{Illness, illness_in};
 
 use serde::{Deserialize, Serialize};
 
-/// A rule. Ten of them name a mistake that is made in practice, and carry its number.
+/// A rule. Ten of them are about a mistake that is made in practice, and carry its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// There is a census at all.
     Present,
+    /// Every leaf of the form is answered.
+    Leaves,
     /// The right answer in the right registers.
     Answers,
     /// Nothing left over in any register.
     Registers,
+    /// Counting prints nothing and allocates nothing.
+    Quiet,
     /// Reasons that KVM dispatches by a shortcut are counted.
     Shortcuts,
     /// Exits that a fast path handles are counted.
@@ -22,8 +30,6 @@ pub enum Rule {
     PerVm,
     /// A failed VM entry counts under its basic reason.
     BasicReason,
-    /// Counting prints nothing and keeps no memory.
-    Quiet,
     /// Cycles run from VM exit to VM entry.
     Cycles,
     /// The totals are the sums.
@@ -32,6 +38,8 @@ pub enum Rule {
     Statistics,
     /// Defined, enabled, not enabled: from the controls in force.
     Status,
+    /// The reasons that count as defined are those of a manual.
+    ReasonTable,
     /// All leaf maps answer alike.
     LeafMaps,
     /// The leaves can be switched off.
@@ -41,10 +49,12 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Every rule, in the order in which they are judged: what others rest on comes first,
-    /// and late what may bring down the host.
-    pub const ALL: [Rule; 16] = [
+    /// Every rule, in the order in which they are judged: first whether there is anything to
+    /// judge, early what makes all readings slow, and late what may bring down the host.
+    pub const ALL: [Rule; 18] = [
         Rule::Present,
+        Rule::Leaves,
+        Rule::Quiet,
         Rule::Answers,
         Rule::Registers,
         Rule::Shortcuts,
@@ -52,11 +62,11 @@ impl Rule {
         Rule::NoneLost,
         Rule::PerVm,
         Rule::BasicReason,
-        Rule::Quiet,
         Rule::Cycles,
         Rule::Totals,
         Rule::Statistics,
         Rule::Status,
+        Rule::ReasonTable,
         Rule::SwitchedOff,
         Rule::Range,
         Rule::LeafMaps,
@@ -66,25 +76,28 @@ impl Rule {
     pub fn name(self) -> &'static str {
         match self {
             Rule::Present => "present",
+            Rule::Leaves => "leaves",
             Rule::Answers => "answers",
             Rule::Registers => "registers",
+            Rule::Quiet => "quiet",
             Rule::Shortcuts => "shortcuts",
             Rule::FastPaths => "fast-paths",
             Rule::NoneLost => "none-lost",
             Rule::PerVm => "per-vm",
             Rule::BasicReason => "basic-reason",
-            Rule::Quiet => "quiet",
             Rule::Cycles => "cycles",
             Rule::Totals => "totals",
             Rule::Statistics => "statistics",
             Rule::Status => "status",
+            Rule::ReasonTable => "reason-table",
             Rule::LeafMaps => "leaf-maps",
             Rule::SwitchedOff => "switched-off",
             Rule::Range => "range",
         }
     }
 
-    /// The number of the mistake that breaks it, if it is one of the ten.
+    /// The number of the mistake that it is about, if it is one of the ten. What a kernel
+    /// that breaks it did may be something else: [`Finding::mistake`].
     pub fn mistake(self) -> Option<u8> {
         Some(match self {
             Rule::FastPaths => 1,
@@ -105,64 +118,23 @@ impl Rule {
     pub fn demand(self) -> &'static str {
         match self {
             Rule::Present => "the leaves answer as an exit census",
+            Rule::Leaves => "every leaf of the form is answered",
             Rule::Answers => "counts, cycles and both empty answers are in their registers",
             Rule::Registers => "no register carries anything left over",
+            Rule::Quiet => "exits print nothing and allocate nothing",
             Rule::Shortcuts => "exits that KVM dispatches by a shortcut are counted",
             Rule::FastPaths => "exits that a fast path handles are counted",
-            Rule::NoneLost => "four vCPUs at once lose no count",
+            Rule::NoneLost => "vCPUs at once lose no count, and share no answer",
             Rule::PerVm => "a guest sees the exits of its own VM only",
             Rule::BasicReason => "a failed VM entry counts under its basic reason",
-            Rule::Quiet => "exits print nothing and keep no memory",
             Rule::Cycles => "cycles run from VM exit to the next VM entry",
             Rule::Totals => "the totals are the sums over all reasons",
             Rule::Statistics => "KVM's statistics say the same as the leaves",
             Rule::Status => "enabled is what the controls in force allow",
+            Rule::ReasonTable => "the defined reasons are those of a manual",
             Rule::LeafMaps => "the three leaf maps answer alike",
             Rule::SwitchedOff => "with the leaves off, KVM answers as unpatched",
             Rule::Range => "every index is answered, and none shows foreign data",
-        }
-    }
-
-    /// The mistake that a broken rule looks like.
-    pub fn looks_like(self) -> &'static str {
-        match self {
-            Rule::Present => "an unpatched kernel, other leaf numbers, or leaves switched off",
-            Rule::Answers => {
-                "ecx confused with eax, ebx swapped with ecx, or the answers for undefined and \
-                 not enabled swapped"
-            }
-            Rule::Registers => "registers returned without being set",
-            Rule::Shortcuts => "counting after the dispatch shortcuts of the exit handler",
-            Rule::FastPaths => "counting in the exit handler, which fast paths never reach",
-            Rule::NoneLost => "counters of 32 bits, or shared between vCPUs without care",
-            Rule::PerVm => "one global array for all VMs, never reset",
-            Rule::BasicReason => "the full reason word as index, with bit 31 of a failed entry",
-            Rule::Quiet => "a printk or an allocation on every exit",
-            Rule::Cycles => "time taken only around the exit handler",
-            Rule::Totals => "a total kept apart from the counts, and not at the same place",
-            Rule::Statistics => "two sets of counters, counted at different places",
-            Rule::Status => "a list of enabled reasons written by hand",
-            Rule::LeafMaps => "leaf numbers mixed up between the maps",
-            Rule::SwitchedOff => "leaves that are answered although they are switched off",
-            Rule::Range => "an index from the guest used before its range is checked",
-        }
-    }
-
-    /// The rules that must hold for this one to be judged: where they do not, what it
-    /// would find is their mistake and not its own.
-    pub fn rests_on(self) -> &'static [Rule] {
-        match self {
-            Rule::Present => &[],
-            Rule::Answers | Rule::Quiet => &[Rule::Present],
-            Rule::Registers | Rule::Shortcuts | Rule::NoneLost | Rule::PerVm => &[Rule::Answers],
-            Rule::FastPaths => &[Rule::Shortcuts],
-            Rule::BasicReason | Rule::Cycles => &[Rule::FastPaths],
-            Rule::Totals => &[Rule::FastPaths, Rule::PerVm],
-            Rule::Statistics => &[Rule::FastPaths, Rule::PerVm, Rule::NoneLost],
-            Rule::Status => &[Rule::Registers, Rule::PerVm],
-            Rule::SwitchedOff => &[Rule::Answers, Rule::PerVm],
-            Rule::Range => &[Rule::Registers],
-            Rule::LeafMaps => &[Rule::Range, Rule::Totals],
         }
     }
 }
@@ -180,12 +152,29 @@ pub enum Verdict {
     Broken {
         /// What was seen, and what should have been.
         seen: String,
+        /// What was done wrong, where what was seen tells it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        looks_like: Option<String>,
+        /// The number of the mistake that this is, where it is one of the ten.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mistake: Option<u8>,
     },
     /// It could not be judged.
     NotJudged {
         /// Why.
         because: String,
     },
+}
+
+impl Verdict {
+    /// Broken, and nothing tells by what.
+    pub fn broken(seen: impl Into<String>) -> Verdict {
+        Verdict::Broken {
+            seen: seen.into(),
+            looks_like: None,
+            mistake: None,
+        }
+    }
 }
 
 /// A rule and what was found of it.
@@ -198,17 +187,43 @@ pub struct Finding {
     pub verdict: Verdict,
 }
 
+impl Finding {
+    /// What was done wrong, where what was seen tells it.
+    pub fn looks_like(&self) -> Option<&str> {
+        match &self.verdict {
+            Verdict::Broken { looks_like, .. } => looks_like.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The number of the mistake that was seen, if it is one of the ten.
+    pub fn mistake(&self) -> Option<u8> {
+        match self.verdict {
+            Verdict::Broken { mistake, .. } => mistake,
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_a_rule_rests_on_is_judged_before_it() {
-        for (at, rule) in Rule::ALL.iter().enumerate() {
-            for needed in rule.rests_on() {
-                assert!(Rule::ALL[..at].contains(needed), "{rule:?} {needed:?}");
-            }
-        }
+    fn every_rule_is_judged_once_and_what_may_kill_the_host_late() {
+        let mut rules = Rule::ALL.to_vec();
+        rules.sort_unstable();
+        rules.dedup();
+        assert_eq!(rules.len(), Rule::ALL.len());
+        assert_eq!(Rule::ALL[0], Rule::Present);
+        assert!(Rule::ALL[16..].contains(&Rule::Range));
+    }
+
+    #[test]
+    fn a_finding_of_an_older_report_names_no_mistake() {
+        let text = r#"{"rule":"per-vm","verdict":"broken","seen":"2012"}"#;
+        let finding: Finding = serde_json::from_str(text).expect("a finding");
+        assert_eq!((finding.mistake(), finding.looks_like()), (None, None));
     }
 
     #[test]

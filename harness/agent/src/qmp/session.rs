@@ -9,6 +9,7 @@
 //! when the caller stops waiting, which panics at the next one, and an event that is newer than
 //! its schema ends it (0.15).
 
+use exitlab_base::bounded::shortened;
 use qapi::qmp::{self, QmpCommand};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -19,8 +20,13 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::watchdog::Shutdown;
+
 /// Longest line that QEMU may send, bytes.
 const LONGEST_LINE: u64 = 16 << 20;
+
+/// Characters of a strange line that an error shows.
+const SHOWN: usize = 200;
 
 /// Events of a guest that stopped or shut down.
 const HALTS: [&str; 2] = ["STOP", "SHUTDOWN"];
@@ -65,6 +71,18 @@ struct Head {
     error: Option<IgnoredAny>,
 }
 
+/// What is asked for of `SHUTDOWN`.
+#[derive(Deserialize)]
+struct ShutdownEvent {
+    data: ShutdownData,
+}
+
+#[derive(Deserialize)]
+struct ShutdownData {
+    /// `ShutdownCause`.
+    reason: String,
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
@@ -73,7 +91,7 @@ impl Drop for Session {
 
 impl Session {
     /// Waits for QEMU's greeting, and enters command mode.
-    pub async fn open(stream: UnixStream) -> Result<Session, String> {
+    pub async fn open(stream: UnixStream, shutdown: Shutdown) -> Result<Session, String> {
         let (read, write) = stream.into_split();
         let mut reader = BufReader::new(read);
         next_line(&mut reader)
@@ -86,7 +104,7 @@ impl Session {
             commands,
             halts,
             tasks: [
-                tokio::spawn(sort(reader, answers, tell)),
+                tokio::spawn(sort(reader, answers, tell, shutdown)),
                 tokio::spawn(converse(write, asked, answered)),
             ],
         };
@@ -148,6 +166,7 @@ async fn sort(
     mut reader: BufReader<OwnedReadHalf>,
     answers: mpsc::UnboundedSender<Line>,
     halts: watch::Sender<u64>,
+    shutdown: Shutdown,
 ) {
     let over = loop {
         let line = match next_line(&mut reader).await {
@@ -158,6 +177,12 @@ async fn sort(
             Ok(Head {
                 event: Some(event), ..
             }) => {
+                if event == "SHUTDOWN"
+                    && let Ok(ShutdownEvent { data }) = serde_json::from_slice(&line)
+                {
+                    // The first is the cause.
+                    let _ = shutdown.set(data.reason);
+                }
                 if HALTS.contains(&event.as_str()) {
                     halts.send_modify(|count| *count += 1);
                 }
@@ -172,7 +197,7 @@ async fn sort(
 }
 
 fn shown(line: &[u8]) -> String {
-    String::from_utf8_lossy(line).trim_end().to_owned()
+    shortened(String::from_utf8_lossy(line).trim_end(), SHOWN)
 }
 
 async fn next_line(reader: &mut BufReader<OwnedReadHalf>) -> Line {

@@ -1,19 +1,26 @@
-//! What every rule is judged with: a maker of VMs, the reasons, and a way to read a
-//! VM's counts, all at one moment.
+//! What every rule is judged with: a maker of VMs, the reasons, what the kernel's answers look
+//! like, and a way to read a VM's counts, all at one moment.
 
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 
 use exitlab_abi::{DISCOVERY, LeafMap, SIGNATURE};
-use exitlab_model::reasons::{Isa, ReasonTable};
+use exitlab_model::order::TrialOrder;
+use exitlab_model::reasons::ReasonTable;
 
+use super::causes::Reasons;
+use super::code::{self, Code};
+use super::counts::Counts;
 use super::guest::Step;
 use super::leaves::POISON;
-use super::stats::Statistics;
+use super::shape::Shape;
 use super::trouble::{Result, Trouble};
 use super::vm::{Maker, Vm};
 
-/// Readings of a census that may be disturbed by an interrupt of the host before giving up.
+/// Readings of a census that may be disturbed before giving up.
 const TRIES: u32 = 100;
+/// Readings in a row that the same reason disturbs before it counts as one that never rests.
+const PATIENCE: u32 = 8;
 /// No table has a reason from here up to the codes of nested paging.
 const FAR: u32 = 0x300;
 /// Beginning of the random indices, the same in every trial.
@@ -23,144 +30,161 @@ const SEED: u32 = 0x9e37_79b9;
 pub struct Bench {
     /// Makes VMs.
     pub maker: Maker,
-    /// The reasons that count as defined.
-    pub table: ReasonTable,
+    /// The reasons that the current manual defines.
+    pub table: &'static ReasonTable,
     /// Which leaf answers what.
     pub map: LeafMap,
     /// Reasons by what the guests' steps do.
     pub reasons: Reasons,
-}
-
-/// Numbers of the reasons that a guest's steps cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reasons {
-    /// CPUID
-    pub cpuid: u32,
-    /// Port I/O
-    pub io: u32,
-    /// HLT
-    pub hlt: u32,
-    /// A write of an MSR; on SVM a read, too
-    pub wrmsr: u32,
-    /// The guest became able to take an interrupt
-    pub window: u32,
-    /// An interrupt of the host
-    pub interrupt: u32,
-    /// An access to memory that is not there: KVM's mark for MMIO
-    pub mmio: u32,
-    /// A VM entry that failed for an invalid guest state
-    pub entry_failed: u32,
-}
-
-impl Reasons {
-    /// SDM volume 3, appendix C; APM volume 2, appendix C.
-    pub fn of(isa: Isa) -> Reasons {
-        match isa {
-            Isa::Vmx => Reasons {
-                cpuid: 10,
-                io: 30,
-                hlt: 12,
-                wrmsr: 32,
-                window: 7,
-                interrupt: 1,
-                mmio: 49,
-                entry_failed: 33,
-            },
-            Isa::Svm => Reasons {
-                cpuid: 0x72,
-                io: 0x7b,
-                hlt: 0x78,
-                wrmsr: 0x7c,
-                window: 0x64,
-                interrupt: 0x60,
-                mmio: 0x400,
-                entry_failed: 0xffff_ffff,
-            },
-        }
-    }
-}
-
-/// All counts of a VM after its vCPU 0 was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counts {
-    /// Count by reason, every defined one.
-    pub by_reason: BTreeMap<u32, u64>,
-    /// What the leaf of the total said, as if it had been read last.
-    pub total: u64,
-    /// KVM's own statistics at the same moment.
-    pub statistics: Statistics,
-}
-
-impl Counts {
-    /// All counts together.
-    pub fn sum(&self) -> u64 {
-        self.by_reason.values().sum()
-    }
-
-    /// KVM's own `exits`; 0 of a KVM that does not count them.
-    pub fn exits(&self) -> u64 {
-        self.statistics.counter("exits").unwrap_or_default()
-    }
-
-    /// The count of a reason.
-    pub fn of(&self, reason: u32) -> u64 {
-        self.by_reason.get(&reason).copied().unwrap_or_default()
-    }
+    /// What is asked for.
+    pub order: TrialOrder,
+    shape: RefCell<Option<Shape>>,
+    code: OnceCell<std::result::Result<Code, String>>,
+    restless: RefCell<BTreeSet<u32>>,
 }
 
 impl Bench {
+    /// A bench for an order.
+    pub fn new(
+        maker: Maker,
+        table: &'static ReasonTable,
+        map: LeafMap,
+        order: TrialOrder,
+    ) -> Bench {
+        Bench {
+            maker,
+            table,
+            map,
+            reasons: Reasons::of(table.isa()),
+            order,
+            shape: RefCell::default(),
+            code: OnceCell::new(),
+            restless: RefCell::default(),
+        }
+    }
+
+    /// The same with another leaf map, of which nothing has been seen yet.
+    pub fn with_map(&self, map: LeafMap) -> Bench {
+        let (maker, order) = (self.maker.clone(), self.order.clone());
+        Bench::new(maker, self.table, map, order)
+    }
+
+    /// The leaf without which there is nothing to judge.
+    pub fn asked(&self) -> u32 {
+        match self.order.totals_only {
+            true => self.map.total_count,
+            false => self.map.count,
+        }
+    }
+
+    /// What this kernel's answers look like; those of a right one until it has been seen.
+    pub fn shape(&self) -> Shape {
+        self.seen().unwrap_or_default()
+    }
+
+    /// What its answers look like, if they have been seen: it may have died of being asked.
+    pub fn seen(&self) -> Option<Shape> {
+        self.shape.borrow().clone()
+    }
+
+    /// Remembers what this kernel's answers look like.
+    pub fn learn(&self, shape: Shape) {
+        self.shape.replace(Some(shape));
+    }
+
+    /// What the kernel's code shows, or why it cannot be read.
+    pub fn code(&self) -> &std::result::Result<Code, String> {
+        self.code.get_or_init(|| code::read(self.table.isa()))
+    }
+
+    /// The reasons whose answers change although nothing causes an exit of theirs.
+    pub fn restless(&self) -> BTreeSet<u32> {
+        self.restless.borrow().clone()
+    }
+
     /// Reads the count of every reason in two runs, until nothing but the reading happened
     /// between: then all counts of the first are those of the moment at which it ended.
     ///
     /// KVM's statistics are read at that moment, too, while no vCPU runs. An interrupt of
     /// the host that came after the first run had read its reason, but before it ended,
-    /// shows in the second.
+    /// shows in the second. Each reading is a CPUID exit, counted before it is answered; the
+    /// last word of a run is one OUT after all readings. Both are the same in every reading,
+    /// and so no part of what rises between two of them.
     ///
-    /// Each reading is a CPUID exit, counted before it is answered; the last word of a run
-    /// is one OUT after all readings.
+    /// An answer that changes whenever it is read is no count of its reason: that reason
+    /// [never rests](Bench::restless), and no sum contains it.
     pub fn counts(&self, vm: &mut Vm) -> Result<Counts> {
-        let (cpuid, io) = (self.reasons.cpuid, self.reasons.io);
-        // CPUID last, so that no reading comes after its own.
-        let mut order: Vec<u32> = self.table.defined().map(|reason| reason.number).collect();
-        order.retain(|reason| *reason != cpuid);
-        order.push(cpuid);
-        let pass: Vec<Step> = order
+        let order = self.order_of_reading();
+        let mut pass: Vec<Step> = order
             .iter()
             .map(|r| Step::read_count(self.map, *r))
             .collect();
-        let with_total = [&pass[..], &[Step::cpuid(self.map.total_count, 0, POISON)]].concat();
-        for _ in 0..TRIES {
-            let first = vm.run(&with_total)?;
+        if self.shape().answers(self.map.total_count) {
+            pass.push(Step::cpuid(self.map.total_count, 0, POISON));
+        }
+        let mut stubborn: BTreeSet<u32> = BTreeSet::new();
+        for tried in 0..TRIES {
+            let first = vm.run(&pass)?;
             let statistics = vm.statistics()?;
             let second = vm.run(&pass)?;
-            let total = first[order.len()].count();
-            let mut counts: BTreeMap<u32, u64> = order
-                .iter()
-                .zip(&first)
-                .map(|(r, a)| (*r, a.count()))
-                .collect();
-            let later = order.iter().zip(&second).map(|(r, a)| (*r, a.count()));
-            let is_quiet = |(reason, later): (u32, u64)| match later.checked_sub(counts[&reason]) {
-                _ if reason == cpuid => true,
-                // The first run's last word, unless this kernel misses it.
-                Some(1) => reason == io,
-                rise => rise == Some(0),
-            };
-            if !later.into_iter().all(is_quiet) {
-                continue;
+            let shape = self.shape();
+            let counts = Counts::new(&shape, &order, &first, statistics);
+            let later = Counts::new(&shape, &order, &second, vm.statistics()?);
+            let moved = self.moved(&counts, &later);
+            if moved.is_empty() {
+                return Ok(counts.without(&self.restless()));
             }
-            // The reading of the total, and the run's last word.
-            *counts.entry(cpuid).or_default() += 1;
-            *counts.entry(io).or_default() += 1;
-            return Ok(Counts {
-                by_reason: counts,
-                // The last word again.
-                total: total + 1,
-                statistics,
-            });
+            stubborn = match tried {
+                0 => moved,
+                _ => stubborn.intersection(&moved).copied().collect(),
+            };
+            if tried >= PATIENCE {
+                self.give_up_on(&mut stubborn);
+            }
         }
-        let why = format!("the host's interrupts disturbed {TRIES} readings in a row");
-        Err(Trouble::Failed(why))
+        let why = format!("{TRIES} readings in a row were disturbed by interrupts of the host");
+        Err(Trouble::Noisy(why))
+    }
+
+    /// Every reason that is read, that of CPUID last, so that no reading comes after its own.
+    fn order_of_reading(&self) -> Vec<u32> {
+        if self.order.totals_only {
+            return Vec::new();
+        }
+        let cpuid = self.reasons.cpuid;
+        let mut order: Vec<u32> = self.table.defined().map(|reason| reason.number).collect();
+        order.retain(|reason| *reason != cpuid);
+        order.push(cpuid);
+        order
+    }
+
+    /// The reasons whose counts moved between two readings although nothing but the first
+    /// reading's last word and the second's readings happened.
+    fn moved(&self, first: &Counts, second: &Counts) -> BTreeSet<u32> {
+        let rise = second.since(first);
+        if self.order.totals_only {
+            // The last word, unless this kernel misses it, and one reading.
+            let quiet = (1..=2).contains(&rise.total);
+            return if quiet {
+                BTreeSet::new()
+            } else {
+                BTreeSet::from([self.reasons.interrupt])
+            };
+        }
+        let restless = self.restless();
+        let Reasons { cpuid, io, .. } = self.reasons;
+        let moved = rise.by_reason.into_iter().filter(|(reason, rise)| {
+            let may = *rise == 0 || *reason == cpuid || (*reason == io && *rise == 1);
+            !may && !restless.contains(reason)
+        });
+        moved.map(|(reason, _)| reason).collect()
+    }
+
+    /// What disturbed every reading, and is none of what happens to a host, never rests.
+    fn give_up_on(&self, stubborn: &mut BTreeSet<u32>) {
+        stubborn.remove(&self.reasons.interrupt);
+        stubborn.remove(&self.reasons.window);
+        self.restless.borrow_mut().append(stubborn);
     }
 
     /// Whether the kernel answers exitlab's own discovery leaf.
@@ -169,7 +193,7 @@ impl Bench {
         Ok(answers[0].eax == SIGNATURE)
     }
 
-    /// Some reasons that are not defined: those between defined ones, where there are any.
+    /// Some reasons that no manual defines: those between defined ones, where there are any.
     /// What lies beyond the table is for the rule of the range.
     pub fn undefined(&self) -> Vec<u32> {
         let numbers = self.table.defined().map(|reason| reason.number);
@@ -186,6 +210,12 @@ impl Bench {
     /// The first of them.
     pub fn an_undefined(&self) -> u32 {
         self.undefined().first().copied().unwrap_or(u32::MAX - 64)
+    }
+
+    /// A reason by number and name, for messages.
+    pub fn title(&self, reason: u32) -> String {
+        let number = self.table.isa().label(reason);
+        format!("{number} ({})", self.table.name(reason))
     }
 
     /// `count` random numbers of 32 bits, the same every time.

@@ -1,9 +1,11 @@
 //! Running vCPUs until they end.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use kvm_ioctls::{VcpuExit, VcpuFd};
+use rustix::thread::Pid;
 
 use super::guest;
 use super::kernel_log::KernelLog;
@@ -11,9 +13,11 @@ use super::memory::Holding;
 use super::trouble::{Result, Trouble};
 
 /// Longest that one run of a vCPU may take, on the host's clock.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(20);
 /// How often a wait for a vCPU looks for the signs of a host that is ill.
 const GLANCE: Duration = Duration::from_millis(100);
+/// Ticks of `/proc`'s clock in a second (`USER_HZ`).
+const TICKS: u64 = 100;
 /// How long the host takes to answer the slow port.
 pub const SLOWNESS: Duration = Duration::from_millis(2);
 
@@ -43,30 +47,38 @@ pub fn drive(vcpus: Vec<Vcpu>) -> Result<Vec<(Vcpu, End)>> {
     let mut log = KernelLog::from_now();
     let waited = vcpus.len();
     let (sender, receiver) = mpsc::channel();
+    let (runner, runners) = mpsc::channel();
     for mut vcpu in vcpus {
-        let sender = sender.clone();
+        let (sender, runner) = (sender.clone(), runner.clone());
         std::thread::spawn(move || {
+            let id = vcpu.id;
+            let _ = runner.send((id, rustix::thread::gettid()));
             let end = run_to_end(&mut vcpu.fd);
             let _ = sender.send((vcpu, end));
         });
     }
-    drop(sender);
+    drop((sender, runner));
+    let mut running = BTreeMap::new();
     let deadline = Instant::now() + DEADLINE;
     let mut ended = Vec::new();
     while ended.len() < waited {
         match receiver.recv_timeout(GLANCE) {
-            Ok((vcpu, end)) => ended.push((vcpu, end?)),
+            Ok((vcpu, end)) => {
+                running.extend(runners.try_iter());
+                running.remove(&vcpu.id);
+                ended.push((vcpu, end?));
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 let why = "a thread that ran a vCPU ended without a word";
                 return Err(Trouble::Failed(why.to_owned()));
             }
             Err(RecvTimeoutError::Timeout) => {
-                if let Some(line) = log.find_illness() {
-                    return Err(Trouble::Ill(line));
+                if let Some(illness) = log.find_illness() {
+                    return Err(Trouble::Ill(illness));
                 }
+                running.extend(runners.try_iter());
                 if Instant::now() > deadline {
-                    let seconds = DEADLINE.as_secs();
-                    return Err(format!("a vCPU did not end its steps in {seconds} s").into());
+                    return Err(hung(running.values().next().copied()));
                 }
             }
         }
@@ -82,11 +94,40 @@ fn run_to_end(vcpu: &mut VcpuFd) -> Result<End> {
             Ok(VcpuExit::IoOut(guest::SLOW_PORT, _)) => std::thread::sleep(SLOWNESS),
             Ok(VcpuExit::MmioRead(_, data)) => data.fill(0),
             Ok(VcpuExit::FailEntry(..)) => return Ok(End::EntryFailed),
-            Ok(other) => return Err(format!("a vCPU stopped with {other:?}").into()),
+            Ok(other) => return Err(Trouble::Stopped(format!("a vCPU stopped with {other:?}"))),
             Err(e) if is_passing(e.errno()) => {}
             Err(e) => return Err(format!("KVM_RUN failed: {e}").into()),
         }
     }
+}
+
+/// A vCPU that never came back, and what its thread does meanwhile.
+fn hung(thread: Option<Pid>) -> Trouble {
+    let stat = thread.map(|id| format!("/proc/self/task/{}/stat", id.as_raw_nonzero()));
+    let stat = stat.and_then(|path| std::fs::read_to_string(path).ok());
+    let (state, in_kernel) = stat.as_deref().and_then(state_of).unwrap_or(('?', 0));
+    let seconds = DEADLINE.as_secs();
+    let busy = state == 'R' && in_kernel >= seconds / 2;
+    let does = if busy {
+        format!("its thread has been busy in the kernel for {in_kernel} s of them")
+    } else {
+        match state {
+            'D' | 'S' => "its thread waits in the kernel".to_owned(),
+            _ => "its thread says nothing".to_owned(),
+        }
+    };
+    let how = format!("KVM_RUN did not return within {seconds} s of the host's clock; {does}");
+    Trouble::Hung { how, busy }
+}
+
+/// State, and seconds in the kernel, of a thread (`man 5 proc`, fields 3 and 15; the name in
+/// parentheses may hold anything).
+fn state_of(stat: &str) -> Option<(char, u64)> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    let state = fields.next()?.chars().next()?;
+    let ticks: u64 = fields.nth(11)?.parse().ok()?;
+    Some((state, ticks / TICKS))
 }
 
 /// Whether KVM_RUN is only to be called again.
@@ -95,4 +136,18 @@ fn is_passing(errno: i32) -> bool {
     [Errno::INTR, Errno::AGAIN]
         .map(Errno::raw_os_error)
         .contains(&errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_known_by_its_state_and_its_time_in_the_kernel() {
+        let stat = "45 (exitlab) a (x) R 1 2 3 4 5 6 7 8 9 10 11 2950 0 0 20";
+        assert_eq!(state_of(stat), Some(('R', 29)));
+        assert_eq!(state_of("45 (x"), None);
+        let own = std::fs::read_to_string("/proc/self/stat").unwrap();
+        assert!(state_of(&own).is_some());
+    }
 }

@@ -98,8 +98,13 @@ impl Step {
     pub fn set_up_apic() -> [Step; 2] {
         [
             Step::wrmsr(msr::SPURIOUS, 0x1ff, 1),
-            Step::wrmsr(msr::LVT_TIMER, u64::from(2 << 17 | VECTOR), 1),
+            Step::set_timer_mode(1),
         ]
+    }
+
+    /// Sets the timer's mode to what it is: a write of an MSR that no fast path takes.
+    pub fn set_timer_mode(times: u32) -> Step {
+        Step::wrmsr(msr::LVT_TIMER, u64::from(2 << 17 | VECTOR), times)
     }
 
     /// Sends an interrupt to the vCPU itself by its physical x2APIC ID, with interrupts

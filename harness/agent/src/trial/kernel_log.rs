@@ -3,23 +3,49 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
-/// Beginnings of what a kernel says when its own code went wrong.
-const ILLNESSES: [&str; 6] = [
-    "BUG:",
-    "Oops:",
-    "general protection fault",
-    "kernel BUG at",
-    "UBSAN:",
-    "WARNING:",
-];
+use exitlab_model::rule::{Illness, illness_in};
 
 /// `/dev/kmsg` is read record by record; none is longer.
 const RECORD: usize = 8192;
+/// Records that are kept of one look; what comes on top is counted only.
+const KEPT: usize = 1000;
+/// Records that one look reads at most: a kernel may print faster than anybody reads.
+const MOST: usize = 50_000;
+/// How long a kernel that went wrong may take to say where.
+const SAYING: Duration = Duration::from_millis(200);
+/// The level of messages up to which they go to the console, as first of four numbers.
+const LEVELS: &str = "/proc/sys/kernel/printk";
+/// Seconds, half of those after which a processor counts as stuck; and whether that is the
+/// end (Documentation/admin-guide/sysctl/kernel.rst).
+const THRESHOLD: &str = "/proc/sys/kernel/watchdog_thresh";
+const PANIC: &str = "/proc/sys/kernel/softlockup_panic";
 
 /// Records printed since some moment.
 pub struct KernelLog {
     file: Option<File>,
+}
+
+/// What was printed: how many lines, and the first of them.
+#[derive(Debug, Default)]
+pub struct Printed {
+    /// The first lines.
+    pub lines: Vec<String>,
+    /// How many there were.
+    pub count: usize,
+}
+
+/// Has the host's kernel speak of what matters, where it can be told to.
+///
+/// Messages are kept off the console, which is slow: a kernel that prints a lot would stand
+/// still for it. What a kernel says of its own death is shown whatever the level, and raises
+/// it again. A loop that does not end is its death, within twice the threshold: on a host with
+/// one processor nothing else could tell.
+pub fn prepare() {
+    for (file, value) in [(LEVELS, "1"), (THRESHOLD, "4"), (PANIC, "1")] {
+        let _ = std::fs::write(file, value);
+    }
 }
 
 impl KernelLog {
@@ -42,30 +68,39 @@ impl KernelLog {
     }
 
     /// What was printed since this was asked last.
-    pub fn lines(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
+    pub fn printed(&mut self) -> Printed {
+        let mut printed = Printed::default();
         let Some(file) = &mut self.file else {
-            return lines;
+            return printed;
         };
         let mut record = [0; RECORD];
-        loop {
+        while printed.count < MOST {
             match file.read(&mut record) {
-                Ok(0) => return lines,
-                Ok(len) => lines.push(message(&record[..len])),
-                // The kernel printed faster than we read, and dropped some.
-                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
-                    lines.push("(records lost)".to_owned());
+                Ok(0) => break,
+                Ok(len) => {
+                    printed.count += 1;
+                    if printed.lines.len() < KEPT {
+                        printed.lines.push(message(&record[..len]));
+                    }
                 }
-                Err(_) => return lines,
+                // The kernel printed faster than we read, and dropped some.
+                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => printed.count += 1,
+                Err(_) => break,
             }
         }
+        printed
     }
 
-    /// A line that says that the kernel's own code went wrong.
-    pub fn find_illness(&mut self) -> Option<String> {
-        let lines = self.lines();
-        let ill = |line: &String| ILLNESSES.iter().any(|illness| line.contains(illness));
-        lines.into_iter().find(ill)
+    /// What says that the kernel's own code went wrong, with the place where it is told.
+    pub fn find_illness(&mut self) -> Option<Illness> {
+        let mut lines = self.printed().lines;
+        let illness = illness_in(&lines)?;
+        if illness.place.is_some() {
+            return Some(illness);
+        }
+        std::thread::sleep(SAYING);
+        lines.extend(self.printed().lines);
+        illness_in(&lines)
     }
 }
 

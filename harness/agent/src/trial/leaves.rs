@@ -8,6 +8,9 @@ use super::guest::{Answer, Step};
 /// A register pattern for the registers that are no input of CPUID.
 pub const POISON: u32 = 0xa5c3_96e1;
 
+/// A leaf of the same range that nobody defines: KVM answers it as any it does not know.
+pub const NOBODYS: u32 = 0x4fff_ffef;
+
 impl Step {
     /// Reads the count of a reason.
     pub fn read_count(map: LeafMap, reason: u32) -> Step {
@@ -35,12 +38,6 @@ impl Answer {
     /// Whether it carries no data at all, whichever of the two empty answers it is.
     pub fn is_empty(&self) -> bool {
         (self.eax, self.ebx, self.ecx) == (0, 0, 0) && [0, UNDEFINED].contains(&self.edx)
-    }
-
-    /// As the answer of a count leaf. No VM of the trial lives for 2^32 exits; whether ebx
-    /// holds a high half or something left over is for another rule.
-    pub fn count(&self) -> u64 {
-        self.eax.into()
     }
 
     /// As the answer of a leaf that returns cycles.

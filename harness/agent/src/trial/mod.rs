@@ -2,18 +2,23 @@
 //! rule by rule. [`run`] is the story; `rules` holds the rules.
 
 mod bench;
+mod causes;
+mod code;
+mod counts;
 mod drive;
 mod guest;
 mod kernel_log;
 mod leaves;
 mod memory;
 mod rules;
+mod shape;
+mod slabs;
 mod stats;
 mod switches;
 mod trouble;
 mod vm;
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use exitlab_abi::LeafMap;
 use exitlab_model::event::{Event, Stage};
@@ -25,16 +30,19 @@ use exitlab_model::rule::{Finding, Rule, Verdict};
 use super::census::isa;
 use super::events::Events;
 use super::failure::Failure;
-use bench::{Bench, Reasons};
-use trouble::Trouble;
+use super::no_kvm;
+use bench::Bench;
+use kernel_log::KernelLog;
+use rules::Found;
 use vm::Maker;
 
 /// Judges every rule, and emits what is found as it is found.
 pub async fn run(order: TrialOrder, events: &Events) -> Result<(), Failure> {
     events.stage(Stage::Judging);
+    no_kvm::require(Stage::Judging)?;
     let sender = events.sender();
     let work = tokio::task::spawn_blocking(move || {
-        judge_all(&order, &|event| {
+        judge_all(order, &|event| {
             let _ = sender.send(event);
         })
     });
@@ -48,54 +56,42 @@ fn failure(why: String) -> Failure {
     Failure::new(Stage::Judging, FailureKind::Host, why)
 }
 
-fn judge_all(order: &TrialOrder, emit: &dyn Fn(Event)) -> Result<(), String> {
+/// How long what is about to be tried may take to get out: what kills the host must have
+/// been named before.
+const ON_ITS_WAY: Duration = Duration::from_millis(50);
+
+fn judge_all(order: TrialOrder, emit: &dyn Fn(Event)) -> Result<(), String> {
     let bench = bench(order)?;
-    let mut found: BTreeMap<Rule, Verdict> = BTreeMap::new();
-    let mut ill = None;
+    let mut found = Found::default();
     for rule in Rule::ALL {
+        // A kernel that went wrong has its console loud again.
+        kernel_log::prepare();
         emit(Event::Judging { rule });
-        let missing = |needed: &&Rule| !matches!(found.get(needed), Some(Verdict::Holds { .. }));
-        let verdict = if let Some(rule) = ill {
-            not_judged(rule, "broke the host's kernel")
-        } else if let Some(needed) = rule.rests_on().iter().find(missing) {
-            not_judged(*needed, "does not hold or was not judged")
-        } else {
-            match rules::judge(rule, &bench) {
-                Ok(verdict) => verdict,
-                Err(Trouble::Ill(line)) => {
-                    ill = Some(rule);
-                    Verdict::Broken {
-                        seen: format!("the host's kernel said: {line}"),
-                    }
-                }
-                Err(Trouble::Failed(why)) => return Err(format!("rule {}: {why}", rule.name())),
-            }
-        };
-        found.insert(rule, verdict.clone());
+        std::thread::sleep(ON_ITS_WAY);
+        let verdict = judge(rule, &bench, &found);
+        found.add(rule, verdict.clone());
         emit(Event::Found(Finding { rule, verdict }));
     }
     Ok(())
 }
 
-fn not_judged(rule: Rule, why: &str) -> Verdict {
-    Verdict::NotJudged {
-        because: format!("rule '{}' {why}", rule.name()),
+/// One rule: whatever happens, there is a verdict, and the next one is judged with new VMs.
+fn judge(rule: Rule, bench: &Bench, found: &Found) -> Verdict {
+    let mut log = KernelLog::from_now();
+    let verdict = rules::judge(rule, bench, found);
+    let verdict = verdict.unwrap_or_else(|trouble| trouble.verdict(rule));
+    // A kernel may say that something went wrong, and go on.
+    match (&verdict, log.find_illness()) {
+        (Verdict::Holds { .. }, Some(illness)) => illness.verdict(rule),
+        _ => verdict,
     }
 }
 
-fn bench(order: &TrialOrder) -> Result<Bench, String> {
+fn bench(order: TrialOrder) -> Result<Bench, String> {
     let isa = isa().ok_or("the host's processor has neither VMX nor SVM")?;
     let table = ReasonTable::of(isa);
     let map = LeafMap::of(order.leaf_map.into());
-    let opened = Maker::open();
-    Ok(Bench {
-        maker: opened.map_err(|trouble| match trouble {
-            Trouble::Ill(why) | Trouble::Failed(why) => why,
-        })?,
-        table: order
-            .sdm
-            .map_or_else(|| table.clone(), |year| table.up_to(year)),
-        map: map.ok_or_else(|| format!("there is no leaf map {}", order.leaf_map))?,
-        reasons: Reasons::of(isa),
-    })
+    let map = map.ok_or_else(|| format!("there is no leaf map {}", order.leaf_map))?;
+    let maker = Maker::open().map_err(|trouble| trouble.told())?;
+    Ok(Bench::new(maker, table, map, order))
 }

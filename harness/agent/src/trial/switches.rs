@@ -31,6 +31,12 @@ impl Switch {
         self.path().exists()
     }
 
+    /// Has cycles counted until the guard is dropped, where this KVM can be told to.
+    pub fn cycles_on() -> Result<Option<Restore>, String> {
+        let there = Switch::Cycles.is_there();
+        there.then(|| Switch::Cycles.set("Y")).transpose()
+    }
+
     /// What it is set to, as the kernel prints it.
     pub fn value(self) -> Result<String, String> {
         let text = std::fs::read_to_string(self.path())

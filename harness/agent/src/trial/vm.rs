@@ -158,10 +158,22 @@ impl Vm {
         }
     }
 
-    /// Lets all vCPUs do `steps` of their number at the same time.
-    pub fn run_all(&mut self, steps: &dyn Fn(usize) -> Vec<Step>) -> Result<()> {
+    /// Lets each vCPU do `steps`, one after the other.
+    pub fn run_each(&mut self, steps: &[Step]) -> Result<()> {
         for id in 0..self.vcpus.len() {
-            self.load(id, &steps(id))?;
+            self.run_on(id, steps)?;
+        }
+        Ok(())
+    }
+
+    /// Lets all vCPUs do `steps` of their number at the same time, and returns what each
+    /// left in its registers.
+    pub fn run_all(&mut self, steps: &dyn Fn(usize) -> Vec<Step>) -> Result<Vec<Vec<Answer>>> {
+        let mut lens = Vec::new();
+        for id in 0..self.vcpus.len() {
+            let steps = steps(id);
+            self.load(id, &steps)?;
+            lens.push(steps.len());
         }
         let ends = drive(std::mem::take(&mut self.vcpus))?;
         let any_refused = ends.iter().any(|(_, end)| *end == End::EntryFailed);
@@ -170,7 +182,8 @@ impl Vm {
         if any_refused {
             return Err(refused());
         }
-        Ok(())
+        let answers = lens.into_iter().enumerate();
+        answers.map(|(id, steps)| self.answers(id, steps)).collect()
     }
 
     /// Gives vCPU 0 a state that no processor enters, tries to, and puts it right again.

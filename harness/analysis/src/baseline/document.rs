@@ -89,7 +89,7 @@ impl Numbers {
 }
 
 /// Reads the cells of a file.
-pub(super) fn read(text: &Text) -> Result<Vec<CellCounts>, Problem> {
+pub(crate) fn read(text: &Text) -> Result<Vec<CellCounts>, Problem> {
     let document: Document = text.parse(KEYS, MANUAL)?;
     if *document.schema.get_ref() != SCHEMA {
         let wrong = Wrong::new(

@@ -5,7 +5,7 @@
 //! Side ─► text ─► file ─► load ─► cells of a Side
 //! ```
 
-mod document;
+pub(crate) mod document;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,6 +18,7 @@ use crate::compare::{CellCounts, Comparison, Settings, Side, compare};
 use crate::export::reason_title;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
+use exitlab_base::foreign::{cell as cell_text, line};
 use exitlab_base::toml::{Text, as_error};
 
 /// Reads the cells of a baseline file.
@@ -33,6 +34,14 @@ pub fn load(path: &Path) -> Result<Vec<CellCounts>> {
             path.display()
         ),
     })?;
+    if content.trim_start().starts_with('{') {
+        return Err(Error::Config {
+            message: format!("{}: this is JSON, and a baseline is TOML", path.display()),
+            cure: "give the results directory that the file is of; `exitlab baseline save FILE \
+                   RUN` makes a baseline"
+                .to_owned(),
+        });
+    }
     let name = path.display().to_string();
     document::read(&Text::new(name, content)).map_err(|problem| as_error(vec![problem]))
 }
@@ -54,17 +63,17 @@ pub fn save(path: &Path, side: &Side) -> Result<()> {
 
 /// One line for each cell: what it is, and how much is kept of it.
 pub fn summary(cells: &[CellCounts]) -> String {
-    let line = |cell: &CellCounts| {
+    let told = |cell: &CellCounts| {
         let counts: usize = cell.phases.iter().map(|phase| phase.reasons.len()).sum();
         format!(
             "{}, channel {}, repeats: {}, phases: {}, counts: {counts}\n",
             cell.key,
             cell.channel,
             cell.repeats,
-            cell.phase_names().join(", ")
+            line(&cell.phase_names().join(", "))
         )
     };
-    cells.iter().map(line).collect()
+    cells.iter().map(told).collect()
 }
 
 /// A baseline for people: each cell with the exits of each phase, all reasons together,
@@ -81,7 +90,8 @@ pub fn shown(cells: &[CellCounts]) -> String {
                 format!("{} {:.0}", reason_title(**reason, cell.isa), series.mean())
             });
             let most: Vec<String> = most.collect();
-            text += &format!("  {}: {total:.0} exits; {}\n", phase.name, most.join(", "));
+            let (name, most) = (cell_text(&phase.name), most.join(", "));
+            text += &format!("  {name}: {total:.0} exits; {most}\n");
         }
         for name in [
             "host kernel",
@@ -92,7 +102,7 @@ pub fn shown(cells: &[CellCounts]) -> String {
             "CPU",
         ] {
             if let Some(value) = cell.facts.0.get(name) {
-                text += &format!("  {name}: {value}\n");
+                text += &format!("  {name}: {}\n", line(value));
             }
         }
     }
@@ -110,6 +120,8 @@ pub struct Update {
     pub added: Vec<String>,
     /// Cells that no run was given for, and that stay as they are.
     pub kept: Vec<String>,
+    /// Runs that were not used, and why.
+    pub left_out: Vec<String>,
     /// Whether the file's text changes.
     pub changes: bool,
 }
@@ -120,7 +132,10 @@ impl Update {
         let old = Side {
             name: path.display().to_string(),
             cells: load(path)?,
+            left_out: Vec::new(),
         };
+        let left_out = new.left_out.iter().map(|run| run.why.clone()).collect();
+        let new = named_as(&old, new)?;
         let name = |cell: &&CellCounts| cell.key.to_string();
         let (common, added): (Vec<CellCounts>, Vec<CellCounts>) = new
             .cells
@@ -139,10 +154,12 @@ impl Update {
                 .filter_map(|cell| old.cell(&cell.key))
                 .cloned()
                 .collect(),
+            left_out: Vec::new(),
         };
         let common = Side {
             name: new.name,
             cells: common,
+            left_out: Vec::new(),
         };
         let comparison = match common.cells.is_empty() {
             true => None,
@@ -166,6 +183,7 @@ impl Update {
             comparison,
             added: added_names,
             kept: kept_names,
+            left_out,
         })
     }
 
@@ -173,6 +191,33 @@ impl Update {
     pub fn write(&self) -> Result<()> {
         write(&self.path, &self.cells)
     }
+}
+
+/// New cells under the names that the baseline has for them: a run has the values of a matrix
+/// that it is no part of in its plan.
+fn named_as(old: &Side, new: Side) -> Result<Side> {
+    let mut named: Vec<CellCounts> = Vec::new();
+    for mut cell in new.cells {
+        if let Some(known) = old.counterpart(&cell)? {
+            cell.key = known.key.clone();
+        }
+        if let Some(other) = named.iter().find(|other| other.key == cell.key) {
+            return Err(Error::Config {
+                message: format!(
+                    "{} and {} are both {}",
+                    other.sources.join(" and "),
+                    cell.sources.join(" and "),
+                    cell.key
+                ),
+                cure: "give one of them".to_owned(),
+            });
+        }
+        named.push(cell);
+    }
+    Ok(Side {
+        cells: named,
+        ..new
+    })
 }
 
 fn write(path: &Path, cells: &[CellCounts]) -> Result<()> {

@@ -79,6 +79,7 @@ fn an_update_keeps_what_no_run_was_given_for_and_save_overwrites_nothing() {
     let side = |cells: &[CellCounts]| Side {
         name: "runs".to_owned(),
         cells: cells.to_vec(),
+        left_out: Vec::new(),
     };
     let all = cells();
     save(&path, &side(&all[..2])).unwrap();

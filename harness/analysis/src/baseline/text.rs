@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::document::SCHEMA;
 use crate::compare::{CellCounts, PhaseCounts, Series, UNKNOWN_REASON};
+use exitlab_base::foreign::toml;
 use exitlab_model::reasons::{Isa, ReasonTable};
 
 const HEAD: &str = "\
@@ -49,7 +50,7 @@ fn common_facts<'a>(cells: &[&'a CellCounts]) -> BTreeMap<&'a str, &'a str> {
 
 fn facts<'a>(text: &mut String, facts: impl Iterator<Item = (&'a str, &'a str)>) {
     for (name, value) in facts {
-        let _ = writeln!(text, "{} = {}", quoted(name), quoted(value));
+        let _ = writeln!(text, "{} = {}", toml(name), toml(value));
     }
 }
 
@@ -59,19 +60,15 @@ fn write_cell(text: &mut String, cell: &CellCounts, common: &BTreeMap<&str, &str
         .key
         .values
         .iter()
-        .map(|(key, value)| format!("{} = {}", quoted(key), quoted(value)))
+        .map(|(key, value)| format!("{} = {}", toml(key), toml(value)))
         .collect();
-    let phases: Vec<String> = cell
-        .phases
-        .iter()
-        .map(|phase| quoted(&phase.name))
-        .collect();
+    let phases: Vec<String> = cell.phases.iter().map(|phase| toml(&phase.name)).collect();
     let _ = write!(
         text,
         "\n[[cell]]\nplatform = {}\nexperiment = {}\nisa = \"{isa}\"\nchannel = \"{}\"\n\
          repeats = {}\nvalues = {{{}}}\nphases = [{}]\n",
-        quoted(&cell.key.platform),
-        quoted(&cell.key.experiment),
+        toml(&cell.key.platform),
+        toml(&cell.key.experiment),
         cell.channel,
         cell.repeats,
         values.join(", "),
@@ -94,12 +91,12 @@ fn write_cell(text: &mut String, cell: &CellCounts, common: &BTreeMap<&str, &str
 }
 
 fn write_phase(text: &mut String, phase: &PhaseCounts, isa: Isa) {
-    let _ = writeln!(text, "\n[cell.exits.{}]", quoted(&phase.name));
+    let _ = writeln!(text, "\n[cell.exits.{}]", toml(&phase.name));
     for (&reason, series) in &phase.reasons {
         let _ = writeln!(
             text,
             "{} = {}",
-            quoted(&reason_key(reason, isa)),
+            toml(&reason_key(reason, isa)),
             line(series)
         );
     }
@@ -133,9 +130,4 @@ fn numbers(values: &[u64]) -> String {
         [first, others @ ..] if others.iter().all(|value| value == first) => first.to_string(),
         values => format!("{values:?}"),
     }
-}
-
-/// A basic string of TOML.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
 }

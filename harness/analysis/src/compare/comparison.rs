@@ -123,11 +123,10 @@ pub(super) fn compare_without_intervals(
         });
     }
     let left = |side: &Side, which: &str| -> Vec<String> {
-        let cells = unpaired(side, &pairs);
-        cells
-            .iter()
-            .map(|cell| format!("only in the {which}: {}", cell.key))
-            .collect()
+        let cells = unpaired(side, &pairs).into_iter();
+        let cells = cells.map(|cell| format!("only in the {which}: {}", cell.key));
+        let runs = side.left_out.iter().map(|run| run.why.clone());
+        cells.chain(runs).collect()
     };
     Ok(Comparison {
         names: [base.name.clone(), head.name.clone()],
@@ -184,10 +183,22 @@ fn untested(pair: Pair, settings: &Settings) -> CellComparison {
         isa: head.isa,
         channel: head.channel,
         repeats: [base.repeats, head.repeats],
-        differences: base.facts.differences(&head.facts),
+        differences: differences(base, head),
         notes: notes(base, head, repeatable),
         findings,
     }
+}
+
+/// Another experiment is told before all of what it consists of.
+fn differences(base: &CellCounts, head: &CellCounts) -> Vec<Difference> {
+    let name = |cell: &CellCounts| Some(cell.key.experiment.clone());
+    let another = Difference {
+        name: "experiment".to_owned(),
+        base: name(base),
+        head: name(head),
+    };
+    let another = Some(another).filter(|d| d.base != d.head).into_iter();
+    another.chain(base.facts.differences(&head.facts)).collect()
 }
 
 fn notes(base: &CellCounts, head: &CellCounts, repeatable: bool) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
+use exitlab_base::foreign::cell;
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::{Channel, RunRecord, Sample, StatsReading};
@@ -31,10 +32,11 @@ impl CellKey {
 }
 
 impl std::fmt::Display for CellKey {
+    /// For people: each name in it is short and does nothing but show.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} on {}", self.experiment, self.platform)?;
+        write!(f, "{} on {}", cell(&self.experiment), cell(&self.platform))?;
         for (key, value) in &self.values {
-            write!(f, ", {key}={value}")?;
+            write!(f, ", {}={}", cell(key), cell(value))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::plan_key::{PLAN, decides_nothing};
 use exitlab_model::record::RunRecord;
 
 /// What is listed first, in this order; everything else follows by name.
@@ -81,7 +82,7 @@ impl Facts {
                 facts.insert(format!("parameter {}", reading.parameter), found.clone());
             }
         }
-        flatten("plan ", record.plan.whole(), &mut facts);
+        flatten(PLAN, record.plan.whole(), &mut facts);
         Facts(facts)
     }
 
@@ -123,11 +124,17 @@ impl Facts {
             let explained = another_kernel && HOLD_THE_KERNEL.contains(&d.name.as_str())
                 || other_words && HOLD_THE_COMMAND_LINE.contains(&d.name.as_str());
             let reaches_no_image = same_image && is_in_an_image(&d.name);
-            !explained
-                && !reaches_no_image
-                && !is_of_the_conductor(&d.name)
-                && !is_under_test(&d.name)
+            !explained && !reaches_no_image && !is_of_the_conductor(&d.name) && !is_under_test(d)
         });
+        differences
+    }
+
+    /// In what the kernel under test and its parameters differ, told by what matters: its
+    /// release and its image, and what the plan says of them.
+    pub fn kernels(&self, head: &Facts) -> Vec<Difference> {
+        let mut differences = self.differences(head);
+        let told = |name: &str| !name.starts_with(KERNEL_INPUT) && name != "kernel key";
+        differences.retain(|d| is_under_test(d) && told(&d.name));
         differences
     }
 
@@ -175,14 +182,9 @@ fn is_in_an_image(name: &str) -> bool {
 
 /// Whether it is only of what waits on L0 while the host runs.
 fn is_of_the_conductor(name: &str) -> bool {
-    [
-        "exitlab",
-        "exitlab binary",
-        "exitlab commit",
-        "plan platform_choice",
-    ]
-    .contains(&name)
-        || name.starts_with("plan deadlines.")
+    let of_plan = name.strip_prefix(PLAN);
+    ["exitlab", "exitlab binary", "exitlab commit"].contains(&name)
+        || of_plan.is_some_and(decides_nothing)
 }
 
 /// Whether it is of what a host's kernel is told.
@@ -190,10 +192,24 @@ fn is_of_the_command_line(name: &str) -> bool {
     name == "plan host.cmdline" || name.starts_with("plan kvm")
 }
 
-/// Whether it is of the kernel whose exits are counted.
-fn is_under_test(name: &str) -> bool {
+/// Whether it is of the kernel whose exits are counted: what it is made of, and its parameters,
+/// which are on the host's command line, too.
+pub(super) fn is_under_test(difference: &Difference) -> bool {
+    let name = difference.name.as_str();
+    let without_parameters = |line: &Option<String>| -> Vec<String> {
+        let words = line.iter().flat_map(|line| line.split_whitespace());
+        let parameter = |word: &&str| {
+            let module = word.split('.').next().unwrap_or_default();
+            ["kvm", "kvm_intel", "kvm_amd"].contains(&module)
+        };
+        let words = words.filter(|word| !parameter(word));
+        words.map(str::to_owned).collect()
+    };
     match name.strip_prefix(KERNEL_INPUT) {
         Some(input) => !TOOLS.contains(&input),
+        None if name == "plan host.cmdline" => {
+            without_parameters(&difference.base) == without_parameters(&difference.head)
+        }
         None => {
             [KERNEL_IMAGE, "kernel key", "host kernel"].contains(&name)
                 || ["plan kernel.", "plan kvm", "parameter "]

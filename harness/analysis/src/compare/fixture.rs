@@ -25,7 +25,20 @@ pub(crate) fn side(name: &str, cell: CellCounts) -> Side {
     Side {
         name: name.to_owned(),
         cells: vec![cell],
+        left_out: Vec::new(),
     }
+}
+
+/// A cell of an experiment of that name whose plan says this and nothing else.
+pub(crate) fn planned(experiment: &str, plan: &[(&str, &str)]) -> CellCounts {
+    let mut cell = cell(Isa::Vmx, false);
+    cell.key.experiment = experiment.to_owned();
+    cell.facts.0.retain(|name, _| !name.starts_with("plan "));
+    let facts = plan
+        .iter()
+        .map(|(key, value)| (format!("plan {key}"), (*value).to_owned()));
+    cell.facts.0.extend(facts);
+    cell
 }
 
 /// Repeats of a noisy cell: reason `n` has `means[n]` exits in phase `boot` on average,

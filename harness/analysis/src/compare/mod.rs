@@ -8,8 +8,9 @@
 //!                        Side ─┘
 //! ```
 //!
-//! `docs/regression.md` has the formulas and their sources.
+//! Cells of unlike plans (`alike`) are compared, but not judged. `docs/regression.md` has the formulas and their sources.
 
+mod alike;
 mod comparison;
 mod counts;
 mod exact;
@@ -19,10 +20,12 @@ mod noisy;
 mod pair;
 mod percent;
 mod permutation;
+mod plan_key;
 mod random;
 mod resample;
 mod verdict;
 
+pub(crate) use alike::unlike;
 pub use comparison::{CellComparison, Comparison, Finding, compare};
 pub(crate) use counts::UNKNOWN_REASON;
 pub(crate) use counts::channels as channels_of;
@@ -31,10 +34,11 @@ pub use facts::{Difference, Facts};
 pub use interval::Interval;
 pub use noisy::Tested;
 pub(crate) use noisy::Tests;
-pub use pair::Side;
-pub(crate) use pair::{Pair, pairs};
+pub use pair::{LeftOut, Side};
+pub(crate) use pair::{Pair, pairs, unpaired};
 pub use percent::Percent;
 pub(crate) use permutation::Tail;
+pub(crate) use plan_key::is_of;
 pub use resample::{Benchmark, benchmark};
 pub use verdict::{Settings, Verdict};
 

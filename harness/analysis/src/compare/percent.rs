@@ -20,7 +20,16 @@ impl Percent {
     /// Whether `head` is more than this much above `base`. Exact: whole numbers only.
     pub fn is_exceeded(self, base: u64, head: u64) -> bool {
         let more = u128::from(head.saturating_sub(base));
-        more * 1_000_000 > u128::from(base) * u128::from(self.per_million)
+        self.is_less_than(more, base)
+    }
+
+    /// Whether `head` is more than this much below `base`. Exact, too.
+    pub fn is_undercut(self, base: u64, head: u64) -> bool {
+        self.is_less_than(u128::from(base.saturating_sub(head)), base)
+    }
+
+    fn is_less_than(self, change: u128, base: u64) -> bool {
+        change * 1_000_000 > u128::from(base) * u128::from(self.per_million)
     }
 }
 
@@ -76,6 +85,8 @@ mod tests {
         assert!(!percent("29%").is_exceeded(100, 129));
         assert!(percent("29%").is_exceeded(100, 130));
         assert!(percent("0%").is_exceeded(0, 1) && !percent("5%").is_exceeded(10, 3));
+        assert!(percent("2%").is_undercut(100, 97) && !percent("2%").is_undercut(100, 98));
+        assert!(!percent("0%").is_undercut(0, 0) && !percent("5%").is_undercut(3, 10));
         for text in [
             "2",
             "%",

@@ -89,6 +89,7 @@ fn side(name: &str, cell: CellCounts) -> Side {
     Side {
         name: name.to_owned(),
         cells: vec![cell],
+        left_out: Vec::new(),
     }
 }
 

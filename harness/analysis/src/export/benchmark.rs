@@ -4,6 +4,7 @@ use super::markdown::aligned;
 use super::numbers::{decimal, grouped};
 use super::reason_title;
 use crate::compare::{Benchmark, CellCounts, Percent, Settings};
+use exitlab_base::foreign::markdown;
 
 /// Both tables, with a line that says what was compared.
 pub fn benchmark(
@@ -15,7 +16,7 @@ pub fn benchmark(
     let head = format!(
         "{} repeats of {}, channel {}; level {} %, floor {} %, at least {} exits.",
         cell.repeats,
-        cell.key,
+        markdown(&cell.key.to_string()),
         cell.channel,
         decimal(settings.level * 100.0),
         decimal(settings.floor * 100.0),

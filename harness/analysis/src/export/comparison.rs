@@ -2,13 +2,14 @@
 
 mod data;
 
-use super::markdown::aligned;
+use super::markdown::{aligned, items as list_items};
 use super::numbers::{counted, decimal, grouped};
 use super::reasons::reason_title;
 use super::terminal::ruled;
 use crate::compare::{
     CellComparison, Comparison, Difference, Finding, Series, UNKNOWN_REASON, Verdict,
 };
+use exitlab_base::foreign;
 use exitlab_model::reasons::{Isa, ReasonTable};
 
 /// How a comparison is written.
@@ -40,8 +41,14 @@ pub fn comparison(comparison: &Comparison, format: ComparisonFormat, all: bool) 
 fn document(comparison: &Comparison, all: bool, markdown: bool) -> String {
     let [base, head] = &comparison.names;
     let mut sections = vec![match markdown {
-        true => format!("# VM exits: `{base}` against `{head}`\n\nBase: `{base}`. Head: `{head}`."),
-        false => format!("base: {base}\nhead: {head}"),
+        true => {
+            let (base, head) = (foreign::markdown(base), foreign::markdown(head));
+            format!("# VM exits: {base} against {head}\n\nBase: {base}. Head: {head}.")
+        }
+        false => {
+            let (base, head) = (foreign::line(base), foreign::line(head));
+            format!("base: {base}\nhead: {head}")
+        }
     }];
     sections.extend(list("Not compared", &comparison.notes, markdown));
     for cell in &comparison.cells {
@@ -64,10 +71,9 @@ fn cell_sections(
         cell.channel,
         counted(base, "repeat")
     );
-    let mut sections = vec![if markdown {
-        format!("## {title}")
-    } else {
-        title
+    let mut sections = vec![match markdown {
+        true => format!("## {}", foreign::markdown(&title)),
+        false => foreign::line(&title),
     }];
     let differences: Vec<String> = cell.differences.iter().map(difference).collect();
     sections.extend(list("Provenance differs", &differences, markdown));
@@ -168,13 +174,13 @@ fn list(title: &str, items: &[String], markdown: bool) -> Option<String> {
     if items.is_empty() {
         return None;
     }
-    let (bullet, between) = if markdown {
-        ("- ", "\n\n")
-    } else {
-        ("  ", "\n")
-    };
-    let items: Vec<String> = items.iter().map(|item| format!("{bullet}{item}")).collect();
-    Some(format!("{title}:{between}{}", items.join("\n")))
+    if markdown {
+        return Some(format!("{title}:\n\n{}", list_items(items)));
+    }
+    let items = items
+        .iter()
+        .map(|item| format!("\n  {}", foreign::line(item)));
+    Some(format!("{title}:{}", items.collect::<String>()))
 }
 
 fn difference(difference: &Difference) -> String {

@@ -1,5 +1,6 @@
 //! What a trial found of a rule, for people.
 
+use exitlab_base::foreign::line;
 use exitlab_model::rule::{Finding, Verdict};
 
 /// Columns of a line that is read on a terminal.
@@ -18,15 +19,17 @@ pub fn finding_line(finding: &Finding) -> String {
 
 /// What was seen; for a broken rule also what mistake it looks like.
 pub fn finding_details(finding: &Finding) -> String {
-    let indented = |label: &str, text: &str| wrapped(&format!("{label}{text}"));
+    let indented = |label: &str, text: &str| wrapped(&format!("{label}{}", line(text)));
     match &finding.verdict {
         Verdict::Holds { seen } => indented("", seen),
         Verdict::NotJudged { because } => indented("not judged: ", because),
-        Verdict::Broken { seen } => {
-            let mistake = finding.rule.mistake();
+        Verdict::Broken { seen, .. } => {
+            let mistake = finding.mistake();
             let number = mistake.map_or(String::new(), |number| format!(" (mistake {number})"));
-            let like = finding.rule.looks_like();
-            indented("seen: ", seen) + &indented("looks like: ", &format!("{like}{number}"))
+            // What was seen does not always tell what was done.
+            let like = finding.looks_like();
+            let like = like.map(|like| indented("looks like: ", &format!("{like}{number}")));
+            indented("seen: ", seen) + &like.unwrap_or_default()
         }
     }
 }

@@ -4,6 +4,7 @@ use super::grid::{self, Grid};
 use super::numbers::counted;
 use super::{laws, sentences, time};
 use crate::figures::{CountTable, Row, RunFigures};
+use exitlab_base::foreign::markdown;
 use exitlab_model::reasons::Isa;
 use exitlab_model::record::ReasonStatus;
 
@@ -25,26 +26,29 @@ pub fn table_md(figures: &RunFigures) -> String {
 }
 
 fn heading(figures: &RunFigures) -> String {
-    let mut text = format!("# {}: VM exits by reason", figures.subject.title);
+    let title = markdown(&figures.subject.title);
+    let mut text = format!("# {title}: VM exits by reason");
     if !figures.subject.facts.is_empty() {
-        text += &format!("\n\n{}", figures.subject.facts.join(" · "));
+        let facts: Vec<String> = figures.subject.facts.iter().map(|f| markdown(f)).collect();
+        text += &format!("\n\n{}", facts.join(" · "));
     }
     text
 }
 
 fn drawn(grid: Grid) -> String {
-    let total = grid.total.into_iter().map(|cell| match &*cell {
-        "" => cell,
-        _ => format!("**{cell}**"),
+    let total = grid.total.iter().map(|cell| match markdown(cell) {
+        cell if cell.is_empty() => cell,
+        cell => format!("**{cell}**"),
     });
-    let lines = grid.rows.into_iter().chain([total.collect()]);
-    aligned(&grid.titles, &grid.text, &lines.collect::<Vec<_>>())
+    let mut rows: Vec<Vec<String>> = grid.rows.iter().map(|row| harmless(row)).collect();
+    rows.push(total.collect());
+    lined_up(&harmless(&grid.titles), &grid.text, &rows)
 }
 
 /// What each phase caused, if workloads ran; the counts follow under a title of their own.
 fn phases(table: &CountTable) -> Option<String> {
     let grid = drawn(grid::phases(table)?);
-    let lengths = grid::lengths(table);
+    let lengths = markdown(&grid::lengths(table));
     Some(format!(
         "## Exits in each phase\n\n{grid}\n\n{lengths}\n\n## Counts at each sample"
     ))
@@ -60,9 +64,9 @@ fn spent(figures: &RunFigures) -> Option<String> {
     ]
     .concat();
     Some(format!(
-        "## {}\n\n{table}\n\n- {}",
+        "## {}\n\n{table}\n\n{}",
         time::TITLE,
-        below.join("\n- ")
+        items(&below)
     ))
 }
 
@@ -71,7 +75,7 @@ fn clocks(table: &CountTable) -> Option<String> {
     let moments = table.columns.iter().enumerate().map(|(sample, column)| {
         Some(format!(
             "{} at {:.3} s",
-            grid::sample_title(table, sample),
+            markdown(&grid::sample_title(table, sample)),
             column.guest_s?
         ))
     });
@@ -108,12 +112,18 @@ fn folded(table: &CountTable) -> Option<String> {
 fn member(row: &Row, isa: Isa) -> String {
     match row.status {
         Some(ReasonStatus::Undefined) => isa.label(row.reason),
-        _ => format!("{} {}", isa.label(row.reason), row.name),
+        _ => markdown(&format!("{} {}", isa.label(row.reason), row.name)),
     }
 }
 
 fn list(title: &str, items: Vec<String>) -> Option<String> {
-    (!items.is_empty()).then(|| format!("## {title}\n\n- {}", items.join("\n- ")))
+    (!items.is_empty()).then(|| format!("## {title}\n\n{}", self::items(&items)))
+}
+
+/// A list, an item a line.
+pub(super) fn items(items: &[String]) -> String {
+    let items: Vec<String> = items.iter().map(|item| markdown(item)).collect();
+    format!("- {}", items.join("\n- "))
 }
 
 fn provenance(figures: &RunFigures) -> Option<String> {
@@ -134,19 +144,25 @@ fn provenance(figures: &RunFigures) -> Option<String> {
 /// A Markdown table whose columns stand under one another; texts to the left, numbers
 /// to the right.
 pub(crate) fn aligned(titles: &[String], text: &[bool], rows: &[Vec<String>]) -> String {
-    let titles: Vec<String> = titles.iter().map(|title| escaped(title)).collect();
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| row.iter().map(|cell| escaped(cell)).collect())
-        .collect();
-    let lines = || std::iter::once(&titles).chain(&rows);
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| harmless(row)).collect();
+    lined_up(&harmless(titles), text, &rows)
+}
+
+/// Cells whose words are only seen.
+fn harmless(cells: &[String]) -> Vec<String> {
+    cells.iter().map(|cell| markdown(cell)).collect()
+}
+
+/// The same of cells that are Markdown already.
+fn lined_up(titles: &[String], text: &[bool], rows: &[Vec<String>]) -> String {
+    let lines = || std::iter::once(titles).chain(rows.iter().map(Vec::as_slice));
     let width = |at: usize| {
         lines()
             .map(|line| line[at].chars().count())
             .fold(3, usize::max)
     };
     let widths: Vec<usize> = (0..titles.len()).map(width).collect();
-    let line = |cells: &Vec<String>| {
+    let line = |cells: &[String]| {
         let padded = cells
             .iter()
             .zip(&widths)
@@ -169,14 +185,9 @@ pub(crate) fn aligned(titles: &[String], text: &[bool], rows: &[Vec<String>]) ->
         }
     });
     let rule = format!("|{}|", rule.collect::<Vec<_>>().join("|"));
-    let mut text = vec![line(&titles), rule];
-    text.extend(rows.iter().map(line));
+    let mut text = vec![line(titles), rule];
+    text.extend(rows.iter().map(|row| line(row)));
     text.join("\n")
-}
-
-/// What would end a cell or a line early.
-pub(crate) fn escaped(cell: &str) -> String {
-    cell.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 
 #[cfg(test)]
@@ -216,8 +227,13 @@ mod tests {
 
     #[test]
     fn cells_cannot_break_the_table() {
-        let rows = [vec!["a|b".to_owned(), "1\n2".to_owned()]];
+        let rows = [vec!["a\\|b".to_owned(), "1\n2".to_owned()]];
         let text = aligned(&["x".to_owned(), "y".to_owned()], &[true, false], &rows);
-        assert_eq!(text, "| x    |   y |\n|:-----|----:|\n| a\\|b | 1 2 |");
+        let table = r"
+            | x          |   y |
+            |:-----------|----:|
+            | a\\&#124;b | 1 2 |";
+        let lines: Vec<&str> = table.lines().skip(1).map(str::trim).collect();
+        assert_eq!(text, lines.join("\n"));
     }
 }

@@ -27,6 +27,7 @@ pub(crate) use markdown::aligned;
 pub use numbers::grouped;
 pub(crate) use reasons::reason_title;
 pub use reasons::{Format, reasons};
+pub use sentences::left_behind;
 pub use terminal::terminal_table;
 
 use crate::figures::RunFigures;

@@ -3,6 +3,8 @@
 use super::laws::{listed, rises};
 use super::numbers::{decimal, grouped, percent, signed};
 use crate::figures::{Observations, RunFigures};
+use exitlab_model::plan::LeftBehind;
+use exitlab_model::record::Remainder;
 
 /// What stands out, one sentence each.
 pub(super) fn observations(figures: &RunFigures) -> Vec<String> {
@@ -46,7 +48,27 @@ pub(super) fn observations(figures: &RunFigures) -> Vec<String> {
         unchanged(figures),
         sums_of_columns(seen),
     ];
-    all.into_iter().flatten().collect()
+    let left_behind = figures.left_behind.iter().map(left_behind);
+    all.into_iter().flatten().chain(left_behind).collect()
+}
+
+/// What a phase left running, and what became of it.
+pub fn left_behind(left: &Remainder) -> String {
+    let (noun, were) = match left.processes {
+        1 => ("process", "was"),
+        _ => ("processes", "were"),
+    };
+    let fate = match left.fate {
+        LeftBehind::Wait => "waited for",
+        LeftBehind::End => "ended",
+        LeftBehind::Refuse => "refused",
+    };
+    format!(
+        "Phase {} left {} {noun} behind, which {were} {fate}: {}.",
+        left.phase,
+        left.processes,
+        left.commands.join("; ")
+    )
 }
 
 fn unchanged(figures: &RunFigures) -> Option<String> {
@@ -77,6 +99,22 @@ mod tests {
     use super::*;
     use crate::figures::fixture;
     use exitlab_model::reasons::ReasonTable;
+
+    #[test]
+    fn what_a_phase_left_behind_is_said() {
+        let mut record = fixture::record();
+        record.left_behind = vec![Remainder {
+            phase: "server".to_owned(),
+            processes: 2,
+            commands: vec!["sleep 100".to_owned(), "nc -l".to_owned()],
+            fate: LeftBehind::End,
+        }];
+        let figures = RunFigures::of_record(&record, ReasonTable::vmx());
+        assert_eq!(
+            observations(&figures).last().map(String::as_str),
+            Some("Phase server left 2 processes behind, which were ended: sleep 100; nc -l.")
+        );
+    }
 
     #[test]
     fn without_samples_nothing_stands_out() {

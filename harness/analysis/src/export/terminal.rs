@@ -6,12 +6,13 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 use super::grid::{self, Grid};
 use super::{laws, sentences, time};
 use crate::figures::RunFigures;
+use exitlab_base::foreign::{cell, line};
 
 /// Table, observations, and what came of the checks. No colour, and the same for
 /// every terminal.
 pub fn terminal_table(figures: &RunFigures) -> String {
     let mut sections = match grid::phases(&figures.table) {
-        Some(phases) => vec![drawn(phases), grid::lengths(&figures.table)],
+        Some(phases) => vec![drawn(phases), line(&grid::lengths(&figures.table))],
         None => vec![drawn(grid::compact(&figures.table))],
     };
     let never = figures
@@ -53,7 +54,7 @@ fn drawn(grid: Grid) -> String {
 }
 
 /// Titles, a rule, and rows, without colour and without wrapping; `text` columns stand to
-/// the left.
+/// the left. A cell is short, and does nothing but show.
 pub(super) fn ruled(
     titles: Vec<String>,
     text: &[bool],
@@ -67,7 +68,7 @@ pub(super) fn ruled(
     let row = |cells: Vec<String>| -> Vec<Cell> {
         let cells = cells.into_iter().zip(text);
         cells
-            .map(|(cell, text)| Cell::new(cell).set_alignment(alignment(*text)))
+            .map(|(words, text)| Cell::new(cell(&words)).set_alignment(alignment(*text)))
             .collect()
     };
     table.set_header(row(titles));

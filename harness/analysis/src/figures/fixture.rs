@@ -81,6 +81,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
             .map(|(_, number)| status(reasons, number))
             .collect(),
         samples: (0..3).map(|at| sample(at, reasons, cycles)).collect(),
+        left_behind: Vec::new(),
         inspections: Vec::new(),
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Checks, CountTable, Observations, SamplingCost, TimeTable};
 use exitlab_model::reasons::ReasonTable;
-use exitlab_model::record::{Discovery, Outcome, ParameterReading, Provenance, RunRecord};
+use exitlab_model::record::{
+    Discovery, Outcome, ParameterReading, Provenance, Remainder, RunRecord,
+};
 
 /// Figures, findings and origin of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +21,8 @@ pub struct RunFigures {
     pub checks: Option<Checks>,
     /// What each sample cost, where that was measured.
     pub sampling: Vec<SamplingCost>,
+    /// What phases left running in the guest.
+    pub left_behind: Vec<Remainder>,
 }
 
 /// Where counts come from.
@@ -43,6 +47,7 @@ impl RunFigures {
                 .iter()
                 .filter_map(|sample| SamplingCost::of(sample, reasons))
                 .collect(),
+            left_behind: record.left_behind.clone(),
             time: TimeTable::of_record(&table, record),
             ..RunFigures::of_table(Subject::of(record), table)
         }
@@ -58,6 +63,7 @@ impl RunFigures {
             observations,
             checks: None,
             sampling: Vec::new(),
+            left_behind: Vec::new(),
         }
     }
 

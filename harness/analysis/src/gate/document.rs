@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::amount::Amount;
 use super::rules::{Allow, Limit, Origin, ReasonChoice, Rule, Rules, Scope};
 use super::scope_keys::{Given, ScopeKeys};
 use crate::compare::{Percent, Settings};
@@ -17,6 +18,7 @@ pub(super) const KEYS: &[&str] = &[
     "baseline",
     "level",
     "least_exits",
+    "may_differ",
     "rule",
     "rule.name",
     "rule.platform",
@@ -25,6 +27,8 @@ pub(super) const KEYS: &[&str] = &[
     "rule.class",
     "rule.exact",
     "rule.max_increase",
+    "rule.max_decrease",
+    "rule.max_change",
     "rule.max_exits",
     "rule.provenance",
     "rule.least_exits",
@@ -44,6 +48,7 @@ struct Document {
     baseline: Given<String>,
     level: Given<String>,
     least_exits: Given<i64>,
+    may_differ: Vec<Spanned<String>>,
     rule: Vec<Spanned<RuleDocument>>,
     allow: Vec<Spanned<AllowDocument>>,
 }
@@ -57,7 +62,9 @@ struct RuleDocument {
     reason: Given<toml::Value>,
     class: Given<String>,
     exact: Given<bool>,
-    max_increase: Given<String>,
+    max_increase: Given<toml::Value>,
+    max_decrease: Given<toml::Value>,
+    max_change: Given<toml::Value>,
     max_exits: Given<i64>,
     provenance: Given<String>,
     least_exits: Given<i64>,
@@ -75,7 +82,7 @@ struct AllowDocument {
 }
 
 /// Reads a whole file; `dir` is what its paths are relative to.
-pub(super) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
+pub(crate) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
     let document: Document = text.parse(KEYS, MANUAL).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let mut settings = Settings::default();
@@ -93,6 +100,9 @@ pub(super) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
     match whole(text, "least_exits", &document.least_exits) {
         Ok(least) => settings.least_exits = least.unwrap_or(settings.least_exits),
         Err(problem) => problems.push(problem),
+    }
+    for given in &document.may_differ {
+        problems.extend(unknown_section(text, given));
     }
     if document.rule.is_empty() {
         let cure = format!("add a [[rule]]; {MANUAL} has examples");
@@ -113,6 +123,11 @@ pub(super) fn read(text: &Text, dir: &Path) -> Result<Rules, Vec<Problem>> {
         name: text.name.clone(),
         baseline: document.baseline.map(|file| dir.join(file.into_inner())),
         settings,
+        may_differ: document
+            .may_differ
+            .into_iter()
+            .map(Spanned::into_inner)
+            .collect(),
         rules,
         allows,
     })
@@ -167,37 +182,81 @@ fn origin(text: &Text, given: &Given<String>) -> Result<Origin, Problem> {
     }
 }
 
-/// Exactly one of three keys.
+/// A limit of an amount.
+type OfAmount = fn(Amount) -> Limit;
+
+/// Exactly one of five keys.
 fn limit(text: &Text, given: &Spanned<RuleDocument>) -> Result<Limit, Problem> {
     let rule = given.get_ref();
-    let max_exits = whole(text, "rule.max_exits", &rule.max_exits)?;
-    let choose = "give one of exact = true, max_increase = \"2%\" and max_exits = 1000";
-    match (&rule.exact, &rule.max_increase, max_exits) {
-        (Some(exact), None, None) if *exact.get_ref() => Ok(Limit::Exact),
-        (Some(exact), None, None) => {
+    let choose = "give one of exact = true, max_increase = \"2%\", max_decrease, max_change and \
+                  max_exits = 1000";
+    let mut limits = Vec::new();
+    if let Some(exact) = &rule.exact {
+        if !*exact.get_ref() {
             let wrong = Wrong::new("asks for nothing", choose);
-            Err(text.problem("rule.exact", exact, wrong))
+            return Err(text.problem("rule.exact", exact, wrong));
         }
-        (None, Some(increase), None) => {
-            increase
-                .get_ref()
-                .parse()
-                .map(Limit::MaxIncrease)
-                .map_err(|cure: String| {
-                    let wrong = Wrong::new("not a percentage", cure);
-                    text.problem("rule.max_increase", increase, wrong)
-                })
-        }
-        (None, None, Some(exits)) => Ok(Limit::MaxExits(exits)),
-        (None, None, None) => {
-            Err(text.section("rule", given, Wrong::new("asks for nothing", choose)))
-        }
-        _ => Err(text.section(
-            "rule",
-            given,
-            Wrong::new("asks for more than one thing", choose),
-        )),
+        limits.push(Limit::Exact);
     }
+    let changes: [(&str, &Given<toml::Value>, OfAmount); 3] = [
+        ("rule.max_increase", &rule.max_increase, Limit::MaxIncrease),
+        ("rule.max_decrease", &rule.max_decrease, Limit::MaxDecrease),
+        ("rule.max_change", &rule.max_change, Limit::MaxChange),
+    ];
+    for (key, given, limit) in changes {
+        if let Some(given) = given {
+            limits.push(limit(amount(text, key, given)?));
+        }
+    }
+    limits.extend(whole(text, "rule.max_exits", &rule.max_exits)?.map(Limit::MaxExits));
+    match *limits {
+        [limit] => Ok(limit),
+        [] => Err(text.section("rule", given, Wrong::new("asks for nothing", choose))),
+        _ => {
+            let wrong = Wrong::new("asks for more than one thing", choose);
+            Err(text.section("rule", given, wrong))
+        }
+    }
+}
+
+/// A percentage or a number of exits.
+fn amount(text: &Text, key: &str, given: &Spanned<toml::Value>) -> Result<Amount, Problem> {
+    let wrong = |what: &str, cure: &str| Err(text.problem(key, given, Wrong::new(what, cure)));
+    let amount = match given.get_ref() {
+        toml::Value::Integer(exits) => match u64::try_from(*exits) {
+            Ok(exits) => Amount::Exits(exits),
+            Err(_) => return wrong("out of range", "give 0 or more"),
+        },
+        toml::Value::String(percent) => match percent.parse::<Percent>() {
+            Ok(percent) => Amount::Part(percent),
+            Err(cure) => return wrong("not a percentage", &cure),
+        },
+        _ => return wrong("not an amount", "give a percentage (\"2%\") or exits (20)"),
+    };
+    match amount {
+        // Nothing falls by more than all of it.
+        Amount::Part(percent) if key == "rule.max_decrease" && percent.fraction() >= 1.0 => wrong(
+            "asks for nothing",
+            "give less than 100%, or a number of exits",
+        ),
+        amount => Ok(amount),
+    }
+}
+
+/// A key that no plan has would allow nothing, unseen.
+fn unknown_section(text: &Text, given: &Spanned<String>) -> Option<Problem> {
+    const SECTIONS: [&str; 8] = [
+        "name", "phase", "kernel", "host", "guest", "sampling", "kvm", "inspect",
+    ];
+    let section = given.get_ref().split('.').next().unwrap_or_default();
+    let known = SECTIONS.contains(&section) || ["kvm_intel", "kvm_amd"].contains(&section);
+    (!known).then(|| {
+        let cure = format!(
+            "give keys or sections of the configuration, such as \"guest.cmdline\": {}",
+            SECTIONS.join(", ")
+        );
+        text.problem("may_differ", given, Wrong::new("no key of a plan", cure))
+    })
 }
 
 fn allow(text: &Text, given: &Spanned<AllowDocument>) -> Result<Allow, Problem> {
@@ -253,7 +312,9 @@ impl Limit {
     fn words(self) -> String {
         match self {
             Limit::Exact => "exactly the same".to_owned(),
-            Limit::MaxIncrease(percent) => format!("at most {percent} more"),
+            Limit::MaxIncrease(most) => format!("at most {most} more"),
+            Limit::MaxDecrease(most) => format!("at most {most} fewer"),
+            Limit::MaxChange(most) => format!("at most {most} more or fewer"),
             Limit::MaxExits(exits) => format!("at most {exits}"),
         }
     }

@@ -4,10 +4,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::judge::{Judgement, Outcome};
+use super::judgement::{Judgement, Outcome};
 use super::plain::sentence;
 use crate::export::aligned;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign::{data, markdown, property};
 
 /// Writes both where GitHub asks for them: the summary if `GITHUB_STEP_SUMMARY` names a
 /// file, the lines by `print` if `GITHUB_ACTIONS` is `true`.
@@ -43,10 +44,10 @@ pub fn summary(judgement: &Judgement) -> String {
         let row = |case: &super::Case| {
             vec![
                 case.outcome.word().to_owned(),
-                text(&case.rule),
-                text(&case.phase),
-                text(&case.cell),
-                text(&case.details.join("; ")),
+                case.rule.clone(),
+                case.phase.clone(),
+                case.cell.clone(),
+                case.details.join("; "),
             ]
         };
         cases.map(row).collect()
@@ -54,9 +55,9 @@ pub fn summary(judgement: &Judgement) -> String {
     let (open, passed) = (rows(false), rows(true));
     let mut sections = vec![
         format!("## VM exits: {}", judgement.outcome().word()),
-        text(&sentence(judgement)),
+        markdown(&sentence(judgement)),
     ];
-    sections.extend(judgement.provenance.iter().map(|line| text(line)));
+    sections.extend(judgement.compared.iter().map(|line| markdown(line)));
     if !open.is_empty() {
         sections.push(aligned(&titles, &[true; 5], &open));
     }
@@ -68,14 +69,6 @@ pub fn summary(judgement: &Judgement) -> String {
         ));
     }
     sections.join("\n\n") + "\n\n"
-}
-
-/// What a rule's name must not do to the page.
-fn text(words: &str) -> String {
-    words
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('`', "'")
 }
 
 /// `::error file=gate.toml,line=12,title=…::…` for each case that failed, `::warning` for
@@ -98,14 +91,4 @@ pub fn annotations(judgement: &Judgement) -> String {
         ))
     });
     lines.collect()
-}
-
-fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

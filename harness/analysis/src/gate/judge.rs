@@ -3,74 +3,13 @@
 use jiff::civil::Date;
 
 use super::count::{Count, View};
+use super::judgement::{Case, Judgement, Outcome};
 use super::limit::{Kept, exact, noisy};
-use super::provenance;
-use super::rules::{Allow, Limit, Origin, PhaseChoice, ReasonChoice, Rule, Rules};
-use crate::compare::{CellCounts, Pair, Percent, Side, pairs};
+use super::refusal::{no_baseline, no_phase_in_baseline, no_such_phase};
+use super::rules::{Limit, Origin, ReasonChoice, Rule, Rules};
+use super::{apart, compared};
+use crate::compare::{CellCounts, Difference, Pair, PhaseCounts, Side, pairs, unlike};
 use exitlab_base::error::{Error, Result};
-use exitlab_model::platform::PlatformKind;
-
-/// What came of one case. The order is that of what matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// A rule is broken.
-    Failed,
-    /// Neither is known.
-    Undecided,
-    /// The rule is kept.
-    Passed,
-}
-
-/// One rule in one phase of one cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Case {
-    /// The cell, for people; of an allowance, where it is.
-    pub cell: String,
-    /// The phase's name.
-    pub phase: String,
-    /// The rule's title.
-    pub rule: String,
-    /// `gate.toml:12`
-    pub place: String,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// Why: what broke the rule or could not be decided, and what was allowed.
-    pub details: Vec<String>,
-    /// How many counts were judged.
-    pub counts: usize,
-}
-
-/// All verdicts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
-    /// The file of rules.
-    pub rules: String,
-    /// What was judged against; `None` if no rule needs it.
-    pub base: Option<String>,
-    /// What was judged.
-    pub head: String,
-    /// What is to be known of the sides' provenance, a line for each cell; empty if no rule
-    /// asks for it.
-    pub provenance: Vec<String>,
-    /// The cases, by rule.
-    pub cases: Vec<Case>,
-}
-
-impl Judgement {
-    /// How many cases came out so.
-    pub fn count(&self, outcome: Outcome) -> usize {
-        self.cases
-            .iter()
-            .filter(|case| case.outcome == outcome)
-            .count()
-    }
-
-    /// The worst outcome of all.
-    pub fn outcome(&self) -> Outcome {
-        let outcomes = self.cases.iter().map(|case| case.outcome);
-        outcomes.min().unwrap_or(Outcome::Undecided)
-    }
-}
 
 /// A case whose counts are still to be judged.
 struct OpenCase<'a> {
@@ -78,6 +17,8 @@ struct OpenCase<'a> {
     rule: &'a Rule,
     repeatable: bool,
     counts: Vec<Count>,
+    /// What is not known before any count is judged.
+    unknown: Option<String>,
 }
 
 /// Judges runs by rules.
@@ -91,20 +32,30 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
         .map(|base| pairs(base, head))
         .transpose()?
         .unwrap_or_default();
+    let unlike = Unlike::of(rules, &pairs);
     let mut open = Vec::new();
-    let mut cases = expired(rules, today);
+    let mut cases = apart::expired(rules, today);
+    let mut told: Vec<&CellCounts> = Vec::new();
     for rule in &rules.rules {
         let cells = head.cells.iter().filter(|cell| {
             rule.scope.concerns(&cell.key.platform) && rule.scope.reasons.exists_on(cell.isa)
         });
         let cells: Vec<&CellCounts> = cells.collect();
         if cells.is_empty() {
-            cases.push(without_cells(rule));
+            cases.push(apart::without_cells(rule));
             continue;
         }
         let before = open.len();
         let mut judged = false;
         for cell in &cells {
+            let differences = unlike.differences(cell).filter(|_| asks_for_base(rule));
+            if let Some(differences) = differences {
+                if !told.iter().any(|other| std::ptr::eq(*other, *cell)) {
+                    told.push(cell);
+                    cases.push(apart::unlike(cell, differences, rule));
+                }
+                continue;
+            }
             if rule.provenance.has(is_equal(cell, &pairs, rule)?) {
                 judged = true;
                 open.extend(opened(rule, rules, cell, &pairs, today)?);
@@ -116,13 +67,36 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
     }
     let mut judged = settle(open, rules);
     judged.append(&mut cases);
+    judged.extend(apart::lost(head, rules));
     Ok(Judgement {
         rules: rules.name.clone(),
         base: base.map(|base| base.name.clone()),
         head: head.name.clone(),
-        provenance: provenance::lines(rules, &pairs),
+        compared: compared::lines(rules, base, head, &pairs),
         cases: judged,
     })
+}
+
+/// The cells whose baseline is of another plan.
+struct Unlike<'a>(Vec<(&'a CellCounts, Vec<Difference>)>);
+
+impl<'a> Unlike<'a> {
+    fn of(rules: &Rules, pairs: &[Pair<'a>]) -> Unlike<'a> {
+        let of_pair = |pair: &Pair<'a>| {
+            let (_, forbidden) = rules.sorted(unlike(pair.base, pair.head));
+            (!forbidden.is_empty()).then_some((pair.head, forbidden))
+        };
+        Unlike(pairs.iter().filter_map(of_pair).collect())
+    }
+
+    fn differences(&self, cell: &CellCounts) -> Option<&[Difference]> {
+        let found = self.0.iter().find(|(head, _)| std::ptr::eq(*head, cell));
+        found.map(|(_, differences)| differences.as_slice())
+    }
+}
+
+fn asks_for_base(rule: &Rule) -> bool {
+    needs_base(rule) || rule.provenance != Origin::Any
 }
 
 /// Whether nothing but the kernel under test differs between a cell and its baseline, if the rule
@@ -180,7 +154,32 @@ fn opened<'a>(
         };
         open.push(opened_in_phase(rule, rules, &view));
     }
+    if let Some(base) = base.filter(|_| needs_base) {
+        let gone = |phase: &&PhaseCounts| head.phase(&phase.name).is_none();
+        let phases = base.phases.iter().filter(gone);
+        let phases = phases.filter(|phase| rule.scope.phase.has(&phase.name));
+        open.extend(phases.map(|phase| without_phase(rule, head, &phase.name)));
+    }
     Ok(open)
+}
+
+/// A phase that only the baseline has: its exits have vanished with it, or it was not run.
+fn without_phase<'a>(rule: &'a Rule, head: &CellCounts, phase: &str) -> OpenCase<'a> {
+    OpenCase {
+        case: Case {
+            cell: head.key.to_string(),
+            phase: phase.to_owned(),
+            rule: rule.title.clone(),
+            place: rule.place.clone(),
+            outcome: Outcome::Undecided,
+            details: Vec::new(),
+            counts: 0,
+        },
+        rule,
+        repeatable: head.key.repeatable(),
+        counts: Vec::new(),
+        unknown: Some("the run has no such phase, and the baseline has".to_owned()),
+    }
 }
 
 fn needs_base(rule: &Rule) -> bool {
@@ -217,6 +216,7 @@ fn opened_in_phase<'a>(rule: &'a Rule, rules: &'a Rules, view: &View) -> OpenCas
         rule,
         repeatable,
         counts,
+        unknown: None,
     }
 }
 
@@ -229,143 +229,23 @@ fn reaches(count: &Count, least: u64) -> bool {
 
 /// Judges every open case; noisy ones together, because their tests are corrected together.
 fn settle(mut open: Vec<OpenCase>, rules: &Rules) -> Vec<Case> {
-    let increase = |open: &OpenCase| -> Option<Percent> {
-        match open.rule.limit {
-            Limit::MaxIncrease(percent) if !open.repeatable => Some(percent),
-            _ => None,
-        }
-    };
-    let noisy_ones: Vec<(&Count, Percent)> = open
+    let tested = |open: &OpenCase| !open.repeatable && open.rule.limit.is_of_a_change();
+    let noisy_ones: Vec<(&Count, Limit)> = open
         .iter()
-        .filter_map(|open| Some((open, increase(open)?)))
-        .flat_map(|(open, percent)| open.counts.iter().map(move |q| (q, percent)))
+        .filter(|open| tested(open))
+        .flat_map(|open| open.counts.iter().map(|count| (count, open.rule.limit)))
         .collect();
     let mut results = noisy(&noisy_ones, rules.settings.level).into_iter();
     for open in &mut open {
-        let tested = increase(open).is_some();
-        let mut kept: Vec<Kept> = Vec::new();
+        let is_tested = tested(open);
+        let mut kept: Vec<Kept> = open.unknown.take().map(Kept::Unknown).into_iter().collect();
         for count in &open.counts {
-            kept.extend(match tested {
-                true => results.next(),
-                false => Some(exact(count, open.rule.limit)),
-            });
+            match is_tested {
+                true => kept.extend(results.next().unwrap_or_default()),
+                false => kept.push(exact(count, open.rule.limit)),
+            }
         }
         open.case.take(kept);
     }
     open.into_iter().map(|open| open.case).collect()
-}
-
-impl Case {
-    /// Takes in what came of each count: what breaks the rule is told first.
-    fn take(&mut self, kept: Vec<Kept>) {
-        let mut broken = Vec::new();
-        let mut unknown = Vec::new();
-        for kept in kept {
-            match kept {
-                Kept::Yes => {}
-                Kept::No(why) => broken.push(why),
-                Kept::Unknown(why) => unknown.push(why),
-            }
-        }
-        self.outcome = match (broken.is_empty(), unknown.is_empty()) {
-            (false, _) => Outcome::Failed,
-            (true, false) => Outcome::Undecided,
-            (true, true) => Outcome::Passed,
-        };
-        let allowed = std::mem::take(&mut self.details);
-        self.details = [broken, unknown, allowed].concat();
-    }
-}
-
-/// Allowances that hold no longer: each fails by itself, so that nobody forgets it.
-fn expired(rules: &Rules, today: Date) -> Vec<Case> {
-    let case = |allow: &Allow| Case {
-        cell: "allowances".to_owned(),
-        phase: "all".to_owned(),
-        rule: "an allowance holds until its date".to_owned(),
-        place: allow.place.clone(),
-        outcome: Outcome::Failed,
-        details: vec![format!(
-            "expired on {}: {}; renew it, or remove it and update the baseline",
-            allow.until, allow.because
-        )],
-        counts: 0,
-    };
-    rules
-        .allows
-        .iter()
-        .filter(|allow| allow.until < today)
-        .map(case)
-        .collect()
-}
-
-/// A rule that no run was given for says neither yes nor no.
-fn without_cells(rule: &Rule) -> Case {
-    let platform = rule
-        .scope
-        .platform
-        .map_or("an instruction set that has it", PlatformKind::name);
-
-    Case {
-        cell: "no run".to_owned(),
-        phase: "all".to_owned(),
-        rule: rule.title.clone(),
-        place: rule.place.clone(),
-        outcome: Outcome::Undecided,
-        details: vec![format!(
-            "no run of {platform} was given; --platform judges the rules of one platform only"
-        )],
-        counts: 0,
-    }
-}
-
-fn no_baseline(rule: &Rule, head: &CellCounts, none: bool) -> Error {
-    let (what, cure) = match none {
-        true => (
-            "no baseline is given".to_owned(),
-            "add baseline = \"FILE\" to the rules, or give --base FILE; `exitlab baseline save` \
-             makes one",
-        ),
-        false => (
-            format!("the baseline has no cell {}", head.key),
-            "add it: exitlab baseline update FILE RUN",
-        ),
-    };
-    Error::Config {
-        message: format!(
-            "{}: rule `{}` needs a baseline: {what}",
-            rule.place, rule.title
-        ),
-        cure: cure.to_owned(),
-    }
-}
-
-fn no_phase_in_baseline(rule: &Rule, head: &CellCounts, phase: &str) -> Error {
-    Error::Config {
-        message: format!(
-            "{}: rule `{}`: the baseline of {} has no phase `{phase}`",
-            rule.place, rule.title, head.key
-        ),
-        cure: "update the baseline: exitlab baseline update".to_owned(),
-    }
-}
-
-fn no_such_phase(rule: &Rule, cells: &[&CellCounts]) -> Error {
-    let phase = match &rule.scope.phase {
-        PhaseChoice::Named(name) => name.as_str(),
-        PhaseChoice::Each => "any",
-    };
-    let mut known: Vec<&str> = cells.iter().flat_map(|cell| cell.phase_names()).collect();
-    known.sort_unstable();
-    known.dedup();
-    Error::Config {
-        message: format!(
-            "{}: rule.phase = \"{phase}\": no run has this phase (rule `{}`)",
-            rule.place, rule.title
-        ),
-        cure: format!(
-            "choose from {}; `idle` is every idle interval",
-            known.join(", ")
-        ),
-    }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::judge::{Case, Judgement, Outcome};
+use super::judgement::{Case, Judgement, Outcome};
+use exitlab_base::foreign::{line, paragraph};
 
 /// The document.
 ///
@@ -18,7 +19,7 @@ pub fn junit(judgement: &Judgement) -> Result<String, SerializeError> {
     for case in &judgement.cases {
         let suite = suites
             .entry(&case.cell)
-            .or_insert_with(|| TestSuite::new(case.cell.clone()));
+            .or_insert_with(|| TestSuite::new(line(&case.cell)));
         suite.add_test_case(test_case(case));
     }
     let mut report = Report::new("exitlab gate");
@@ -32,19 +33,25 @@ fn test_case(case: &Case) -> TestCase {
         Outcome::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Outcome::Undecided => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
-    let all = case.details.join("\n");
+    let details: Vec<String> = case.details.iter().map(|detail| line(detail)).collect();
+    let all = paragraph(&details.join("\n"));
     if case.outcome != Outcome::Passed {
-        let first = case.details.first().cloned().unwrap_or_default();
+        let first = details.first().cloned().unwrap_or_default();
         status
             .set_type(case.outcome.word())
             .set_message(first)
             .set_description(all.clone());
     }
-    let mut test = TestCase::new(format!("{}: {}", case.rule, case.phase), status);
-    test.set_classname(case.cell.clone());
+    let title = line(&format!("{}: {}", case.rule, case.phase));
+    let mut test = TestCase::new(title, status);
+    test.set_classname(line(&case.cell));
     let out = match case.outcome {
-        Outcome::Passed => format!("{}: {} counts judged\n{all}", case.place, case.counts),
-        _ => case.place.clone(),
+        Outcome::Passed => format!(
+            "{}: {} counts judged\n{all}",
+            line(&case.place),
+            case.counts
+        ),
+        _ => line(&case.place),
     };
     test.set_system_out(out);
     test

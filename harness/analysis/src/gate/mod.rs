@@ -6,14 +6,18 @@
 //! base, head: Side ────┴──────► Judgement ─► plain · JUnit XML · GitHub
 //! ```
 
+mod amount;
+mod apart;
+mod compared;
 mod count;
-mod document;
+pub(crate) mod document;
 mod github;
 mod judge;
+mod judgement;
 mod junit;
 mod limit;
 mod plain;
-mod provenance;
+mod refusal;
 mod rules;
 mod scope_keys;
 #[cfg(test)]
@@ -21,8 +25,10 @@ mod tests;
 
 use std::path::Path;
 
+pub use amount::Amount;
 pub use github::tell as tell_github;
-pub use judge::{Case, Judgement, Outcome, judge};
+pub use judge::judge;
+pub use judgement::{Case, Judgement, Outcome};
 pub use junit::junit;
 pub use plain::plain;
 pub use rules::{Allow, Limit, Origin, PhaseChoice, ReasonChoice, Rule, Rules, Scope};

@@ -1,6 +1,7 @@
 //! The verdict for people, everywhere.
 
-use super::judge::{Judgement, Outcome};
+use super::judgement::{Judgement, Outcome};
+use exitlab_base::foreign::{cell, line};
 
 impl Outcome {
     /// Its word.
@@ -15,13 +16,13 @@ impl Outcome {
 
 /// Every case that did not pass with what it says, what was allowed, and the verdict.
 pub fn plain(judgement: &Judgement) -> String {
-    let mut text = format!("gate {}: {}", judgement.rules, judgement.head);
+    let mut sides = format!("gate {}: {}", judgement.rules, judgement.head);
     if let Some(base) = &judgement.base {
-        text += &format!(" against {base}");
+        sides += &format!(" against {base}");
     }
-    text += "\n";
-    for line in &judgement.provenance {
-        text += &format!("  {line}\n");
+    let mut text = format!("{}\n", line(&sides));
+    for compared in &judgement.compared {
+        text += &format!("  {}\n", line(compared));
     }
     let mut cases: Vec<_> = judgement.cases.iter().collect();
     cases.sort_by_key(|case| case.outcome);
@@ -30,12 +31,11 @@ pub fn plain(judgement: &Judgement) -> String {
             continue;
         }
         let word = case.outcome.word().to_uppercase();
-        text += &format!(
-            "\n{word}: {} · {} · {} ({})\n",
-            case.rule, case.phase, case.cell, case.place
-        );
+        let (rule, phase) = (cell(&case.rule), cell(&case.phase));
+        let title = format!("{word}: {rule} · {phase} · {} ({})", case.cell, case.place);
+        text += &format!("\n{}\n", line(&title));
         for detail in &case.details {
-            text += &format!("  {detail}\n");
+            text += &format!("  {}\n", line(detail));
         }
     }
     text + &format!("\n{}\n", sentence(judgement))

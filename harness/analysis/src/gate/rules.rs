@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::compare::{Percent, Settings};
+use super::amount::Amount;
+use crate::compare::{Difference, Settings, is_of};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Class, Isa, ReasonTable};
 
@@ -15,10 +16,20 @@ pub struct Rules {
     pub baseline: Option<PathBuf>,
     /// What counts as a difference where counts are noisy.
     pub settings: Settings,
+    /// Keys of the configuration that base and head may differ in, or whole sections.
+    pub may_differ: Vec<String>,
     /// The rules, in order.
     pub rules: Vec<Rule>,
     /// What is allowed to change.
     pub allows: Vec<Allow>,
+}
+
+impl Rules {
+    /// Differences between two plans: those that may be, and those that make them unlike.
+    pub(super) fn sorted(&self, unlike: Vec<Difference>) -> (Vec<Difference>, Vec<Difference>) {
+        let may = |d: &Difference| self.may_differ.iter().any(|key| is_of(&d.name, key));
+        unlike.into_iter().partition(may)
+    }
 }
 
 /// One `[[rule]]`.
@@ -102,7 +113,11 @@ pub enum Limit {
     /// The same number of exits, for each reason.
     Exact,
     /// At most so much more than the base.
-    MaxIncrease(Percent),
+    MaxIncrease(Amount),
+    /// At most so much less.
+    MaxDecrease(Amount),
+    /// At most so much more or less.
+    MaxChange(Amount),
     /// At most so many, in every repeat.
     MaxExits(u64),
 }

@@ -1,9 +1,10 @@
 //! A file tree in memory: what an image will hold, before it has a format.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::dir::Dir;
 use crate::error::{Error, Result};
 
 /// One entry of a tree. Owner is always root and time always 0: neither may depend on
@@ -26,8 +27,8 @@ pub enum Node {
     },
 }
 
-/// A file tree. Keys are paths without a leading slash, so that the order of the map
-/// puts every directory before what it holds.
+/// A file tree. Keys are paths without a leading slash and without `.` and `..`, so that the
+/// order of the map puts every directory before what it holds, and nothing is outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
     nodes: BTreeMap<String, Node>,
@@ -38,14 +39,14 @@ pub struct Tree {
 impl Tree {
     /// Adds a directory and its parents.
     pub fn dir(&mut self, path: &str) {
-        let path = path.trim_matches('/');
+        let path = key(path);
         for (slash, _) in path.match_indices('/') {
             self.nodes
                 .entry(path[..slash].to_owned())
                 .or_insert(Node::Dir);
         }
         if !path.is_empty() {
-            self.nodes.entry(path.to_owned()).or_insert(Node::Dir);
+            self.nodes.entry(path).or_insert(Node::Dir);
         }
     }
 
@@ -127,30 +128,58 @@ impl Tree {
         hasher.finalize()
     }
 
-    /// Writes the tree below an existing directory.
+    /// Writes the tree below an existing directory that nothing is in.
+    ///
+    /// # Errors
+    ///
+    /// Also if something in the tree lies below what is no directory there: a link of the
+    /// tree leads somewhere in the image, and anywhere on this machine.
     pub fn write_below(&self, root: &Path) -> Result<()> {
+        let root = Dir::open(root)?;
         for (path, node) in &self.nodes {
-            let at: PathBuf = root.join(path);
+            let mut parts = path.split('/');
+            let name = parts.next_back().unwrap_or_default();
+            let mut dir = None;
+            for part in parts {
+                let parent = dir.as_ref().unwrap_or(&root);
+                dir = Some(parent.inner(part)?);
+            }
+            let dir = dir.as_ref().unwrap_or(&root);
             match node {
-                Node::Dir => std::fs::create_dir(&at).map_err(Error::io("create", &at))?,
+                Node::Dir => drop(dir.make(name)?),
                 Node::File { content, mode } => {
-                    std::fs::write(&at, content).map_err(Error::io("write", &at))?;
+                    dir.write(name, content, *mode)?;
+                    // Whatever the umask is.
+                    let at = dir.path().join(name);
                     let permissions = std::fs::Permissions::from_mode(*mode);
                     std::fs::set_permissions(&at, permissions).map_err(Error::io("chmod", &at))?;
                 }
-                Node::Link { target } => symlink(target, &at).map_err(Error::io("link", &at))?,
+                Node::Link { target } => dir.link(name, target)?,
             }
         }
         Ok(())
     }
 
     fn insert(&mut self, path: &str, node: Node) {
-        let path = path.trim_matches('/');
+        let path = key(path);
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.dir(parent);
         }
-        self.nodes.insert(path.to_owned(), node);
+        self.nodes.insert(path, node);
     }
+}
+
+/// The path as a key. Above the root of a tree there is nothing, as in any file system.
+fn key(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 #[cfg(test)]
@@ -182,6 +211,28 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn no_path_leads_out_of_a_tree() {
+        let mut tree = Tree::default();
+        tree.file("/usr/../../../etc/x", "x", 0o644);
+        tree.file("a/./b//c", "x", 0o644);
+        tree.dir("../..");
+        let paths: Vec<&str> = tree.nodes().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["a", "a/b", "a/b/c", "etc", "etc/x"]);
+
+        // Nor does what lies below a link.
+        let parent = tempfile::tempdir().unwrap();
+        let (root, outside) = (parent.path().join("root"), parent.path().join("outside"));
+        for dir in [&root, &outside] {
+            std::fs::create_dir(dir).unwrap();
+        }
+        let mut tree = Tree::default();
+        tree.link("lib", "../outside");
+        tree.file("lib/libc.so", "x", 0o644);
+        tree.write_below(&root).unwrap_err();
+        assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
     }
 
     #[test]

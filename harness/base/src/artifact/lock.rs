@@ -1,9 +1,11 @@
 //! Lock files against other processes.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::dir::Dir;
 use crate::error::{Error, Result};
 
 /// How often a waiting process looks again.
@@ -26,8 +28,30 @@ impl Lock {
             .create(true)
             .truncate(false)
             .write(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
             .open(path)
             .map_err(Error::io("open", path))?;
+        Self::try_hold(file, path)
+    }
+
+    /// The lock `name` in a directory, or nothing if somebody else holds it.
+    pub fn try_in(dir: &Dir, name: &str) -> Result<Option<Self>> {
+        match dir.lock_file(name, true)? {
+            Some(file) => Self::try_hold(file, &dir.path().join(name)),
+            None => Ok(None),
+        }
+    }
+
+    /// The same, and nothing, too, if there is no such lock: whoever made the directory takes
+    /// it before anybody can see that.
+    pub fn try_existing_in(dir: &Dir, name: &str) -> Result<Option<Self>> {
+        match dir.lock_file(name, false)? {
+            Some(file) => Self::try_hold(file, &dir.path().join(name)),
+            None => Ok(None),
+        }
+    }
+
+    fn try_hold(file: File, path: &Path) -> Result<Option<Self>> {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -23,6 +23,7 @@ mod manifest;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::dir::Dir;
 use crate::error::{Error, Result};
 use digest::Stamp;
 use manifest::{Digests, State};
@@ -69,16 +70,31 @@ impl Cache {
     }
 
     /// Opens the cache in `dir`, making it if need be, and removes what crashed builds
-    /// left behind.
+    /// left behind. In one that cannot be written to, what is finished can be used.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let cache = Self {
             root: std::path::absolute(dir.into()).map_err(Error::io("find", "."))?,
         };
-        for part in ["staging", "locks", "digests", "work"] {
-            make_dir(&cache.root.join(part))?;
+        fs::create_dir_all(&cache.root).map_err(Error::io("create", &cache.root))?;
+        match cache.prepare() {
+            Err(error) if error.is_of_a_read_only_place() => Ok(cache),
+            prepared => prepared.map(|()| cache),
         }
-        cache.sweep()?;
-        Ok(cache)
+    }
+
+    /// Makes its parts and sweeps it. A part that is a link leads to what is not the cache's,
+    /// and is refused: what is in it would be removed and written over. The cache itself may
+    /// be one.
+    fn prepare(&self) -> Result<()> {
+        let root = self.dir()?;
+        for part in ["staging", "locks", "digests", "work"] {
+            root.make(part)?;
+        }
+        self.sweep()
+    }
+
+    fn dir(&self) -> Result<Dir> {
+        Dir::open(&self.root)
     }
 
     /// The artifact of `kind` made of `key`: the one in the cache, or else what `build`
@@ -114,18 +130,18 @@ impl Cache {
         if found == State::Sound {
             return Ok(artifact);
         }
-        let staging = self.root.join("staging").join(&name);
-        remove(&staging)?;
+        let (staging, place) = (self.dir()?.make("staging")?, self.dir()?.make(kind)?);
+        staging.remove(&name)?;
         if let State::Damaged(damage) = &found {
-            fs::rename(&artifact.dir, &staging)
-                .map_err(Error::io("remove", &artifact.dir))
+            place
+                .move_to(key.hex(), &staging, &name)
                 .map_err(|error| beyond_repair(&artifact.dir, &found, error))?;
             let dir = artifact.dir.display();
             tracing::warn!("{dir} in the cache is damaged ({damage}) and is built anew");
         }
-        let staging = Staging::new(staging)?;
+        let staging = Staging::new(&staging, &name)?;
         build(&staging.dir).await?;
-        self.finish(kind, &staging, &artifact)?;
+        self.finish(&place, &staging, &artifact)?;
         Ok(artifact)
     }
 
@@ -138,12 +154,10 @@ impl Cache {
     }
 
     /// Gives what was built its name, once all of it is on the disk.
-    fn finish(&self, kind: &str, staging: &Staging, artifact: &Artifact) -> Result<()> {
+    fn finish(&self, place: &Dir, staging: &Staging, artifact: &Artifact) -> Result<()> {
         manifest::seal(&staging.dir, &artifact.key)?;
-        let parent = self.root.join(kind);
-        make_dir(&parent)?;
         fs::rename(&staging.dir, &artifact.dir).map_err(Error::io("create", &artifact.dir))?;
-        manifest::sync(&parent)?;
+        manifest::sync(place.path())?;
         manifest::sync(&self.root)
     }
 
@@ -154,14 +168,15 @@ impl Cache {
 
     /// Holds what is called `name` against other processes, waiting for it if need be.
     pub async fn lock(&self, name: &str) -> Result<Lock> {
+        // Where it cannot be made, that is told, and not that there is no lock.
+        self.dir()?.make("locks")?;
         Lock::acquire(&self.lock_path(name)).await
     }
 
     /// A directory that a build keeps between runs. Take the lock `work-<name>` first.
     pub fn work_dir(&self, name: &str) -> Result<PathBuf> {
-        let dir = self.root.join("work").join(name);
-        make_dir(&dir)?;
-        Ok(dir)
+        let dir = self.dir()?.make("work")?.make(name)?;
+        Ok(dir.path().to_owned())
     }
 
     /// Digest of a large file. It is read again only if its path, size or times changed.
@@ -229,14 +244,13 @@ impl Cache {
 
     /// Removes staging directories that nobody builds in: whoever does holds the lock.
     fn sweep(&self) -> Result<()> {
-        let staging = self.root.join("staging");
-        let entries = fs::read_dir(&staging).map_err(Error::io("read", &staging))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let Some(_lock) = Lock::try_acquire(&self.lock_path(&name.to_string_lossy()))? else {
+        let root = self.dir()?;
+        let (staging, locks) = (root.inner("staging")?, root.inner("locks")?);
+        for name in staging.names()? {
+            let Some(_lock) = Lock::try_in(&locks, &name.to_string_lossy())? else {
                 continue;
             };
-            remove(&entry.path())?;
+            staging.remove(&name)?;
         }
         Ok(())
     }
@@ -248,35 +262,25 @@ struct Staging {
 }
 
 impl Staging {
-    fn new(dir: PathBuf) -> Result<Self> {
-        remove(&dir)?;
-        make_dir(&dir)?;
+    fn new(staging: &Dir, name: &str) -> Result<Self> {
+        staging.remove(name)?;
+        let dir = staging.make(name)?.path().to_owned();
         Ok(Self { dir })
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if let Err(error) = remove(&self.dir) {
+        if let Err(error) = remove_dir(&self.dir) {
             tracing::warn!("{error}");
         }
     }
 }
 
-fn make_dir(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir).map_err(Error::io("create", dir))
-}
-
-/// Removes a directory, or whatever lies in its place; never what a link leads to.
-fn remove(path: &Path) -> Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match removed {
+fn remove_dir(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", path)(error))
+            Err(Error::io("remove", dir)(error))
         }
         _ => Ok(()),
     }

@@ -311,3 +311,31 @@ fn a_file_that_has_just_changed_is_read_again() {
     cache.remember(&settled, &digest::bytes(b"one"));
     assert!(cache.memo(&settled).exists());
 }
+
+/// What was finished can be used where nothing can be written; a part of the cache that leads
+/// elsewhere is refused, and what is there is left alone.
+#[tokio::test]
+async fn a_part_of_the_cache_is_no_link() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, theirs) = (place.path().join("cache"), place.path().join("theirs"));
+    fs::create_dir_all(theirs.join("precious")).unwrap();
+    for part in ["staging", "locks", "digests", "work"] {
+        fs::create_dir_all(&root).unwrap();
+        std::os::unix::fs::symlink(&theirs, root.join(part)).unwrap();
+        let error = Cache::open(&root).unwrap_err();
+        assert!(error.to_string().contains("does not follow it"), "{error}");
+        fs::remove_dir_all(&root).unwrap();
+    }
+    // A cache that is one is the user's choice; a kind of artifact that is one is not.
+    fs::create_dir(&root).unwrap();
+    let link = place.path().join("link");
+    std::os::unix::fs::symlink(&root, &link).unwrap();
+    let cache = Cache::open(&link).unwrap();
+    std::os::unix::fs::symlink(&theirs, root.join("thing")).unwrap();
+    let built = cache.get_or_build("thing", &key("a"), write_hello).await;
+    built.unwrap_err();
+    std::os::unix::fs::symlink(&theirs, root.join("staging/left")).unwrap();
+    Cache::open(&link).unwrap();
+    assert_eq!(fs::read_dir(root.join("staging")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&theirs).unwrap().count(), 1);
+}

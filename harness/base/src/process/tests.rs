@@ -43,6 +43,20 @@ async fn output_goes_to_the_log_and_its_end_is_kept() {
 }
 
 #[tokio::test]
+async fn a_log_is_bounded_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    std::fs::write(&log, vec![b'.'; LOG_LIMIT as usize - 10]).unwrap();
+    let finished = run(shell("yes | head -c 100000; printf end"), &log, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(finished.tail.last().unwrap(), "end");
+    let logged = std::fs::read_to_string(&log).unwrap();
+    let end = "y\ny\ny\ny\ny\n\n[exitlab: 99993 bytes left out]\n";
+    assert!(logged.ends_with(end), "{}", &logged[logged.len() - 80..]);
+}
+
+#[tokio::test]
 async fn dropping_a_run_ends_the_whole_group() {
     let dir = tempfile::tempdir().unwrap();
     let pid_file = dir.path().join("pid");

@@ -51,3 +51,32 @@ fn lists_of_values_make_a_matrix() {
     ];
     insta::assert_snapshot!(cases.join("\n\n"));
 }
+
+#[test]
+fn the_bound_on_cells_counts_repeats_and_is_known_before_any_cell_is_made() {
+    let of = |text: &str| {
+        let started = std::time::Instant::now();
+        let error = resolve_text(text.to_owned(), &[]).expect_err("too many");
+        // Half a million plans take longer, and gigabytes.
+        assert!(started.elapsed() < std::time::Duration::from_secs(5));
+        error.to_string()
+    };
+    let list = |count: u32| {
+        let values: Vec<String> = (1..=count).map(|n| format!("'w{n}'")).collect();
+        values.join(", ")
+    };
+    let text = format!(
+        "name = 'x'\nrepeat = 1000\n[guest]\ncmdline = [{}]\nseed = [{}]\n",
+        list(24),
+        list(24)
+    );
+    let error = of(&text);
+    let counted = "576 combinations, each 1000 times, are 576000 cells, more than 10000";
+    assert!(error.contains(counted), "{error}");
+    let text = format!("name = 'x'\n[guest]\ncmdline = [{}]\n", list(10_001));
+    let error = of(&text);
+    assert!(
+        error.contains("10001 combinations, more than 10000"),
+        "{error}"
+    );
+}

@@ -247,7 +247,8 @@ const WRONG: &[(&str, &str, &[&str])] = &[
         "name = 'x'\n[[phase]]\nname = 'cpu'\n[[phase]]\nrun = 'ls'\n[[phase]]\nname = 'idle'\n\
          run = 'ls'\n[[phase]]\nname = 'a b'\nrun = 'ls'\n[[phase]]\nname = 'a'\nrun = ' '\n\
          [[phase]]\nname = 'b'\nrun = 'ls'\nrepeat = 0\n[[phase]]\nname = 'c'\nrun = 'ls'\n\
-         [[phase]]\nname = 'c'\nrun = 'ls'",
+         [[phase]]\nname = 'c'\nrun = 'ls'\n[[phase]]\nname = 'd'\nrun = 'ls'\n\
+         left_behind = 'kill'",
         &[],
     ),
     (

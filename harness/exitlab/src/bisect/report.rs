@@ -4,6 +4,7 @@ use super::tested::{Decision, Tested};
 use super::worktree::End;
 use exitlab_analysis::gate::{Case, Judgement, Outcome};
 use exitlab_base::error::Error;
+use exitlab_base::foreign;
 use exitlab_base::git::Commit;
 
 /// Digits of a hash that people are shown.
@@ -24,8 +25,8 @@ pub fn line(tested: &Tested) -> String {
     format!(
         "{} is {word}: {}  ({})",
         short(&tested.commit),
-        tested.why,
-        tested.subject
+        foreign::line(&tested.why),
+        foreign::line(&tested.subject)
     )
 }
 
@@ -58,7 +59,10 @@ pub fn found(end: &End, about: &[Commit]) -> String {
     match (end, about) {
         (End::Found(_), [first, ..]) => format!(
             "The first bad commit is {}\n  {}\n  by {}, {}\n",
-            first.id, first.subject, first.author, first.date
+            first.id,
+            foreign::line(&first.subject),
+            foreign::line(&first.author),
+            first.date
         ),
         _ => {
             let mut text = format!(
@@ -66,7 +70,11 @@ pub fn found(end: &End, about: &[Commit]) -> String {
                 about.len()
             );
             for commit in about {
-                text += &format!("  {}  {}\n", short(&commit.id), commit.subject);
+                text += &format!(
+                    "  {}  {}\n",
+                    short(&commit.id),
+                    foreign::line(&commit.subject)
+                );
             }
             text
         }
@@ -118,7 +126,7 @@ mod tests {
             rules: "gate.toml".to_owned(),
             base: None,
             head: "steps/2".to_owned(),
-            provenance: Vec::new(),
+            compared: Vec::new(),
             cases: vec![case],
         };
         let build = Error::Build {

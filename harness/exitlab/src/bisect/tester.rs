@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::matrix::{self, Work};
+use crate::out_dir::OutDir;
 use crate::ui::Ui;
 use exitlab_analysis::gate::{self, Judgement, Outcome, Rules};
 use exitlab_analysis::reading::{Filter, Reading};
@@ -13,6 +14,7 @@ use exitlab_base::files::write_whole;
 use exitlab_base::git::{Commit, Repository};
 use exitlab_config::Matrix;
 use exitlab_kernel as kernel;
+use exitlab_model::layout::STEPS;
 use exitlab_model::plan::KernelPlan;
 
 use super::report;
@@ -125,13 +127,13 @@ impl Tester<'_> {
     }
 
     async fn run(&self, commit: &str, cx: &mut Context) -> Result<PathBuf> {
-        let steps = self.out.join("steps");
+        let steps = self.out.join(STEPS);
         std::fs::create_dir_all(&steps).map_err(Error::io("create", &steps))?;
         let number = self.tested.len() + 1;
         let dir = steps.join(format!("{number}-{}", report::short(commit)));
-        let work = Work::begin(&(self.plan)(commit)?, None, &dir)?;
-        matrix::run(&work, self.jobs, cx).await?;
-        Ok(dir)
+        let matrix = (self.plan)(commit)?;
+        let work = Work::begin(&matrix, None, &OutDir::given(dir), cx.cache.root())?;
+        Ok(matrix::run(work, self.jobs, cx).await?.dir)
     }
 
     /// The results of the good commit.

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use exitlab_base::artifact::Lock;
+use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::git::{self, Repository};
 use exitlab_base::process;
@@ -124,16 +125,17 @@ impl LinkedWorktree {
 impl Drop for LinkedWorktree {
     fn drop(&mut self) {
         remove(&self.repo, &self.dir);
+        // Where Git did not come to know it.
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 
+/// Git removes a work tree only if that knows of the repository, too.
 fn remove(repo: &Repository, dir: &Path) {
     let path = dir.display().to_string();
     if let Err(error) = run(repo.common(), &["worktree", "remove", "--force", &path]) {
         tracing::warn!("{error}");
     }
-    // Where Git did not come to know it.
-    let _ = std::fs::remove_dir_all(dir);
 }
 
 /// Removes work trees of bisections that nobody is at work in any more.
@@ -147,8 +149,12 @@ fn sweep(repo: &Repository) {
         let Some(out) = dir.parent().filter(|_| name.starts_with(PREFIX)) else {
             continue;
         };
-        // Whoever bisects there holds the lock; without the directory nobody does.
-        let free = !out.is_dir() || matches!(Lock::try_acquire(&out.join(LOCK)), Ok(Some(_)));
+        // Whoever bisects there holds the lock; without the directory nobody does. A repository
+        // may come from elsewhere, and name any place: nothing is made there.
+        let free = match Dir::open(out) {
+            Err(_) => true,
+            Ok(out) => matches!(Lock::try_existing_in(&out, LOCK), Ok(Some(_))),
+        };
         if free {
             remove(repo, dir);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::asked::{cache_dir, context, default_out, load_matrix};
+use super::asked::{cache_dir, context, load_matrix, out_dir};
 use super::regression::judge;
 use super::told::{print, shown};
 use crate::cli::AbArgs;
@@ -33,14 +33,14 @@ pub(super) async fn run(args: AbArgs) -> Result<Ended> {
         .map(|file| gate::load(file, None))
         .transpose()?;
     let (matrix, sides) = plan(&args)?;
-    let cache = Cache::open(cache_dir(&args.cache)?)?;
-    let mut cx = context(cache, &args.shown)?;
-    let out = args.out.clone().unwrap_or_else(|| default_out("ab"));
-    let work = Work::begin(&matrix, None, &out)?;
+    let dir = cache_dir(&args.cache)?;
+    let out = out_dir(args.out.clone(), "ab");
+    let work = Work::begin(&matrix, None, &out, &dir)?;
+    let mut cx = context(Cache::open(dir)?, &args.shown)?;
     let jobs = args.jobs.map(usize::from);
-    let outcome = matrix::run(&work, jobs, &mut cx).await;
+    let outcome = matrix::run(work, jobs, &mut cx).await;
     cx.ui.end(outcome.is_ok());
-    outcome?;
+    let out = outcome?.dir;
 
     let of = |value: &str| Filter::from([(sides.key.to_owned(), value.to_owned())]);
     let dirs = [out.clone()];

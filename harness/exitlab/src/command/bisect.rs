@@ -3,20 +3,20 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use super::asked::{cache_dir, context, default_out, load_matrix};
+use super::asked::{cache_dir, context, load_matrix, out_dir};
 use super::told::{print, shown};
 use crate::bisect::{Decision, End, LinkedWorktree, Questions, Tester, ask, report};
 use crate::cli::{BisectArgs, BisectStepArgs};
 use crate::context::Context;
 use crate::doctor;
 use crate::ended::Ended;
-use crate::results::Results;
 use exitlab_analysis::gate::{self, Outcome};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_base::git::Repository;
 use exitlab_config::Matrix;
+use exitlab_model::layout::STEPS;
 
 /// How Git says how much is left.
 const LEFT: &str = "Bisecting: ";
@@ -39,15 +39,16 @@ pub(super) async fn run(args: BisectArgs) -> Result<Ended> {
         doctor::check(&cell.plan, &dir).require()?;
     }
     let cache = Cache::open(dir)?;
-    let out = args.out.clone().unwrap_or_else(|| default_out("bisect"));
-    Results::require_absent(&out)?;
-    std::fs::create_dir_all(&out).map_err(Error::io("create", &out))?;
+    let out = out_dir(args.out.clone(), "bisect");
+    out.prepare()?;
+    let out = out.take(|path| std::fs::create_dir(path))?;
+    let _gone_if_empty = GoneIfEmpty(out);
 
     let mut tester = Tester {
         repo: &repo,
         plan: &plan,
         rules: &rules,
-        out: &out,
+        out,
         jobs: args.jobs.map(usize::from),
         tested: Vec::new(),
     };
@@ -55,6 +56,17 @@ pub(super) async fn run(args: BisectArgs) -> Result<Ended> {
     let outcome = bisect(&range, &mut tester, &mut cx).await;
     cx.ui.end(outcome.is_ok());
     tell(&outcome?, &range, &tester)
+}
+
+/// A results directory in which nothing was kept, because nothing could be built, goes again.
+struct GoneIfEmpty<'a>(&'a Path);
+
+impl Drop for GoneIfEmpty<'_> {
+    fn drop(&mut self) {
+        for dir in [&self.0.join(STEPS), self.0] {
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
 }
 
 /// `exitlab bisect-step`: carries a question of `git bisect run` to the exitlab that bisects.

@@ -5,6 +5,7 @@ use super::told::{print, shown};
 use crate::cli::{MergeArgs, PlanArgs};
 use crate::matrix;
 use crate::matrix::emit::{self, Request};
+use crate::out_dir::OutDir;
 use exitlab_base::error::{Error, Result};
 
 /// `exitlab plan`
@@ -39,8 +40,8 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
 
 /// `exitlab merge`
 pub fn merge(args: &MergeArgs) -> Result<()> {
-    let cells = matrix::merge(&args.out, &args.parts)?;
-    let (parts, out) = (args.parts.len(), shown(&args.out));
+    let (cells, out) = matrix::merge(&OutDir::given(&args.out), &args.parts)?;
+    let (parts, out) = (args.parts.len(), shown(&out));
     print(&format!(
         "{cells} cells of {parts} parts.\nresults: {}\n",
         out.display()

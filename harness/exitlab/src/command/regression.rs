@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::told::print;
+use super::told::{command, print};
 use crate::cli::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, VerdictsArgs};
 use crate::ended::Ended;
 use exitlab_analysis::baseline::{self, Update};
@@ -12,6 +12,7 @@ use exitlab_analysis::export::{self, ComparisonFormat};
 use exitlab_analysis::gate::{self, Rules};
 use exitlab_analysis::reading::{Filter, Reading, read_side};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign::line;
 
 /// `exitlab compare`
 pub(super) fn compare(args: CompareArgs) -> Result<()> {
@@ -82,7 +83,7 @@ pub(super) fn judge(
         gate::write_junit(&judgement, path)?;
     }
     print(&gate::plain(&judgement))?;
-    gate::tell_github(&judgement, print)?;
+    gate::tell_github(&judgement, command)?;
     Ok(Ended::of(&judgement))
 }
 
@@ -92,8 +93,13 @@ pub(super) fn baseline(args: BaselineArgs) -> Result<()> {
         BaselineAction::Save { file, runs } => {
             let side = read_side(&runs, &Filter::new())?;
             baseline::save(&file, &side)?;
+            let left_out: String = side
+                .left_out
+                .iter()
+                .map(|run| line(&run.why) + "\n")
+                .collect();
             print(&format!(
-                "{}{}\n",
+                "{}{left_out}{}\n",
                 baseline::summary(&side.cells),
                 saved(&file)
             ))
@@ -133,7 +139,8 @@ fn update_text(update: &Update) -> String {
             text += &format!("{word}: {cell}\n");
         }
     }
-    text
+    let left_out = update.left_out.iter().map(|why| line(why) + "\n");
+    text + &left_out.collect::<String>()
 }
 
 /// `exitlab verdicts`

@@ -1,9 +1,9 @@
 //! What every command tells on standard output.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use exitlab_base::error::{Error, Result};
+use exitlab_base::screen;
 
 /// A path as the user would type it from here.
 pub(super) fn shown(path: &Path) -> PathBuf {
@@ -12,10 +12,18 @@ pub(super) fn shown(path: &Path) -> PathBuf {
     below.unwrap_or_else(|| path.to_owned())
 }
 
+/// Prints an answer.
 pub(super) fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    // What is still held back at the program's end is written without a word if it fails.
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    told(screen::out(text))
+}
+
+/// Prints commands to GitHub Actions.
+pub(super) fn command(lines: &str) -> Result<()> {
+    told(screen::command(lines))
+}
+
+fn told(written: std::io::Result<()>) -> Result<()> {
+    match written {
         // A reader that has seen enough, such as `head`.
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::io("write", "standard output")),

@@ -1,37 +1,126 @@
 //! `exitlab conformance`: boots a kernel, lets the agent judge its exit census rule by
-//! rule, and reports. [`run`] is the story.
+//! rule, and reports. [`run`] is the story; `grading` has it for many kernels.
 //!
 //! The rules are in `exitlab_model::rule`; how each is judged is in the agent's `trial`, because it
 //! happens on the host.
 
+mod broken;
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::doctor;
+use crate::out_dir::OutDir;
 use crate::results::Results;
 use crate::session::Session;
 use exitlab_base::error::{Error, Result};
 use exitlab_host::image;
 use exitlab_host::platform::{self, Boot};
 use exitlab_kernel as kernel;
+use exitlab_kernel::look::{self, Unfit};
 use exitlab_model::event::Event;
+use exitlab_model::failure::FailureKind;
+use exitlab_model::hardware;
 use exitlab_model::layout;
 use exitlab_model::order::{Task, TrialOrder};
-use exitlab_model::plan::Plan;
+use exitlab_model::plan::{KernelSource, Plan};
+use exitlab_model::platform::Accelerator;
+use exitlab_model::reasons::Isa;
 
+pub use broken::{Broken, Why};
 pub use report::Report;
 
-/// Boots the kernel of a plan, and judges its exit census.
-pub async fn run(plan: &Plan, order: TrialOrder, out: &Path, cx: &mut Context) -> Result<Report> {
+/// Has a kernel that cannot unpack itself say so on the serial port, and one that panics before
+/// its console is there (Documentation/admin-guide/kernel-parameters.txt, `earlyprintk`).
+const EARLY_WORDS: &str = "earlyprintk=serial,ttyS0,115200";
+
+/// The default of `deadlines.host_boot`, seconds, and how long a kernel under trial may take
+/// until the agent speaks. On an idle machine a small one takes 5 s on `tcg-svm`.
+const DEFAULT_BOOT_S: f64 = 300.0;
+const BOOT_S: f64 = 90.0;
+
+/// Boots the kernel of a plan, and judges its exit census. What was judged of a trial that
+/// breaks off comes with the error.
+pub async fn run(
+    plan: &Plan,
+    order: TrialOrder,
+    out: &OutDir,
+    cx: &mut Context,
+) -> Result<Report, Box<Broken>> {
+    out.prepare()?;
+    cx.ui.choice(plan);
+    if let KernelSource::Image(path) = &plan.kernel.source {
+        cx.ui.stage("image");
+        let look = look_at(path.clone(), isa(plan));
+        let unfit = cx.interrupt.or(look).await?.err();
+        if let Some(unfit) = unfit {
+            return Err(Broken::unfit(path, unfit));
+        }
+    }
+    let mut heard = Heard::default();
+    let outcome = try_out(&for_trial(plan), order, out, cx, &mut heard).await;
+    outcome.map_err(|error| {
+        let Heard { report, failed } = heard;
+        let why = Why::Failed(error, failed);
+        Box::new(Broken { why, report })
+    })
+}
+
+/// Reads the image of the user's own, beside whatever else goes on.
+async fn look_at(path: PathBuf, isa: Option<Isa>) -> Result<Result<(), Unfit>> {
+    let work = tokio::task::spawn_blocking(move || {
+        let seen = look::look(&path)?;
+        isa.map_or(Ok(()), |isa| look::fits(&seen, isa))
+    });
+    work.await
+        .map_err(|e| Error::io("look at", "the image")(std::io::Error::other(e)))
+}
+
+/// The virtualization of the host that boots.
+fn isa(plan: &Plan) -> Option<Isa> {
+    match plan.host.accelerator {
+        _ if plan.platform.isa().is_some() => plan.platform.isa(),
+        Accelerator::Tcg => Some(Isa::Svm),
+        Accelerator::Kvm => hardware::isa(Path::new("/")),
+    }
+}
+
+/// A plan as a trial has it: silence is known early, and a kernel's early words are heard.
+fn for_trial(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    // Another one than the default is the user's own.
+    if plan.deadlines.host_boot_s == DEFAULT_BOOT_S {
+        plan.deadlines.host_boot_s = BOOT_S;
+    }
+    if matches!(plan.kernel.source, KernelSource::Image(_)) {
+        let own = std::mem::take(&mut plan.host.cmdline);
+        plan.host.cmdline = format!("{EARLY_WORDS} {own}").trim_end().to_owned();
+    }
+    plan
+}
+
+/// What is known of a trial that goes on.
+#[derive(Default)]
+struct Heard {
+    /// What was found; none until the kernel is there.
+    report: Option<Report>,
+    /// How the agent says it failed.
+    failed: Option<FailureKind>,
+}
+
+async fn try_out(
+    plan: &Plan,
+    order: TrialOrder,
+    out: &OutDir,
+    cx: &mut Context,
+    heard: &mut Heard,
+) -> Result<Report> {
     let Context {
         cache,
         ui,
         interrupt,
     } = cx;
-    Results::require_absent(out)?;
-    ui.choice(plan);
     let form = platform::host_form(plan.platform).ok_or_else(|| not_booted(plan))?;
     doctor::check(plan, cache.root()).require()?;
     ui.stage("kernel");
@@ -42,7 +131,7 @@ pub async fn run(plan: &Plan, order: TrialOrder, out: &Path, cx: &mut Context) -
     };
     let (kernel, host) = interrupt.or(build).await?;
     let mut results = Results::create(out)?;
-    let mut report = Report::new(plan, &kernel, &order);
+    let report = heard.report.insert(Report::new(plan, &kernel, &order));
 
     let session = Session {
         plan,
@@ -55,11 +144,12 @@ pub async fn run(plan: &Plan, order: TrialOrder, out: &Path, cx: &mut Context) -
         results: &mut results,
         ui,
     };
-    let outcome = interrupt.or(judge(session, &mut report)).await;
+    let work = judge(session, report, &mut heard.failed);
+    let outcome = interrupt.or(work).await;
     results.close_machine();
     outcome?;
-    results.json(layout::CONFORMANCE, &report)?;
-    Ok(report)
+    results.json(layout::CONFORMANCE, report)?;
+    Ok(report.clone())
 }
 
 /// Rules switch parameters of KVM, and a broken kernel may die of them.
@@ -75,7 +165,11 @@ fn not_booted(plan: &Plan) -> Error {
 }
 
 /// Enters what the agent finds into the report.
-async fn judge(session: Session<'_>, report: &mut Report) -> Result<()> {
+async fn judge(
+    session: Session<'_>,
+    report: &mut Report,
+    failed: &mut Option<FailureKind>,
+) -> Result<()> {
     // The rule that has no finding yet, while the host lives.
     let mut judging = None;
     let mut heard = |event: &Event, _: &Results| {
@@ -87,7 +181,10 @@ async fn judge(session: Session<'_>, report: &mut Report) -> Result<()> {
                 report.findings.push(finding.clone());
             }
             // Not the death of a host: its agent still speaks.
-            Event::Failed { .. } => judging = None,
+            Event::Failed { kind, .. } => {
+                judging = None;
+                *failed = Some(*kind);
+            }
             _ => {}
         }
         Ok(())
@@ -98,10 +195,18 @@ async fn judge(session: Session<'_>, report: &mut Report) -> Result<()> {
         (
             Some(rule),
             Err(Error::Experiment { message, tail, .. } | Error::Silence { message, tail, .. }),
-        ) => {
+        ) if !was_ended(&message) => {
             report.died(rule, &message, &tail);
             Ok(())
         }
         (_, outcome) => outcome,
     }
+}
+
+/// Whether somebody ended the emulator, which says nothing about the host
+/// (`QEMU ended (signal: 9 (SIGKILL))`).
+fn was_ended(message: &str) -> bool {
+    ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]
+        .iter()
+        .any(|signal| message.contains(&format!("({signal})")))
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ended::Ended;
 use exitlab_analysis::export::{finding_details, finding_line};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign::line;
 use exitlab_host::platform;
 use exitlab_model::artifacts::HostKernel;
 use exitlab_model::order::TrialOrder;
@@ -66,21 +67,18 @@ impl Report {
     /// The host died while a rule was judged: that rule is broken, and no other can be
     /// judged.
     pub fn died(&mut self, rule: Rule, how: &str, tail: &[String]) {
-        let last = tail
-            .last()
-            .map_or(String::new(), |line| format!(": {line}"));
-        self.findings.push(Finding {
-            rule,
-            verdict: Verdict::Broken {
-                seen: format!("{how}{last}"),
-            },
-        });
+        let last = tail.last().cloned().unwrap_or_default();
+        let verdict = Verdict::of_death(rule, how, tail);
+        self.findings.push(Finding { rule, verdict });
         for rest in Rule::ALL {
             if self.findings.iter().all(|finding| finding.rule != rest) {
                 self.findings.push(Finding {
                     rule: rest,
                     verdict: Verdict::NotJudged {
-                        because: format!("the host died of rule '{}'", rule.name()),
+                        because: format!(
+                            "the host died in rule '{}'; its last words: {last}",
+                            rule.name()
+                        ),
                     },
                 });
             }
@@ -123,7 +121,10 @@ impl Report {
     pub fn for_people(&self) -> String {
         let mut text = format!(
             "Exit census of Linux {} on {}, leaf map {}\n{}\n\n",
-            self.kernel, self.platform, self.leaf_map, self.cpu
+            line(&self.kernel),
+            line(&self.platform),
+            self.leaf_map,
+            line(&self.cpu)
         );
         for finding in &self.findings {
             text += &finding_line(finding);
@@ -166,6 +167,8 @@ mod tests {
                         seen: "the calm one of two VMs executed 12 CPUIDs since it was made, and \
                                reads 2012"
                             .into(),
+                        looks_like: Some("counters that all VMs share, never reset".into()),
+                        mistake: Some(7),
                     },
                 ),
                 finding(
@@ -204,9 +207,12 @@ mod tests {
         report.died(Rule::Range, "Bochs ended", &["BUG: page fault".into()]);
         assert_eq!(report.findings.len(), Rule::ALL.len());
         let verdict = &report.findings[0].verdict;
-        let Verdict::Broken { seen } = verdict else {
+        let Verdict::Broken { seen, .. } = verdict else {
             panic!("{verdict:?}")
         };
-        assert_eq!(seen, "Bochs ended: BUG: page fault");
+        assert_eq!(
+            seen,
+            "Bochs ended: the host's kernel went wrong: BUG: page fault"
+        );
     }
 }

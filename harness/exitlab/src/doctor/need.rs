@@ -114,7 +114,14 @@ pub(super) fn look_up(need: &Need, system: &System) -> Prerequisite {
         }
         Find::File(name, places) => (name.clone(), system.search.file(places).map(shown)),
         Find::Cache => {
-            let found = system.cache_writable.then(|| shown(system.cache.clone()));
+            let cache = || shown(system.cache.clone());
+            // What is in it can be used; where something is missing, its build says so.
+            let finished = || {
+                system
+                    .cache_filled
+                    .then(|| format!("{}, read-only", cache()))
+            };
+            let found = system.cache_writable.then(cache).or_else(finished);
             ("writable cache".to_owned(), found)
         }
         Find::PlainCache => match kernel::odd_character(&system.cache) {
@@ -127,7 +134,10 @@ pub(super) fn look_up(need: &Need, system: &System) -> Prerequisite {
         Find::Limits(files, file_mib) => limits(*files, *file_mib, system),
         Find::Disk(first, later) => {
             let least = *if system.cache_filled { later } else { first };
-            enough("disk", system.free_mib, least)
+            let (what, found) = enough("disk", system.free_mib, least);
+            let read_only = system.cache_filled && !system.cache_writable;
+            let nothing = || read_only.then(|| "nothing is built".to_owned());
+            (what, found.or_else(nothing))
         }
         Find::Memory(least) => enough("memory", system.memory_mib(), *least),
     };

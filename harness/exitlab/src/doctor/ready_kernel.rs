@@ -1,4 +1,4 @@
-//! Whether a kernel of the user's own can be a host: it must have KVM for the host's processor
+//! Whether a kernel of the user's own can be a host: whole, and with KVM for the host's processor
 //! built in, because hosts load no modules.
 
 use std::path::Path;
@@ -6,50 +6,59 @@ use std::path::Path;
 use super::report::Prerequisite;
 use super::system::System;
 use exitlab_base::need::Cure;
-use exitlab_kernel::image;
+use exitlab_kernel::look;
 use exitlab_model::hardware;
+use exitlab_model::hindrance::Hindrance;
 use exitlab_model::plan::{KernelSource, Plan};
 use exitlab_model::platform::{Accelerator, PlatformKind};
 use exitlab_model::reasons::Isa;
 
-/// The row for the kernel of `plan`; none if it is built here, boots no host, or does not tell.
+/// The row for the kernel of `plan`; none if it is built here, or is no kernel, which is told
+/// where it is loaded.
 pub(super) fn prerequisite(plan: &Plan, system: &System) -> Option<Prerequisite> {
     let KernelSource::Image(path) = &plan.kernel.source else {
         return None;
     };
     let isa = match (plan.platform, plan.host.accelerator) {
-        (PlatformKind::BochsVmx, _) => Isa::Vmx,
-        (PlatformKind::TcgSvm, _) | (PlatformKind::Nested, Accelerator::Tcg) => Isa::Svm,
-        (PlatformKind::Nested, Accelerator::Kvm) => hardware::isa(&system.search.root)?,
-        (PlatformKind::Local | PlatformKind::Ssh, _) => return None,
+        (PlatformKind::BochsVmx, _) => Some(Isa::Vmx),
+        (PlatformKind::TcgSvm, _) | (PlatformKind::Nested, Accelerator::Tcg) => Some(Isa::Svm),
+        (PlatformKind::Nested, Accelerator::Kvm) => hardware::isa(&system.search.root),
+        // Where it boots no host, its KVM is not needed.
+        (PlatformKind::Local | PlatformKind::Ssh, _) => None,
     };
     row(path, isa)
 }
 
-fn row(path: &Path, isa: Isa) -> Option<Prerequisite> {
-    // What is no kernel is refused with the plan; what cannot be unpacked says so itself.
-    let header = image::look(path).ok()?;
-    let built_in = image::built_in(path, &header).ok()??;
-    let module = hardware::module(isa);
+fn row(path: &Path, isa: Option<Isa>) -> Option<Prerequisite> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let has = match built_in.isas() {
-        [] => "it has KVM as modules, or none".to_owned(),
-        isas => {
-            let modules: Vec<&str> = isas.iter().map(|isa| hardware::module(*isa)).collect();
-            format!("it has {}", modules.join(" and "))
-        }
+    let looked = look::look(path);
+    let fits = |look: look::Look| {
+        let fits = isa.map_or(Ok(()), |isa| look::fits(&look, isa));
+        fits.map(|()| look.release)
     };
-    let good = built_in.has(isa);
-    Some(Prerequisite {
-        what: match good {
-            true => format!("{module} in {name}"),
-            false => format!("{module} built into {name} ({has})"),
-        },
-        why: "the host's kernel",
-        cure: Cure::Action(format!(
-            "kernel: build it with CONFIG_KVM=y and CONFIG_{}=y: hosts load no modules",
-            module.to_uppercase()
+    let row = |what, cure, found| Prerequisite {
+        what,
+        why: "boots, ready as it is",
+        cure: Cure::Action(cure),
+        found,
+    };
+    match looked.and_then(fits) {
+        Ok(release) => Some(row(format!("kernel {name}"), String::new(), Some(release))),
+        Err(unfit) if matches!(unfit.hindrance, Hindrance::NoFile | Hindrance::NoKernel) => None,
+        Err(unfit) => Some(row(
+            format!("kernel {name} that can be used ({})", unfit.seen),
+            cure(unfit.hindrance, isa),
+            None,
         )),
-        found: good.then(|| "built in".to_owned()),
-    })
+    }
+}
+
+fn cure(hindrance: Hindrance, isa: Option<Isa>) -> String {
+    match (hindrance, isa) {
+        (Hindrance::NoKvm | Hindrance::KvmModules | Hindrance::OtherVendor, Some(isa)) => format!(
+            "kernel: build it with CONFIG_KVM=y and CONFIG_{}=y: hosts load no modules",
+            hardware::module(isa).to_uppercase()
+        ),
+        (hindrance, _) => format!("kernel: {}", hindrance.cure()),
+    }
 }

@@ -3,6 +3,7 @@
 use comfy_table::{Table, presets};
 
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign::cell;
 use exitlab_base::need::Cure;
 
 /// Something that a run needs.
@@ -60,7 +61,12 @@ impl Report {
                 Some(found) => ("✓", shortened(found)),
                 None => ("✗", "missing".to_owned()),
             };
-            table.add_row([mark, &prerequisite.what, prerequisite.why, &found]);
+            table.add_row([
+                mark,
+                &cell(&prerequisite.what),
+                prerequisite.why,
+                &cell(&found),
+            ]);
         }
         let rows = table.trim_fmt();
         match self.missing().count() {

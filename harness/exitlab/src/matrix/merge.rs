@@ -3,10 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::results::Results;
+use crate::out_dir::OutDir;
+use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_config::Cell;
-use exitlab_model::matrix::Index;
+use exitlab_model::build::{Made, require_one};
+use exitlab_model::layout::{CELLS, MATRIX};
+use exitlab_model::matrix::{self, Index};
 use exitlab_model::record::RunRecord;
 
 use super::index::{self, done};
@@ -20,9 +23,9 @@ struct Part<'a> {
 }
 
 /// Merges the parts in `dirs` into a new directory, which appears whole. Returns how many
-/// cells it has.
-pub fn merge(out: &Path, dirs: &[PathBuf]) -> Result<usize> {
-    Results::require_absent(out)?;
+/// cells it has, and the directory.
+pub fn merge(out: &OutDir, dirs: &[PathBuf]) -> Result<(usize, PathBuf)> {
+    out.prepare()?;
     let mut parts = Vec::new();
     for dir in dirs {
         let index = index::read(dir)?;
@@ -36,8 +39,10 @@ pub fn merge(out: &Path, dirs: &[PathBuf]) -> Result<usize> {
     };
     let mut whole = first.index.clone();
     whole.shard = None;
+    // Of the plans as this program writes them.
+    whole.plan_digest = matrix::digest(&whole.cells).map_err(Error::json("write", MATRIX))?;
     for part in &parts {
-        if part.index.plan_digest != whole.plan_digest {
+        if part.index.plan_digest != first.index.plan_digest {
             let what = format!(
                 "{} and {} are parts of different plans",
                 first.dir.display(),
@@ -50,9 +55,8 @@ pub fn merge(out: &Path, dirs: &[PathBuf]) -> Result<usize> {
         }
     }
     let cells = gather(&whole, &parts)?;
-    require_same_artifacts(&cells)?;
-    write(out, &whole, &cells)?;
-    Ok(cells.len())
+    require_one_build(&cells)?;
+    Ok((cells.len(), write(out, &whole, &cells)?))
 }
 
 /// Where each cell is done.
@@ -95,59 +99,45 @@ fn gather<'a>(
     ))
 }
 
-/// Cells of one plan must come from the same kernel, images and binary, whoever built them.
-fn require_same_artifacts(cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
-    let artifacts = |record: &RunRecord| {
-        let origin = &record.provenance;
-        [
-            ("exitlab binary", origin.exitlab_digest.clone()),
-            ("kernel", origin.kernel_digest.clone()),
-            ("host image", origin.host_image_digest.clone()),
-            ("guest image", origin.guest_image_digest.clone()),
-            ("emulator", origin.emulator.clone()),
-            ("booted files", format!("{:?}", origin.booted)),
-        ]
-    };
-    for (number, (cell, dir, record)) in cells.iter().enumerate() {
-        let alike = |(other, _, _): &&(&Cell, &Path, RunRecord)| other.values == cell.values;
-        let Some((other, other_dir, other_record)) = cells[..number].iter().find(alike) else {
+/// Cells of one matrix come from one build, whoever ran them.
+fn require_one_build(cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
+    let name =
+        |(cell, dir, _): &(&Cell, &Path, RunRecord)| format!("{} in {}", cell.id, dir.display());
+    let names: Vec<String> = cells.iter().map(name).collect();
+    let made = cells
+        .iter()
+        .zip(&names)
+        .map(|((cell, _, record), name)| Made {
+            name,
+            values: &cell.values,
+            from: &record.provenance,
+        });
+    require_one(made)
+        .map_err(|two| refused(two.to_string(), "build once, and run all parts from that"))
+}
+
+fn write(out: &OutDir, whole: &Index, cells: &[(&Cell, &Path, RunRecord)]) -> Result<PathBuf> {
+    let new = StagedDir::of(out, whole)?;
+    let all = new.dir().make(CELLS)?;
+    for (cell, dir, _) in cells {
+        let from = Dir::open(dir)?.inner(CELLS)?.inner(&cell.id)?;
+        copy(&from, &all.make(&cell.id)?)?;
+    }
+    summary::write(whole, new.dir().path())?;
+    Ok(new.finish()?.0)
+}
+
+/// Copies the files of a results directory into a new one. A link in a part is none of
+/// exitlab's, and what it leads to is no result.
+fn copy(from: &Dir, to: &Dir) -> Result<()> {
+    let names = from.names()?.into_iter();
+    for name in names.filter(|name| !name.as_encoded_bytes().starts_with(b".")) {
+        let Some(mut file) = from.read(&name)? else {
             continue;
         };
-        let pairs = artifacts(record).into_iter().zip(artifacts(other_record));
-        for ((what, one), (_, two)) in pairs {
-            if one != two {
-                let what = format!(
-                    "{} in {} and {} in {} were made with different artifacts: {what}",
-                    other.id,
-                    other_dir.display(),
-                    cell.id,
-                    dir.display()
-                );
-                return Err(refused(what, "build once, and run all parts from that"));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn write(out: &Path, whole: &Index, cells: &[(&Cell, &Path, RunRecord)]) -> Result<()> {
-    let new = StagedDir::of(out, whole)?;
-    for (cell, dir, _) in cells {
-        copy(&cell.dir(dir), &cell.dir(new.path()))?;
-    }
-    summary::write(whole, new.path())?;
-    new.finish().map(drop)
-}
-
-/// Copies a results directory.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to).map_err(Error::io("create", to))?;
-    for entry in std::fs::read_dir(from).map_err(Error::io("read", from))? {
-        let entry = entry.map_err(Error::io("read", from))?;
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_file() {
-            std::fs::copy(&path, &target).map_err(Error::io("copy", path))?;
-        }
+        let path = to.path().join(&name);
+        let mut copy = to.create(&name, 0o644)?;
+        std::io::copy(&mut file, &mut copy).map_err(Error::io("write", path))?;
     }
     Ok(())
 }
@@ -158,3 +148,6 @@ fn refused(message: String, cure: &str) -> Error {
         cure: cure.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign;
 use exitlab_config::Cell;
 use exitlab_model::matrix::Index;
 use exitlab_model::record::{RunRecord, Sample};
@@ -28,13 +29,14 @@ pub fn table(index: &Index, dir: &Path) -> String {
         .first()
         .map(|(_, record)| record.samples.iter().map(|s| s.label.clone()).collect())
         .unwrap_or_default();
+    let labels = labels.iter().map(|label| foreign::cell(label));
     table.set_header(std::iter::once("exits until".to_owned()).chain(labels));
     for (cell, record) in &cells {
         let counts = record
             .samples
             .iter()
             .map(|sample| exits(sample).to_string());
-        table.add_row(std::iter::once(cell.id.clone()).chain(counts));
+        table.add_row(std::iter::once(foreign::cell(cell.id.as_str())).chain(counts));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -58,11 +60,12 @@ pub fn write(index: &Index, dir: &Path) -> Result<()> {
         .map_err(failed)?;
     for (cell, record) in records(index, dir) {
         for sample in &record.samples {
-            let mut row = vec![cell.id.clone()];
+            let mut row = vec![cell.id.to_string()];
             row.extend(index.axes.iter().map(|axis| cell.values[&axis.key].clone()));
             row.extend([cell.repeat.to_string(), sample.number.to_string()]);
             row.extend([sample.label.clone(), sample.phase.clone()]);
             row.push(exits(sample).to_string());
+            let row: Vec<String> = row.iter().map(|field| foreign::csv(field)).collect();
             writer.write_record(&row).map_err(failed)?;
         }
     }

@@ -1,20 +1,19 @@
 //! One JSON object a line, for programs: stages of the conductor, and the agent's
 //! events as they are.
 
-use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::display::Display;
+use exitlab_base::screen;
 use exitlab_model::event::Event;
 
 /// JSON lines.
 pub struct Json;
 
 fn line(value: &Value) {
-    // A closed standard error must not end a run.
-    let _ = writeln!(std::io::stderr(), "{value}");
+    screen::err(&format!("{value}\n"));
 }
 
 impl Display for Json {

@@ -10,11 +10,11 @@ mod terminal;
 mod words;
 
 use std::cell::RefCell;
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use crate::timings::Span;
 use display::Display;
+use exitlab_base::screen;
 use exitlab_model::event::Event;
 use exitlab_model::plan::Plan;
 
@@ -41,7 +41,7 @@ pub struct Ui {
 impl Ui {
     /// A display as the user asked for it; `consoles` also shows both consoles.
     pub fn new(progress: Progress, consoles: bool) -> Ui {
-        let live = std::io::stderr().is_terminal();
+        let live = screen::is_live();
         let display: Box<dyn Display> = match progress {
             Progress::Json => Box::new(json::Json),
             Progress::Auto if live => Box::new(terminal::Terminal::new()),

@@ -1,9 +1,9 @@
 //! One plain line for each thing that happens: for logs and CI.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::{Display, words};
+use exitlab_base::{foreign, screen};
 use exitlab_model::event::Event;
 
 /// At most one note of progress in this time: a build has thousands.
@@ -25,9 +25,8 @@ impl Plain {
     }
 
     fn line(&self, text: &str) {
-        // A closed standard error must not end a run.
         let elapsed = self.started.elapsed().as_secs_f64();
-        let _ = writeln!(std::io::stderr(), "[{elapsed:7.1} s] {text}");
+        screen::err(&format!("[{elapsed:7.1} s] {}\n", foreign::line(text)));
     }
 }
 

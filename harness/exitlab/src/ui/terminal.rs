@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Display, words};
+use exitlab_base::foreign::line;
 use exitlab_model::event::Event;
 
 /// How often the live line moves.
@@ -32,10 +33,14 @@ impl Terminal {
         }
     }
 
+    /// A line above the live one. Whatever it quotes does nothing to the terminal.
+    fn line(&self, text: &str) {
+        self.bar.println(line(text));
+    }
+
     fn done(&self, before: Option<(&str, Duration)>, mark: &str) {
         if let Some((name, took)) = before {
-            self.bar
-                .println(format!("{mark} {name:<20} {:>7.1} s", took.as_secs_f64()));
+            self.line(&format!("{mark} {name:<20} {:>7.1} s", took.as_secs_f64()));
         }
     }
 }
@@ -44,25 +49,26 @@ impl Display for Terminal {
     fn stage(&mut self, name: &str, before: Option<(&str, Duration)>) {
         self.done(before, "✓");
         self.stage = name.to_owned();
-        self.bar.set_message(name.to_owned());
+        self.bar.set_message(line(name));
     }
 
     fn note(&mut self, text: &str) {
-        self.bar.set_message(format!("{}: {text}", self.stage));
+        self.bar
+            .set_message(line(&format!("{}: {text}", self.stage)));
     }
 
     fn say(&mut self, text: &str) {
-        self.bar.println(format!("    {text}"));
+        self.line(&format!("    {text}"));
     }
 
     fn event(&mut self, event: &Event, _elapsed: Duration) {
         if let Some(text) = words::describe(event) {
-            self.bar.println(format!("    {text}"));
+            self.line(&format!("    {text}"));
         }
     }
 
     fn console(&mut self, whose: &str, line: &str) {
-        self.bar.println(format!("    {whose} │ {line}"));
+        self.line(&format!("    {whose} │ {line}"));
     }
 
     fn end(&mut self, last: Option<(&str, Duration)>, good: bool) {

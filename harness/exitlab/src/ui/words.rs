@@ -21,9 +21,11 @@ pub fn describe(event: &Event) -> Option<String> {
                 grouped(total.into())
             ))
         }
+        Event::LeftBehind(left) => Some(export::left_behind(left)),
         Event::Inspected(inspection) => Some(format!(
-            "inspected: {} (exit {})",
-            inspection.command, inspection.exit
+            "inspected: {} ({})",
+            inspection.command,
+            inspection.ended()
         )),
         Event::Found(finding) => Some(export::finding_line(finding)),
         _ => None,

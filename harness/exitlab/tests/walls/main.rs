@@ -7,6 +7,7 @@ mod code;
 mod cycles;
 mod manifests;
 mod paths;
+mod printing;
 mod sizes;
 
 use std::path::{Path, PathBuf};
@@ -142,6 +143,11 @@ fn no_file_of_a_crate_needs_one_that_needs_it() {
             .map(|cycle| format!("{}: {cycle}", package.name))
     });
     none(&cycles.collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_prints_that_is_not_named_for_it() {
+    none(&printing::elsewhere(&workspace()));
 }
 
 fn none(wrong: &[String]) {

@@ -13,6 +13,7 @@ use tokio::process::Command;
 
 use super::boot::{Boot, Files};
 use super::machine::{CONSOLE, EVENTS, Machine};
+use super::patience::Pace;
 use crate::image::CYLINDER;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
@@ -135,7 +136,14 @@ pub async fn start(
         ])
         .envs(frozen_clock(&faketime));
     let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
-    Ok(Machine::booted("Bochs", emulator, dir, &plan.deadlines))
+    let pace = Pace::Emulated;
+    Ok(Machine::booted(
+        "Bochs",
+        emulator,
+        dir,
+        &plan.deadlines,
+        pace,
+    ))
 }
 
 /// Every file that the host boots from, or that emulates it, by what it is.

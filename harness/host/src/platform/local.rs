@@ -5,8 +5,9 @@ use std::path::Path;
 
 use tokio::process::Command;
 
+use super::aftermath::Aftermath;
 use super::leash::Leash;
-use super::machine::{Aftermath, CONSOLE, EVENTS, Machine};
+use super::machine::{CONSOLE, EVENTS, Machine};
 use crate::image::{AGENT, companion};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::Result;

@@ -4,18 +4,19 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::process::Command;
-
+use exitlab_base::bounded::{Admission, Allowance, shortened};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process::Supervised;
-use exitlab_model::event::Event;
+use exitlab_model::event::{Event, Stage};
+use exitlab_model::layout::EMULATOR_LOG;
 use exitlab_model::plan::Deadlines;
 
+use super::aftermath::Aftermath;
+use super::heard::{self, SHOWN};
 use super::leash::Leash;
-use super::remote::Remote;
+use super::patience::{Pace, Patience};
 use super::watch::Growing;
 
 /// How often the emulator's files are looked at.
@@ -27,81 +28,36 @@ const POWER_OFF: Duration = Duration::from_secs(20);
 /// How long an emulator may take to end when it is asked to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long clearing up may take.
-const SWEEP: Duration = Duration::from_secs(20);
-
 /// How many lines of the console an error shows.
 const TAIL: usize = 15;
 
+/// Longest line of the host's console that is kept whole, bytes.
+const LONGEST_LINE: usize = 4096;
+
+/// Most that is kept of the host's console, bytes.
+const MOST_CONSOLE: u64 = 8 << 20;
+
+/// Longest event, bytes: longer than that of a command whose whole output is kept.
+const LONGEST_EVENT: usize = 16 << 20;
+
+/// Most that console, events and the emulator's log may come to, bytes each: they lie on this
+/// machine's disk.
+const MOST_FILE: u64 = 256 << 20;
+
+/// So many times the deadline for silence an emulator may do nothing at all.
+const IDLE: u32 = 5;
+
 /// What the host's kernel prints when it cannot go on.
 const PANIC: &str = "Kernel panic - not syncing";
+
+/// What its decompressor prints when it cannot (`arch/x86/boot/compressed/misc.c`, `error`).
+const HALTED: &str = "-- System halted";
 
 /// The host's console, in the machine's directory.
 pub const CONSOLE: &str = "console";
 
 /// The agent's events, in the machine's directory.
 pub const EVENTS: &str = "events";
-
-/// What clears up after an agent that was killed, on a machine that is used as it is.
-#[derive(Debug)]
-pub enum Aftermath {
-    /// Nothing: the machine is gone.
-    None,
-    /// Agents of this machine.
-    Here {
-        /// The agent's program.
-        agent: PathBuf,
-        /// Where agents work.
-        place: PathBuf,
-    },
-    /// Agents of another machine.
-    There {
-        /// The machine.
-        remote: Box<Remote>,
-        /// The agent's program there.
-        binary: PathBuf,
-        /// Where agents work there.
-        agents: PathBuf,
-    },
-}
-
-impl Aftermath {
-    /// Clears up. What fails does no harm: the next agent there does the same.
-    async fn clear(&self) {
-        let cleared = match self {
-            Aftermath::None => Ok(()),
-            Aftermath::Here { agent, place } => sweep(agent, place).await,
-            Aftermath::There {
-                remote,
-                binary,
-                agents,
-            } => remote.sweep(binary, agents).await,
-        };
-        if let Err(error) = cleared {
-            tracing::warn!("{error}");
-        }
-    }
-}
-
-/// Clears up after agents of this machine that were killed.
-async fn sweep(agent: &Path, place: &Path) -> Result<()> {
-    let mut command = Command::new(agent);
-    command.arg("--sweep").arg(place).stdin(Stdio::null());
-    command.kill_on_drop(true);
-    let status = tokio::time::timeout(SWEEP, command.status());
-    let failed = |why: String| Error::Experiment {
-        stage: "host".to_owned(),
-        message: format!("failed to clear up below {}: {why}", place.display()),
-        tail: Vec::new(),
-        cure: "the next run here clears up as well".to_owned(),
-    };
-    match status.await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(failed(status.to_string())),
-        Ok(Err(error)) => Err(Error::io("run", agent)(error)),
-        Err(_) => Err(failed(format!("not done within {} s", SWEEP.as_secs()))),
-    }
-}
 
 /// One thing that a machine has to say.
 #[derive(Debug)]
@@ -119,13 +75,19 @@ pub struct Machine {
     leash: Option<Leash>,
     aftermath: Aftermath,
     console: Growing,
+    allowance: Allowance,
     events: Growing,
+    emulator_log: PathBuf,
     waiting: VecDeque<Report>,
     tail: VecDeque<String>,
+    panicked: bool,
     boot_deadline: Duration,
     silence_deadline: Duration,
-    heard: Option<Instant>,
-    started: Instant,
+    patience: Patience,
+    pace: Pace,
+    warned: bool,
+    heard: bool,
+    guest_runs: bool,
 }
 
 impl Machine {
@@ -135,8 +97,10 @@ impl Machine {
         emulator: Supervised,
         dir: &Path,
         deadlines: &Deadlines,
+        pace: Pace,
     ) -> Machine {
-        Machine::watch(name, emulator, dir, deadlines, None, Aftermath::None)
+        let machine = Machine::watch(name, emulator, dir, deadlines, None, Aftermath::None);
+        machine.at(pace)
     }
 
     /// Watches over an agent on a machine that is used as it is.
@@ -159,19 +123,34 @@ impl Machine {
         leash: Option<Leash>,
         aftermath: Aftermath,
     ) -> Machine {
+        let process = emulator.id();
         Machine {
             name,
             emulator,
             leash,
             aftermath,
-            console: Growing::new(&dir.join(CONSOLE)),
-            events: Growing::new(&dir.join(EVENTS)),
+            console: Growing::new(&dir.join(CONSOLE), LONGEST_LINE),
+            allowance: Allowance::new(MOST_CONSOLE),
+            events: Growing::new(&dir.join(EVENTS), LONGEST_EVENT),
+            emulator_log: dir.join(EMULATOR_LOG),
             waiting: VecDeque::new(),
             tail: VecDeque::new(),
+            panicked: false,
             boot_deadline: Duration::from_secs_f64(deadlines.host_boot_s),
             silence_deadline: Duration::from_secs_f64(deadlines.silence_s),
-            heard: None,
-            started: Instant::now(),
+            patience: Patience::with(process, Pace::Real),
+            pace: Pace::Real,
+            warned: false,
+            heard: false,
+            guest_runs: false,
+        }
+    }
+
+    fn at(self, pace: Pace) -> Machine {
+        Machine {
+            patience: Patience::with(self.emulator.id(), pace),
+            pace,
+            ..self
         }
     }
 
@@ -181,19 +160,31 @@ impl Machine {
             if let Some(leash) = &mut self.leash {
                 leash.tend();
             }
-            // Looked at before the files: what an emulator wrote before it ended is read.
-            let ended = self.emulator.try_exited()?;
-            self.read()?;
+            // Whatever is waiting, the deadlines go on.
+            self.patience.look().await;
             if let Some(report) = self.waiting.pop_front() {
                 return Ok(report);
             }
-            if let Some(how) = ended {
-                return Err(self.died(&format!("{} ended ({how})", self.name)));
+            // Looked at before the files: what an emulator wrote before it ended is read.
+            let ended = self.emulator.try_exited()?;
+            let more = self.read()?;
+            self.check_sizes()?;
+            self.check_silence()?;
+            if more {
+                continue;
             }
-            if self.tail.iter().any(|line| line.contains(PANIC)) {
+            if let Some(how) = ended {
+                return Err(self.died(&match self.agents_end() {
+                    Some(status) => format!("the agent ended without a word (status {status})"),
+                    None => format!("{} ended ({how})", self.name),
+                }));
+            }
+            if self.panicked {
                 return Err(self.died("the host's kernel panicked"));
             }
-            self.check_silence()?;
+            if self.tail.iter().any(|line| line.contains(HALTED)) {
+                return Err(self.died("the host's kernel halted before it began"));
+            }
             tokio::time::sleep(POLL).await;
         }
     }
@@ -206,17 +197,15 @@ impl Machine {
             }
         };
         let _ = tokio::time::timeout(POWER_OFF, wait).await;
-        let _ = self.read();
+        while matches!(self.read(), Ok(true)) && self.check_sizes().is_ok() {}
         let rest = std::mem::take(&mut self.waiting);
         self.emulator.stop(GRACE).await?;
         self.aftermath.clear().await;
-        Ok(rest
-            .into_iter()
-            .filter_map(|report| match report {
-                Report::Console(line) => Some(line),
-                Report::Event(_) => None,
-            })
-            .collect())
+        let lines = rest.into_iter().filter_map(|report| match report {
+            Report::Console(line) => Some(line),
+            Report::Event(_) => None,
+        });
+        Ok(lines.chain(self.allowance.left_out()).collect())
     }
 
     /// Stops the host at once.
@@ -226,59 +215,146 @@ impl Machine {
         stopped.map(drop)
     }
 
-    fn read(&mut self) -> Result<()> {
+    /// Takes in what came. Returns whether there may be more already.
+    fn read(&mut self) -> Result<bool> {
+        let before = self.console.read() + self.events.read();
         for line in self.console.lines()? {
+            self.panicked |= line.contains(PANIC);
             if self.tail.len() == TAIL {
                 self.tail.pop_front();
             }
-            self.tail.push_back(line.clone());
+            self.tail.push_back(shortened(&line, SHOWN));
+            let line = match self.allowance.admit(line.len()) {
+                Admission::Kept => line,
+                Admission::Full => self.allowance.full(),
+                Admission::Counted => continue,
+            };
             self.waiting.push_back(Report::Console(line));
         }
         for line in self.events.lines()? {
-            self.heard = Some(Instant::now());
-            match serde_json::from_str::<Event>(&line) {
-                Ok(event) => self.waiting.push_back(Report::Event(Box::new(event))),
-                Err(e) => {
-                    let what = format!("the host sent what is no event ({e}): {line}");
-                    return Err(self.died(&what));
+            self.hear();
+            match heard::event(&line) {
+                Ok(event) => {
+                    self.guest_runs |= matches!(event, Event::Stage { stage, .. }
+                        if matches!(stage, Stage::Guest | Stage::Sampling | Stage::Judging));
+                    self.waiting.push_back(Report::Event(Box::new(event)));
                 }
+                Err(what) => return Err(self.died(&what)),
             }
+        }
+        Ok(self.console.read() + self.events.read() > before)
+    }
+
+    /// The exit status of an agent that is not at its end, as the host's init tells it
+    /// (`image/host-init.sh`).
+    fn agents_end(&self) -> Option<&str> {
+        let mut lines = self.tail.iter().rev();
+        lines.find_map(|line| {
+            line.trim()
+                .strip_prefix("exitlab: the agent ended with status ")
+        })
+    }
+
+    fn hear(&mut self) {
+        self.heard = true;
+        self.patience.heard();
+    }
+
+    /// Fails if the host, or what emulates it, fills this machine's disk.
+    fn check_sizes(&self) -> Result<()> {
+        let log = std::fs::metadata(&self.emulator_log).map_or(0, |log| log.len());
+        let files = [
+            ("console", self.console.read()),
+            ("events", self.events.read()),
+            ("emulator's log", log),
+        ];
+        for (what, size) in files {
+            if size > MOST_FILE {
+                let most = MOST_FILE >> 20;
+                return Err(self.died(&format!("the {what} came to more than {most} MiB")));
+            }
+        }
+        let pending = self.events.pending();
+        if pending > LONGEST_EVENT as u64 {
+            let what = format!("the host sent {pending} bytes without the end of an event");
+            return Err(self.died(&what));
         }
         Ok(())
     }
 
-    fn check_silence(&self) -> Result<()> {
-        match self.heard {
-            None if self.started.elapsed() > self.boot_deadline => Err(self.died(&format!(
-                "no word from the host within {} s",
-                self.boot_deadline.as_secs_f64()
-            ))),
-            Some(heard) if heard.elapsed() > self.silence_deadline => Err(Error::Silence {
-                message: format!(
-                    "the host fell silent for {} s",
-                    self.silence_deadline.as_secs_f64()
-                ),
+    fn check_silence(&mut self) -> Result<()> {
+        if self.patience.stopped() && !self.warned {
+            self.warned = true;
+            let name = self.name;
+            tracing::warn!("{name} is stopped, by somebody's SIGSTOP: the run waits for it");
+        }
+        let silent = self.patience.silent();
+        if !self.heard && silent > self.boot_deadline {
+            let how = self.for_so_long(self.boot_deadline);
+            return Err(self.died(&format!("no word from the host {how}")));
+        }
+        if self.heard && silent > self.silence_deadline {
+            let how = self.for_so_long(self.silence_deadline);
+            return Err(Error::Silence {
+                message: match self.guest_runs {
+                    true => format!("the host fell silent {how}, while its guest ran"),
+                    false => format!("the host fell silent {how}"),
+                },
                 tail: self.last_words(),
-                cure: self.cure().to_owned(),
-            }),
-            _ => Ok(()),
+                cure: self.cure_of_silence(),
+            });
+        }
+        let idle = self.silence_deadline * IDLE;
+        if self.patience.idle() > idle {
+            let what = format!("{} did nothing for {} s", self.name, idle.as_secs_f64());
+            return Err(self.died(&what));
+        }
+        Ok(())
+    }
+
+    /// A silence, in the words of the clock that it was measured by.
+    fn for_so_long(&self, deadline: Duration) -> String {
+        let seconds = deadline.as_secs_f64();
+        match self.pace {
+            Pace::Real => format!("for {seconds} s"),
+            Pace::Emulated => format!("for {seconds} s of {}'s work", self.name),
         }
     }
 
-    fn cure(&self) -> &'static str {
+    fn cure_of_silence(&self) -> String {
+        let spins = match (self.guest_runs, self.name) {
+            // `docs/determinism.md`, "A guest that never lets its host run".
+            (true, "Bochs") => {
+                "a guest that spins with its interrupts disabled leaves a host on Bochs no \
+                 processor time: Bochs holds the host's interrupts back until the guest enables \
+                 its own. Such a guest runs on --platform tcg-svm. Otherwise "
+            }
+            _ => "",
+        };
+        format!("{spins}{}", self.cure())
+    }
+
+    fn cure(&self) -> String {
+        // The log exists as soon as there is a line to be in it.
+        let (console, look) = match self.tail.is_empty() {
+            true => ("", "look"),
+            false => (
+                "host-console.log and ",
+                "look at host-console.log in the results directory, and",
+            ),
+        };
         match self.aftermath {
-            Aftermath::None => {
-                "look at host-console.log and emulator.log in the results directory; for a host \
-                 that is only slow, raise deadlines.host_boot or deadlines.silence"
-            }
-            Aftermath::Here { .. } => {
-                "look at host-console.log in the results directory, and whether somebody ended \
-                 the agent (or the kernel did, for want of memory)"
-            }
-            Aftermath::There { .. } => {
-                "look at host-console.log in the results directory, and whether the machine can \
-                 still be reached; the agent there clears up by itself within a minute"
-            }
+            Aftermath::None => format!(
+                "look at {console}{EMULATOR_LOG} in the results directory; for a host that is \
+                 only slow, raise deadlines.host_boot or deadlines.silence"
+            ),
+            Aftermath::Here { .. } => format!(
+                "{look} whether somebody ended the agent (or the kernel did, for want of memory)"
+            ),
+            Aftermath::There { .. } => format!(
+                "{look} whether the machine can still be reached; the agent there clears up by \
+                 itself within a minute"
+            ),
         }
     }
 
@@ -293,15 +369,10 @@ impl Machine {
 
     fn died(&self, what: &str) -> Error {
         Error::Experiment {
-            stage: if self.heard.is_some() {
-                "host"
-            } else {
-                "host boots"
-            }
-            .to_owned(),
+            stage: if self.heard { "host" } else { "host boots" }.to_owned(),
             message: what.to_owned(),
             tail: self.last_words(),
-            cure: self.cure().to_owned(),
+            cure: self.cure(),
         }
     }
 }

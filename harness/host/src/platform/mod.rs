@@ -1,14 +1,17 @@
 //! Where the host comes from. A platform boots one or finds one, and hands on what the
 //! agent on it says.
 
+mod aftermath;
 mod bochs;
 mod boot;
+mod heard;
 mod leash;
 mod local;
 mod machine;
 pub(crate) mod needs;
+mod patience;
 mod qemu;
-mod remote;
+pub(crate) mod remote;
 mod ssh;
 mod watch;
 

@@ -15,9 +15,11 @@ use tokio::process::Command;
 
 use super::boot::{Boot, Files};
 use super::machine::{CONSOLE, EVENTS, Machine};
+use super::patience::Pace;
 use crate::image::order_archive;
 use crate::qemu_files::{QEMU, firmware_places};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files::copy;
 use exitlab_base::need::Search;
 use exitlab_base::process::Supervised;
 use exitlab_model::hardware;
@@ -79,7 +81,17 @@ pub fn start(plan: &Plan, boot: Boot<'_>, task: &Task, dir: &Path) -> Result<Mac
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .env("LC_ALL", "C");
     let emulator = Supervised::spawn(command, &dir.join(EMULATOR_LOG))?;
-    Ok(Machine::booted("QEMU", emulator, dir, &plan.deadlines))
+    let pace = match engine {
+        Engine::Counting => Pace::Emulated,
+        Engine::Kvm(_) | Engine::Tcg => Pace::Real,
+    };
+    Ok(Machine::booted(
+        "QEMU",
+        emulator,
+        dir,
+        &plan.deadlines,
+        pace,
+    ))
 }
 
 /// What QEMU loads of its own firmware for a host: its BIOS, and what enters a kernel, a
@@ -114,7 +126,7 @@ fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
     symlink(kernel(boot), &link).map_err(Error::io("link", link))?;
     let path = dir.join(INITRAMFS);
     let order = serde_json::to_vec(task).map_err(Error::json("write", &path))?;
-    std::fs::copy(&boot.image.path, &path).map_err(Error::io("copy", &boot.image.path))?;
+    copy(&boot.image.path, &path)?;
     OpenOptions::new()
         .append(true)
         .open(&path)

@@ -3,7 +3,7 @@
 //! connection serves everything.
 
 mod part;
-mod probe;
+pub(crate) mod probe;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use exitlab_base::answer::Answer;
+use exitlab_base::bounded::shortened;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::not_started;
 use exitlab_base::process::{Supervised, die_with_parent};
@@ -35,6 +37,12 @@ const LOG: &str = "ssh.log";
 
 /// How often the connection's socket is looked for.
 const POLL: Duration = Duration::from_millis(25);
+
+/// How many lines of a complaint an error shows.
+const TAIL: usize = 20;
+
+/// Characters of such a line that it shows.
+const SHOWN: usize = 300;
 
 /// How long clearing up may take.
 const SWEEP: Duration = Duration::from_secs(20);
@@ -159,22 +167,23 @@ impl Remote {
         input: Stdio,
     ) -> Result<String> {
         let mut command = self.command(script, arguments);
-        command.stdin(input).kill_on_drop(true);
+        command.stdin(input);
         die_with_parent(&mut command, Signal::KILL);
-        let output = tokio::time::timeout(self.deadline, command.output()).await;
+        let answer = tokio::time::timeout(self.deadline, Answer::of(command)).await;
         let seconds = self.deadline.as_secs_f64();
-        let output = output
+        let answer = answer
             .map_err(|_| self.error(&format!("did not {what} within {seconds} s"), Vec::new()))?
             .map_err(|error| {
                 let cure = "apt-get install openssh-client";
                 not_started::error(Path::new(SSH), "reaches the host", cure, error)
             })?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            return Ok(text(&output.stdout));
+        if answer.status.success() {
+            return Ok(answer.stdout);
         }
-        let said = text(&output.stderr).lines().map(str::to_owned).collect();
-        Err(self.error(&format!("did not {what} ({})", output.status), said))
+        let said: Vec<&str> = answer.stderr.lines().collect();
+        let last = &said[said.len().saturating_sub(TAIL)..];
+        let said = last.iter().map(|line| shortened(line, SHOWN)).collect();
+        Err(self.error(&format!("did not {what} ({})", answer.status), said))
     }
 
     fn error(&self, what: &str, tail: Vec<String>) -> Error {

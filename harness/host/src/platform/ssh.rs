@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
+use super::aftermath::Aftermath;
 use super::leash::Leash;
-use super::machine::{Aftermath, CONSOLE, EVENTS, Machine};
+use super::machine::{CONSOLE, EVENTS, Machine};
 use super::remote::{Part, Remote};
 use crate::image::{AGENT, companion};
 use exitlab_base::error::Result;

@@ -2,9 +2,35 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use crate::stage;
 use exitlab_base::error::{Error, Result};
+
+/// Fails if what is written at `path` below `root` would be written elsewhere. A tree may hold
+/// links to directories, those of its owner included, and they are left alone.
+pub(super) fn require_inside(root: &Path, path: &Path) -> Result<()> {
+    let mut dir = root.to_owned();
+    for part in path.parent().into_iter().flat_map(Path::components) {
+        dir.push(part);
+        let is_link = dir.symlink_metadata().is_ok_and(|kind| kind.is_symlink());
+        if is_link || !matches!(part, Component::Normal(_)) {
+            return Err(Error::Build {
+                stage: stage::named(stage::PATCHES),
+                message: format!(
+                    "{} is changed, and {} leads elsewhere",
+                    path.display(),
+                    dir.strip_prefix(root).unwrap_or(&dir).display()
+                ),
+                tail: Vec::new(),
+                cure: "put a directory in the place of the link, or change what it leads to \
+                       where that is"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
 
 /// A file that may be missing.
 pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {

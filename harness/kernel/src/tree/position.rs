@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::WorkTree;
-use super::files::{read_if_there, replace};
+use super::files::{read_if_there, replace, require_inside};
 use crate::source::Revision;
 use exitlab_base::error::{Error, Result};
 
@@ -68,10 +68,15 @@ impl WorkTree {
         let (new, gone): (Vec<_>, Vec<_>) = changed.iter().partition(is_there);
         // First: a file may become a directory, or a directory a file.
         for path in gone {
+            // What lies below a link is not of this tree: it is gone.
+            if require_inside(&self.dir(), path).is_err() {
+                continue;
+            }
             remove(&place(path))?;
             self.remove_empty(path);
         }
         for path in new {
+            require_inside(&self.dir(), path)?;
             let target = place(path);
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent).map_err(Error::io("create", parent))?;

@@ -29,10 +29,31 @@ fn sdm_of_2021_has_the_rows_of_the_reference() {
         .collect();
     assert_eq!(ours.len(), 66);
     assert_eq!(ours, theirs);
-    assert_eq!(
-        ReasonTable::vmx().up_to(1999),
-        ReasonTable::vmx().up_to(2021)
-    );
+}
+
+/// What most public solutions of the assignment take for the table: 0 to 68 without these.
+#[test]
+fn sdm_of_2020_is_the_table_of_the_assignment() {
+    let ours: Vec<u32> = ReasonTable::vmx()
+        .up_to(2020)
+        .defined()
+        .map(|r| r.number)
+        .collect();
+    let theirs = (0..=68).filter(|n| ![35, 38, 42, 65].contains(n));
+    assert_eq!(ours, theirs.collect::<Vec<u32>>());
+}
+
+#[test]
+fn a_year_is_known_or_is_not() {
+    let (vmx, svm) = (ReasonTable::vmx(), ReasonTable::svm());
+    assert_eq!(vmx.years(), [2020, 2021, 2022, 2023, 2024, 2025]);
+    assert_eq!(svm.years(), [2021, 2023, 2024]);
+    let known = |table: &ReasonTable| -> Vec<u16> {
+        (2018..2028).filter(|year| table.knows(*year)).collect()
+    };
+    assert_eq!(known(vmx), (2020..=2025).collect::<Vec<u16>>());
+    assert_eq!(known(svm), (2021..=2024).collect::<Vec<u16>>());
+    assert_eq!(&vmx.up_to(2025), vmx);
 }
 
 #[test]

@@ -26,8 +26,8 @@ const WAITS: [(&str, Stage); 23] = [
     ("query-stats", Stage::Sampling),
     ("? census", Stage::Sampling),
     ("query-stats", Stage::Sampling),
-    ("$ dd", Stage::Workload),
-    ("$ dd", Stage::Workload),
+    ("$ exec exit-sampler run wait dd", Stage::Workload),
+    ("$ exec exit-sampler run wait dd", Stage::Workload),
     ("query-stats", Stage::Sampling),
     ("? census", Stage::Sampling),
     ("query-stats", Stage::Sampling),
@@ -60,7 +60,7 @@ async fn a_qemu_that_dies_is_told_wherever_it_is_waited_for() {
             "{wait}: {}",
             failure.message
         );
-        let how = "(signal: 9 (SIGKILL))";
+        let how = "(signal: 9 (SIGKILL)): QEMU's last line";
         assert!(failure.message.ends_with(how), "{}", failure.message);
         // What the guest said last, then QEMU.
         assert_eq!(failure.tail, ["the guest's last line", "QEMU's last line"]);

@@ -1,21 +1,20 @@
 //! Orders, and how they are carried out with a script.
 
-use tokio::sync::mpsc::unbounded_channel;
-
 use exitlab_model::event::Event;
 use exitlab_model::guest_files::GuestFiles;
 use exitlab_model::order::{HostFiles, Order};
 use exitlab_model::plan::{
-    Deadlines, GuestPlan, GuestRecipe, Machine, Moment, Phase, SamplingPlan,
+    Deadlines, GuestPlan, GuestRecipe, LeftBehind, Machine, Moment, Phase, SamplingPlan,
 };
 use exitlab_model::record::{Channel, Sample};
 
+use crate::awaited::Seeker;
 use crate::events::Events;
 use crate::experiment::Started;
 use crate::failure::Failure;
 use crate::scripted::{Act, Script, counted};
 use crate::scripted_guest::Guest;
-use crate::shell::Shell;
+use crate::shell::{Printed, Shell};
 use crate::trace::Trace;
 use crate::watchdog::Watchdog;
 
@@ -53,6 +52,7 @@ pub fn order(channels: &[Channel]) -> Order {
             name: "disk".into(),
             run: "dd".into(),
             repeat: 2,
+            left_behind: LeftBehind::Wait,
         }],
         kvm: Vec::new(),
         deadlines: deadlines(20.0),
@@ -107,25 +107,28 @@ pub async fn carry_out(
 ) -> Went {
     let file = tempfile::NamedTempFile::new().unwrap();
     let events = Events::open(file.path()).unwrap();
-    let (printed, console) = unbounded_channel();
+    let (seeker, found) = Seeker::of(&order.sampling.schedule);
     for line in lines {
-        printed.send((*line).to_owned()).unwrap();
+        seeker.see(line);
     }
     let started = Started {
         order,
         counted: counted(),
         trace,
-        lines: Some(console).filter(|_| !order.guest.ssh),
+        found: Some(found).filter(|_| !order.guest.ssh),
         watchdog: script.watchdog(),
         events: &events,
     };
     let reach = async |_, watchdog: &Watchdog| {
         let guest = Guest::of(&script.stage);
-        watchdog.wait("SSH login", guest.exec("login")).await?;
+        let printed = Printed::up_to(0);
+        watchdog
+            .wait("SSH login", guest.exec("login", &printed))
+            .await?;
         Ok(guest)
     };
     let outcome = started.carry_out(&script.socket(), reach).await;
-    drop(printed);
+    drop(seeker);
     events.close().await;
     let text = std::fs::read_to_string(file.path()).unwrap();
     Went {

@@ -6,12 +6,15 @@ use serde_json::json;
 
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::failure::FailureKind;
-use exitlab_model::plan::Moment;
-use exitlab_model::record::{Channel, StatsReading};
+use exitlab_model::plan::{LeftBehind, Moment};
+use exitlab_model::record::{Channel, Remainder, StatsReading};
 
 use super::harness::{as_usual, carry_out, order};
 use crate::scripted::{Act, Script, counted, returns};
 use crate::trace::{self, Trace};
+
+/// How the phase's command is run.
+const DD: &str = "$ exec exit-sampler run wait dd";
 
 #[tokio::test]
 async fn moments_and_phases_are_sampled_in_their_order() {
@@ -63,7 +66,7 @@ async fn statistics_are_read_before_and_after_the_guest_reads_its_leaves() {
     went.outcome.as_ref().unwrap();
     let sample = ["query-stats", "? census", "query-stats"];
     assert_eq!(
-        went.between("? status", "$ dd"),
+        went.between("? status", DD),
         [&sample[..], &["? wait 3.010000"], &sample[..]].concat()
     );
     for sample in went.samples() {
@@ -81,10 +84,7 @@ async fn a_guest_that_is_not_asked_is_read_once_a_sample_and_waited_for_by_the_h
     let order = order(&[Channel::Stats]);
     let went = carry_out(&order, &as_usual(), None, &[]).await;
     went.outcome.as_ref().unwrap();
-    assert_eq!(
-        went.between("$ login", "$ dd"),
-        ["query-stats", "query-stats"]
-    );
+    assert_eq!(went.between("$ login", DD), ["query-stats", "query-stats"]);
     let samples = went.samples();
     assert!(samples.iter().all(|sample| sample.stats_after.is_none()));
     let pause = samples[1].clocks.host_s - samples[0].clocks.host_s;
@@ -142,7 +142,7 @@ async fn the_guest_stands_still_while_tracepoint_and_statistics_are_read_and_the
         "query-stats",
         "cont",
     ];
-    assert_eq!(went.between("$ login", "$ dd"), standstill);
+    assert_eq!(went.between("$ login", DD), standstill);
     let reading = went.samples()[0].trace.as_ref().unwrap();
     assert_eq!((reading.counts[10], reading.stats.counts[10]), (7, 2));
     trace.disarm().unwrap();
@@ -167,8 +167,8 @@ async fn a_guest_that_does_not_stop_is_not_read() {
 #[tokio::test]
 async fn a_phase_whose_command_fails_is_the_last() {
     let script = Script::start(|before, asked| match asked {
-        "$ dd" if before > 15 => Act::Say(vec![json!({
-            "exit": 1, "stdout": "", "stderr": "dd: no room\n"
+        DD if before > 15 => Act::Say(vec![json!({
+            "exit": 1, "stdout": "", "stderr": "dd: no room\nexit-sampler: exit 1, alone\n"
         })]),
         _ => Act::AsUsual,
     });
@@ -182,10 +182,73 @@ async fn a_phase_whose_command_fails_is_the_last() {
         (Stage::Workload, FailureKind::Workload)
     );
     assert_eq!(failure.tail, ["dd: no room"]);
-    let turn = went.asked.iter().filter(|asked| *asked == "$ dd").count();
+    let turn = went.asked.iter().filter(|asked| *asked == DD).count();
     assert_eq!(
         failure.message,
         format!("phase disk ({turn} of 9): 'dd' ended with exit status 1")
+    );
+}
+
+#[tokio::test]
+async fn what_a_phase_leaves_behind_is_told_once_for_all_its_turns() {
+    let waited = "exit-sampler: exit 0, waited for 1: sleep 100\n";
+    let script = Script::start(move |_, asked| match asked {
+        DD => Act::Say(vec![json!({ "exit": 0, "stdout": "", "stderr": waited })]),
+        _ => Act::AsUsual,
+    });
+    let went = carry_out(&order(&[Channel::Stats]), &script, None, &[]).await;
+    went.outcome.as_ref().unwrap();
+    let left = went.events.iter().find_map(|event| match event {
+        Event::LeftBehind(left) => Some(left.clone()),
+        _ => None,
+    });
+    let expected = Remainder {
+        phase: "disk".to_owned(),
+        processes: 2,
+        commands: vec!["sleep 100".to_owned(); 2],
+        fate: LeftBehind::Wait,
+    };
+    assert_eq!(left, Some(expected));
+}
+
+#[tokio::test]
+async fn what_a_phase_leaves_behind_is_refused_where_that_is_asked_for() {
+    let refuse = "$ exec exit-sampler run refuse dd";
+    let found = "exit-sampler: exit 0, found 2: sleep 100; nc\n";
+    let script = Script::start(move |_, asked| match asked == refuse {
+        true => Act::Say(vec![json!({ "exit": 0, "stdout": "", "stderr": found })]),
+        false => Act::AsUsual,
+    });
+    let mut order = order(&[Channel::Stats]);
+    order.phases[0].repeat = 1;
+    order.phases[0].left_behind = LeftBehind::Refuse;
+    let failure = carry_out(&order, &script, None, &[]).await.outcome;
+    let failure = failure.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Workload);
+    assert_eq!(
+        failure.message,
+        "phase disk: 'dd' left 2 processes behind, which left_behind = \"refuse\" forbids: \
+         sleep 100; nc"
+    );
+}
+
+#[tokio::test]
+async fn a_look_that_a_signal_ends_is_a_finding() {
+    let script = Script::start(|_, asked| match asked {
+        "$ uname" => Act::Say(vec![json!({ "signal": 9, "stdout": "Li", "stderr": "" })]),
+        _ => Act::AsUsual,
+    });
+    let went = carry_out(&order(&[Channel::Stats]), &script, None, &[]).await;
+    went.outcome.as_ref().unwrap();
+    let look = went.events.iter().find_map(|event| match event {
+        Event::Inspected(look) => Some(look),
+        _ => None,
+    });
+    let look = look.unwrap();
+    assert_eq!((look.exit, look.signal), (137, Some(9)));
+    assert_eq!(
+        (look.ended().as_str(), look.stdout.as_str()),
+        ("signal 9", "Li")
     );
 }
 

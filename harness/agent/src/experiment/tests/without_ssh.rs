@@ -109,6 +109,40 @@ async fn a_standstill_that_is_no_end_is_told_in_qemus_word() {
     );
 }
 
+/// Each pause is cut short by nothing but its end, while `query-status` is under way.
+#[tokio::test]
+async fn samples_a_millisecond_apart_do_not_disturb_the_session() {
+    let pauses = vec![Moment::After(0.001); 30];
+    let nothing = Moment::After(0.0);
+    let order = without_ssh(&[&[Moment::Boot, nothing][..], &pauses].concat());
+    let went = carry_out(&order, &as_usual(), None, &[]).await;
+    went.outcome.as_ref().unwrap();
+    assert_eq!(went.samples().len(), 32);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_its_moment_is_not_taken_for_another() {
+    // `query-status` is answered with the next command only.
+    let mut late = false;
+    let script = Script::start(move |_, asked| match asked {
+        "query-status" => {
+            late = true;
+            Act::Say(Vec::new())
+        }
+        "query-stats" if std::mem::take(&mut late) => {
+            let status = json!({ "running": true, "status": "running" });
+            Act::Say(vec![returns(status)])
+        }
+        _ => Act::AsUsual,
+    });
+    let order = without_ssh(&[Moment::Boot, Moment::After(0.001)]);
+    let mut order = order;
+    order.deadlines = super::harness::deadlines(1.0);
+    let went = carry_out(&order, &script, None, &[]).await;
+    let failure = went.outcome.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Deadline, "{}", failure.message);
+}
+
 #[tokio::test]
 async fn many_lines_in_a_row_do_not_disturb_the_session() {
     let moments: Vec<Moment> = (0..40)

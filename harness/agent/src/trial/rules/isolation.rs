@@ -1,126 +1,178 @@
-//! Rules of several vCPUs and VMs, and of what counting leaves behind on the host.
+//! Rules of several vCPUs and VMs.
 
 use super::super::bench::Bench;
-use super::super::guest::Step;
-use super::super::kernel_log::KernelLog;
+use super::super::guest::{Answer, PLAIN_PORT, Step};
+use super::super::leaves::POISON;
+use super::super::shape::Shape;
+use super::super::switches::Switch;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
-use super::verdict::{broken, holds, not_judged};
+use super::verdict::{holds, mistake, not_judged};
+use crate::clock::tsc;
 use exitlab_model::rule::Verdict;
 
-/// vCPUs that execute CPUID at the same time.
-const VCPUS: u32 = 4;
-/// Bursts of CPUID instructions of each, and instructions of a burst.
-const BURSTS: usize = 1000;
-const BURST: u32 = 10;
-/// Longest pause between two bursts, TSC ticks: more than one exit takes.
-const PAUSE: u32 = 4000;
-/// Exits during which the host's log and memory are watched.
-const WATCHED: u32 = 20_000;
-/// Lines that the host may print meanwhile for reasons of its own.
-const OTHER_LINES: usize = 3;
-/// Memory that must not be lost for each exit, bytes: the smallest allocation.
-const BYTES_EACH: u64 = 8;
+/// CPUID instructions of the VM that is busy while another is calm.
+const BUSY: u32 = 1000;
+/// Readings in a row that tell how much a calm VM's count rises by itself.
+const LEAST: u32 = BUSY / 2;
 
-/// Four vCPUs hammer CPUID; every one is counted.
-pub fn none_lost(bench: &Bench) -> Result<Verdict> {
-    let mut vm = bench.maker.vm(VCPUS)?;
-    let before = count_and_executed(bench, &mut vm)?;
-    vm.run_all(&bursts)?;
-    let after = count_and_executed(bench, &mut vm)?;
-    let (counted, executed) = (after.0 - before.0, after.1 - before.1);
-    if counted != executed {
-        return broken(format!(
-            "{VCPUS} vCPUs executed {executed} CPUIDs, {counted} were counted"
-        ));
-    }
-    holds(format!(
-        "{VCPUS} vCPUs executed {executed} CPUIDs, {counted} counted"
-    ))
-}
-
-/// What a vCPU executes: bursts at moments that differ for each vCPU. Processors that
-/// take turns evenly, as emulated ones do, would otherwise stay in step for ever and never
-/// meet in the same place.
-fn bursts(vcpu: usize) -> Vec<Step> {
-    let pauses = Bench::random(BURSTS * VCPUS as usize);
-    let own = pauses.chunks(BURSTS).nth(vcpu).unwrap_or_default();
-    own.iter()
-        .flat_map(|pause| [Step::spin(pause % PAUSE), Step::hammer(BURST)])
-        .collect()
-}
-
-/// Two VMs run turn by turn; each count is what its own VM executed since it was made.
+/// Two VMs run turn by turn; what one does raises no count of the other, and a third that is
+/// new begins at 0.
 pub fn per_vm(bench: &Bench) -> Result<Verdict> {
+    let _on = Switch::cycles_on()?;
     let mut busy = bench.maker.vm(1)?;
     let mut calm = bench.maker.vm(1)?;
-    busy.run(&[Step::hammer(1000)])?;
-    calm.run(&[Step::hammer(10)])?;
-    busy.run(&[Step::hammer(1000)])?;
-    for (name, vm) in [("calm", &mut calm), ("busy", &mut busy)] {
-        let (counted, executed) = count_and_executed(bench, vm)?;
-        if counted != executed {
-            return broken(format!(
-                "the {name} one of two VMs executed {executed} CPUIDs since it was made, and \
-                 reads {counted}"
+    let mut shared = Vec::new();
+    let mut seen = Vec::new();
+    for (leaf, what) in counts(bench) {
+        let before = read(bench, &mut calm, leaf)?;
+        busy.run(&[Step::hammer(BUSY)])?;
+        let after = read(bench, &mut calm, leaf)?;
+        let rise = after.wrapping_sub(before);
+        let told =
+            format!("{what} of a calm VM rose by {rise} while another executed {BUSY} CPUIDs");
+        if rise >= LEAST {
+            shared.push(told);
+        } else {
+            seen.push(told);
+        }
+        let executed = bench.maker.vm(1)?;
+        let (executed, first) = first_of(bench, executed, leaf)?;
+        if first >= executed + LEAST {
+            shared.push(format!(
+                "a new VM that executed {executed} CPUIDs reads {first}"
             ));
         }
     }
-    let late = count_and_executed(bench, &mut bench.maker.vm(1)?)?;
-    if late.0 != late.1 {
-        return broken(format!(
-            "a new VM executed {} CPUIDs and reads {}",
-            late.1, late.0
+    shared.extend(cycles_of_others(bench, &mut busy)?);
+    if shared.is_empty() {
+        return match seen.is_empty() {
+            true => not_judged("no leaf of a count is answered"),
+            false => holds(seen.join("; ")),
+        };
+    }
+    let shared = shared.join("; ");
+    if bench.order.all_vms {
+        return holds(format!(
+            "counters of all VMs together, which this form allows: {shared}"
         ));
     }
-    holds(format!(
-        "two VMs side by side read {} and {}, a third {}: their own",
-        busy.cpuids, calm.cpuids, late.0
-    ))
+    mistake(7, "counters that all VMs share, never reset", shared)
 }
 
-/// The count of CPUID exits that a VM reads, and how many CPUIDs it has executed.
-fn count_and_executed(bench: &Bench, vm: &mut Vm) -> Result<(u64, u64)> {
-    let answer = vm.run(&[Step::read_count(bench.map, bench.reasons.cpuid)])?[0];
-    Ok((answer.count(), vm.cpuids))
+/// The leaves that count CPUID exits, among others.
+fn counts(bench: &Bench) -> Vec<(u32, &'static str)> {
+    let (map, shape) = (bench.map, bench.shape());
+    let mut leaves = vec![(map.total_count, "the total")];
+    if !bench.order.totals_only {
+        leaves.insert(0, (map.count, "the count of CPUID exits"));
+    }
+    leaves.retain(|(leaf, _)| shape.answers(*leaf));
+    leaves
 }
 
-/// The host prints nothing and loses no memory while exits are counted.
-pub fn quiet(bench: &Bench) -> Result<Verdict> {
+fn read(bench: &Bench, vm: &mut Vm, leaf: u32) -> Result<u32> {
+    let answers = vm.run(&[Step::cpuid(leaf, bench.reasons.cpuid, POISON)])?;
+    Ok(bench.shape().count(&answers[0]))
+}
+
+/// What a VM executed since it was made, and the first count that it reads.
+fn first_of(bench: &Bench, mut vm: Vm, leaf: u32) -> Result<(u32, u32)> {
+    let first = read(bench, &mut vm, leaf)?;
+    Ok((vm.cpuids as u32, first))
+}
+
+/// Cycles in a new VM that are more than its age, and not more than the host's.
+fn cycles_of_others(bench: &Bench, busy: &mut Vm) -> Result<Option<String>> {
+    let shape = bench.shape();
+    if !shape.answers(bench.map.total_cycles) {
+        return Ok(None);
+    }
+    busy.run(&[Step::out(PLAIN_PORT, BUSY)])?;
+    let born = tsc();
     let mut vm = bench.maker.vm(1)?;
-    // Once for what the first exits of a VM rightly allocate.
-    vm.run(&[Step::hammer(100)])?;
-    let mut log = KernelLog::from_now();
-    if !log.is_there() {
-        return not_judged("the host has no /dev/kmsg");
-    }
-    // The lesser of two rounds: what the host takes once for reasons of its own is no leak.
-    let mut lost = u64::MAX;
-    for _ in 0..2 {
-        let before = free_memory();
-        vm.run(&[Step::hammer(WATCHED)])?;
-        lost = lost.min(before.saturating_sub(free_memory()));
-    }
-    let lines = log.lines();
-    if lines.len() > OTHER_LINES {
-        return broken(format!(
-            "the host printed {} lines during {WATCHED} exits, the first: {}",
-            lines.len(),
-            lines[0]
-        ));
-    }
-    if lost > BYTES_EACH * u64::from(WATCHED) {
-        return broken(format!("the host lost {lost} bytes in {WATCHED} exits"));
-    }
-    holds(format!(
-        "{WATCHED} exits: {} lines printed, {} KiB of memory gone",
-        lines.len(),
-        lost / 1024
-    ))
+    let read = Step::cpuid(bench.map.total_cycles, 0, POISON);
+    let answers = vm.run(&[Step::out(PLAIN_PORT, 10), read])?;
+    let (age, cycles) = (tsc().wrapping_sub(born), shape.cycles(&answers[1]));
+    let of_the_host = tsc();
+    Ok((age < cycles && cycles <= of_the_host)
+        .then(|| format!("a new VM that is {age} cycles old reads {cycles} cycles")))
 }
 
-/// Free memory of the host, bytes.
-fn free_memory() -> u64 {
-    let info = rustix::system::sysinfo();
-    info.freeram as u64 * u64::from(info.mem_unit)
+/// What each vCPU asks for again and again while the others ask for something else.
+pub fn mixed_up(bench: &Bench) -> Result<Option<String>> {
+    const READINGS: usize = 2000;
+    let map = bench.map;
+    if bench.order.totals_only {
+        return Ok(None);
+    }
+    // One answer is undefined, one a count, one empty, one a total.
+    let total = match bench.shape().answers(map.total_count) {
+        true => (map.total_count, 0),
+        false => (map.count, bench.reasons.cpuid),
+    };
+    let asked = [
+        (map.count, bench.an_undefined()),
+        (map.count, bench.reasons.cpuid),
+        (map.count, bench.reasons.hlt),
+        total,
+    ];
+    let ask = |vcpu: usize| {
+        let (leaf, ecx) = asked[vcpu];
+        Step::cpuid(leaf, ecx, POISON)
+    };
+    let mut vm = bench.maker.vm(asked.len() as u32)?;
+    let alone = vm.run(&[0, 1, 2, 3].map(ask))?;
+    let at_once = vm.run_all(&|vcpu| vec![ask(vcpu); READINGS])?;
+    let shape = bench.shape();
+    for (vcpu, answers) in at_once.iter().enumerate() {
+        let grows = [1, 3].contains(&vcpu);
+        let same = |answer: &&Answer| !is_same(&shape, grows, &alone[vcpu], answer);
+        if let Some(wrong) = answers.iter().find(same) {
+            let (leaf, ecx) = asked[vcpu];
+            return Ok(Some(format!(
+                "while other vCPUs asked for other reasons, leaf {leaf:#x} with ecx {ecx:#x} \
+                 answered {} instead of {}",
+                wrong.shown(),
+                alone[vcpu].shown()
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether an answer is one to the same question: of a reason that is defined or is not, with
+/// a count that is the same, or has grown. What else is in its registers is for other rules.
+fn is_same(shape: &Shape, grows: bool, alone: &Answer, at_once: &Answer) -> bool {
+    let (before, after) = (shape.count(alone), shape.count(at_once));
+    shape.is_undefined(alone) == shape.is_undefined(at_once)
+        && if grows {
+            after >= before
+        } else {
+            after == before
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_vcpus_answer_is_known_by_its_kind_and_its_count() {
+        let answer = |eax, edx| Answer {
+            eax,
+            ebx: 0,
+            ecx: 0,
+            edx,
+        };
+        let shape = Shape::default();
+        let (count, undefined) = (answer(900, 0), answer(0, u32::MAX));
+        assert!(is_same(&shape, true, &count, &answer(950, 0)));
+        assert!(is_same(&shape, true, &count, &answer(950, 0x5555)));
+        assert!(!is_same(&shape, true, &count, &answer(0, 0)));
+        assert!(!is_same(&shape, true, &count, &undefined));
+        assert!(is_same(&shape, false, &undefined, &undefined));
+        assert!(!is_same(&shape, false, &undefined, &count));
+        assert!(!is_same(&shape, false, &answer(0, 0), &count));
+    }
 }

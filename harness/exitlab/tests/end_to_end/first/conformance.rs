@@ -12,10 +12,15 @@ use crate::support::{Outcome, Place, exitlab};
 
 /// Judges a kernel, and returns the findings with the exit code.
 fn judge(sets: &[&str]) -> (Report, Option<i32>) {
+    judge_as(&[], sets)
+}
+
+/// The same with more arguments.
+fn judge_as(arguments: &[&str], sets: &[&str]) -> (Report, Option<i32>) {
     let place = Place::new();
     let mut command = exitlab();
     command.args(["conformance", "--progress", "plain", "--format", "json"]);
-    command.arg("--out").arg(place.path("out"));
+    command.arg("--out").arg(place.path("out")).args(arguments);
     for set in sets {
         command.args(["--set", set]);
     }
@@ -72,21 +77,80 @@ fn a_kernel_without_the_census_is_recognised() {
     assert_eq!(code, Some(exit_code::REGRESSION.into()));
 }
 
-/// What breaks a rule below is the mistake that was asked for, and not the patch.
+/// What breaks a rule below is the mistake that was asked for, and not the patch. The kernel's
+/// code is read, and what is patched out of it is not executed.
 #[test]
 fn every_rule_holds_while_no_planted_mistake_is_made() {
     let [patches, fragments] = planted_kernel();
-    assert_all_hold(&[TCG, &patches, &fragments]);
+    for platform in [TCG, BOCHS] {
+        let (report, code) = judge(&[platform, &patches, &fragments]);
+        let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
+        assert_eq!(held, Rule::ALL, "{}", report.for_people());
+        assert_eq!(code, Some(exit_code::SUCCESS.into()));
+        let seen = |rule| seen(&report, rule);
+        let read = "no plain increment of what is shared";
+        assert!(
+            seen(Rule::NoneLost).contains(read),
+            "{}",
+            report.for_people()
+        );
+        let read = "no allocation in the kernel's code";
+        assert!(seen(Rule::Quiet).contains(read), "{}", report.for_people());
+    }
 }
 
-/// A kernel that makes one mistake breaks the rule that names the mistake, and no other.
-fn assert_found(rule: Rule, sets: &[&str]) {
+/// What was seen of a rule.
+fn seen(report: &Report, rule: Rule) -> String {
+    let mut findings = report.findings.iter();
+    let finding = findings.find(|finding| finding.rule == rule).unwrap();
+    match &finding.verdict {
+        Verdict::Holds { seen } | Verdict::Broken { seen, .. } => seen.clone(),
+        Verdict::NotJudged { because } => because.clone(),
+    }
+}
+
+/// What a kernel is told: each broken rule with the mistake that its hint names.
+type Told<'a> = &'a [(Rule, Option<u8>)];
+
+/// A kernel that makes these mistakes is told just that: these rules are broken and no others,
+/// with the hints that belong to them, and evidence that holds the words.
+fn assert_told(mistakes: &str, told: Told<'_>, words: &[&str], sets: &[&str]) -> Report {
+    assert_told_as(&[], mistakes, told, words, sets)
+}
+
+fn assert_told_as(
+    arguments: &[&str],
+    mistakes: &str,
+    told: Told<'_>,
+    words: &[&str],
+    sets: &[&str],
+) -> Report {
     let [patches, fragments] = planted_kernel();
-    let mistake = format!("kvm.planted_mistake={}", rule.mistake().unwrap());
-    let (report, code) = judge(&[&[&*patches, &fragments, &mistake], sets].concat());
-    let broken = rules_that(&report, |v| matches!(v, Verdict::Broken { .. }));
-    assert_eq!(broken, [rule], "{}", report.for_people());
+    let mistake = format!("kvm.planted_mistake={mistakes}");
+    let sets = [&[&*patches, &fragments, &mistake], sets].concat();
+    let (report, code) = judge_as(arguments, &sets);
+    let people = report.for_people();
+    let broken = report.findings.iter();
+    let broken = broken.filter(|found| matches!(found.verdict, Verdict::Broken { .. }));
+    let mut broken: Vec<_> = broken.map(|found| (found.rule, found.mistake())).collect();
+    let mut told = told.to_vec();
+    broken.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(broken, told, "mistakes {mistakes}:\n{people}");
     assert_eq!(code, Some(exit_code::REGRESSION.into()));
+    assert_eq!(report.findings.len(), Rule::ALL.len(), "{people}");
+    let text = people.split_whitespace().collect::<Vec<_>>().join(" ");
+    for word in words {
+        assert!(text.contains(word), "'{word}' in\n{people}");
+    }
+    report
+}
+
+/// A kernel that makes one of the ten mistakes breaks the rule that names the mistake, and no
+/// other; the hint has its number.
+fn assert_found(rule: Rule, sets: &[&str]) {
+    let number = rule.mistake().unwrap();
+    assert_told(&number.to_string(), &[(rule, Some(number))], &[], sets);
 }
 
 /// QEMU's SVM does not say where the next instruction is: KVM takes no fast path there.
@@ -98,6 +162,7 @@ fn mistake_1_fast_paths_is_found() {
 #[test]
 fn mistake_2_shortcuts_is_found() {
     assert_found(Rule::Shortcuts, &[TCG]);
+    assert_found(Rule::Shortcuts, &[BOCHS]);
 }
 
 #[test]
@@ -111,22 +176,31 @@ fn mistake_4_range_is_found() {
     assert_found(Rule::Range, &[BOCHS]);
 }
 
+/// Bit 31 is a word of VMX.
 #[test]
 fn mistake_5_basic_reason_is_found() {
-    assert_found(Rule::BasicReason, &[TCG]);
+    assert_found(Rule::BasicReason, &[BOCHS]);
+    let told = [(Rule::BasicReason, Some(5))];
+    let report = assert_told("5", &told, &["VMEXIT_INVALID"], &[TCG]);
+    assert!(
+        !report.for_people().contains("bit 31"),
+        "{}",
+        report.for_people()
+    );
 }
 
 /// Two vCPUs must run at the same time for a count to be lost. Two emulated processors never
 /// rest, not even while both wait: a slow host waits for fewer instructions.
+const TWO: [&str; 4] = [
+    BOCHS,
+    "host.cpus=2",
+    "host.instructions_per_second=50000000",
+    "deadlines.silence=10m",
+];
+
 #[test]
 fn mistake_6_none_lost_is_found() {
-    let sets = [
-        BOCHS,
-        "host.cpus=2",
-        "host.instructions_per_second=50000000",
-        "deadlines.silence=10m",
-    ];
-    assert_found(Rule::NoneLost, &sets);
+    assert_found(Rule::NoneLost, &TWO);
 }
 
 #[test]
@@ -147,4 +221,146 @@ fn mistake_9_quiet_is_found() {
 #[test]
 fn mistake_10_cycles_is_found() {
     assert_found(Rule::Cycles, &[TCG]);
+}
+
+/// `array[i]++` is one instruction: emulated processors never lose a count by it.
+#[test]
+fn a_plain_increment_of_what_vcpus_share_is_found_in_the_code() {
+    let told = [(Rule::NoneLost, Some(6))];
+    for platform in [TCG, BOCHS] {
+        let words = ["adds to a variable of the VM without lock"];
+        assert_told("11", &told, &words, &[platform]);
+    }
+}
+
+#[test]
+fn an_allocation_that_is_freed_at_once_is_found() {
+    let told = [(Rule::Quiet, Some(9))];
+    assert_told("13", &told, &["kvm_exit_census_waste calls "], &[TCG]);
+}
+
+#[test]
+fn lines_on_each_reading_are_a_flood_and_no_death() {
+    let told = [(Rule::Quiet, Some(9))];
+    assert_told("20", &told, &["during 50 readings"], &[TCG]);
+}
+
+#[test]
+fn a_leaf_that_is_never_answered_is_called_that() {
+    let words = ["0x4fffffff (the totals) answers what CPUID answers for a leaf that nobody"];
+    for platform in [TCG, BOCHS] {
+        assert_told("14", &[(Rule::Leaves, None)], &words, &[platform]);
+    }
+}
+
+/// The host has one processor, which the loop keeps: nobody is left to tell.
+#[test]
+fn a_loop_without_end_is_a_finding_with_all_that_was_judged_before() {
+    let sets = [TCG, "deadlines.silence=20s"];
+    let report = assert_told("15", &[(Rule::Leaves, None)], &["silent"], &sets);
+    let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
+    assert_eq!(held, [Rule::Present]);
+    assert!(seen(&report, Rule::Totals).contains("died in rule 'leaves'"));
+}
+
+/// A host that lives is judged on, with new VMs, and is not asked for what did it harm.
+#[test]
+fn a_null_pointer_is_told_with_its_place_and_the_rest_is_judged() {
+    let words = [
+        "NULL pointer",
+        "looks like: a null pointer that is followed",
+    ];
+    let report = assert_told("16", &[(Rule::Leaves, None)], &words, &[TCG]);
+    let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
+    assert!(held.len() >= 14, "{}", report.for_people());
+}
+
+#[test]
+fn a_short_array_is_told_by_its_neighbour() {
+    let words = ["62", "rose by"];
+    assert_told("17", &[(Rule::Range, Some(4))], &words, &[BOCHS]);
+}
+
+#[test]
+fn a_total_kept_apart_is_told_without_a_number() {
+    assert_told(
+        "18",
+        &[(Rule::Totals, None)],
+        &["the total rose by"],
+        &[TCG],
+    );
+}
+
+#[test]
+fn cycles_of_all_vms_are_not_swapped_registers() {
+    let words = ["cycles old reads"];
+    assert_told("19", &[(Rule::PerVm, Some(7))], &words, &[TCG]);
+}
+
+#[test]
+fn a_reason_that_the_code_forgets_is_told_as_left_over() {
+    let words = ["with ecx 0x5"];
+    assert_told("22", &[(Rule::Registers, Some(3))], &words, &[TCG]);
+}
+
+/// The table of the assignment is a manual's, an odd one is a mild mistake of its own; neither
+/// hides another mistake.
+#[test]
+fn an_old_or_odd_table_hides_nothing() {
+    let old = ["the 65 reasons of the SDM of 2020"];
+    assert_told("12,5", &[(Rule::BasicReason, Some(5))], &old, &[BOCHS]);
+    let odd = ["answered as undefined, but defined: 65, 69, 70, 75, 76"];
+    let told = [
+        (Rule::ReasonTable, None),
+        (Rule::Totals, None),
+        (Rule::Shortcuts, Some(2)),
+    ];
+    assert_told("23,18,2", &told, &odd, &[BOCHS]);
+}
+
+/// What an assignment does not demand is no mistake where it is judged by its own form.
+#[test]
+fn a_form_of_the_assignment_is_judged_by_what_it_demands() {
+    let profile = ["--profile", "totals"];
+    let sets = [TCG, "host.cmdline=kvm.exit_census_leaf_map=2"];
+    let (report, code) = judge_as(&profile, &sets);
+    let broken = rules_that(&report, |v| matches!(v, Verdict::Broken { .. }));
+    assert_eq!(broken, [], "{}", report.for_people());
+    let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
+    assert!(held.len() >= 10, "{}", report.for_people());
+    assert_eq!(code, Some(exit_code::SUCCESS.into()));
+    let profile = ["--profile", "map-1"];
+    let told = [(Rule::Cycles, Some(10))];
+    let words = ["counters of all VMs together, which this form allows"];
+    assert_told_as(&profile, "7,10", &told, &words, &[TCG]);
+}
+
+/// Every two of the ten mistakes are told as two. Forty-five hosts: `scripts/test` leaves it
+/// out; mistake 6 is made in the form that shows on one processor.
+#[test]
+#[ignore = "a quarter of an hour"]
+fn every_pair_of_mistakes_is_told_as_two() {
+    let rule_of = |number: u8| {
+        let mut rules = Rule::ALL.into_iter();
+        rules.find(|rule| rule.mistake() == Some(number)).unwrap()
+    };
+    let planted = |number: u8| if number == 6 { 11 } else { number };
+    for one in 1..=10 {
+        for other in one + 1..=10 {
+            let told = [one, other].map(|number| (rule_of(number), Some(number)));
+            let mistakes = format!("{},{}", planted(one), planted(other));
+            assert_told(&mistakes, &told, &[], &[BOCHS]);
+        }
+    }
+}
+
+/// Some of them.
+#[test]
+fn two_mistakes_are_told_as_two() {
+    let told = [(Rule::FastPaths, Some(1)), (Rule::Shortcuts, Some(2))];
+    assert_told("1,2", &told, &[], &[BOCHS]);
+    let told = [(Rule::Registers, Some(3)), (Rule::Answers, Some(8))];
+    assert_told("3,8", &told, &[], &[TCG]);
+    let told = [(Rule::PerVm, Some(7)), (Rule::NoneLost, Some(6))];
+    assert_told("7,11", &told, &[], &[TCG]);
 }

@@ -96,15 +96,16 @@ fn killed_again_and_again(place: &Place, file: &Path, whole: &Counted) {
     let resume = ["run", "--jobs", "1", "--resume", text(&out)];
     let beginning = place.path(".beginning-resumed");
 
-    // Before the directory has its name.
+    // When it has found the kernel, and looks for the images; before the directory has its
+    // name.
+    killed_before(&begin, "openat", 3, Some(&busybox()));
+    assert!(!out.exists() && beginning.join("matrix.json").exists());
     killed_before(&begin, "rename", 1, Some(&beginning));
     assert!(!out.exists() && beginning.join("matrix.json").exists());
-    // When it has found the kernel, and looks for the images.
-    killed_before(&begin, "openat", 3, Some(&busybox()));
-    assert!(!beginning.exists() && !out.join("cells").exists());
 
     // Before the first cell has a directory, and before that has a record.
-    killed_before(&resume, "mkdir", 1, Some(cell));
+    killed_before(&begin, "mkdir", 1, Some(cell));
+    assert!(!beginning.exists() && out.join("matrix.json").exists());
     assert!(!cell.exists());
     killed_before(&resume, WRITTEN, 1, None);
     assert!(cell.exists() && !cell.join("run.json").exists());

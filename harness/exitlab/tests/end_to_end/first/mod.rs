@@ -2,5 +2,6 @@
 
 mod bisect;
 mod conformance;
+mod grading;
 mod matrix;
 mod planted;

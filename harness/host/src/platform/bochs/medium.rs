@@ -7,6 +7,7 @@ use tokio::process::Command;
 use super::disk;
 use exitlab_base::artifact::{Cache, KeyBuilder};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files;
 use exitlab_base::need::Search;
 use exitlab_base::tool;
 use exitlab_model::artifacts::HostKernel;
@@ -144,11 +145,7 @@ async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result
         .get_or_build("boot-iso", &key, async |dir: &Path| {
             let tree = dir.join("tree");
             std::fs::create_dir(&tree).map_err(Error::io("create", &tree))?;
-            let copy = |from: &Path, name: &str| {
-                std::fs::copy(from, tree.join(name))
-                    .map(drop)
-                    .map_err(Error::io("copy", from))
-            };
+            let copy = |from: &Path, name: &str| files::copy(from, &tree.join(name));
             copy(&kernel.image, "vmlinuz")?;
             copy(&isolinux, "isolinux.bin")?;
             copy(&ldlinux, "ldlinux.c32")?;

@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+use tokio::process::Command;
+
 use super::*;
 
 /// Runs a script that stands for an emulator, with deadlines in seconds.
 fn machine(dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Machine {
+    at(Pace::Real, dir, script, boot_s, silence_s)
+}
+
+fn at(pace: Pace, dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Machine {
     let mut command = Command::new("sh");
     command.args(["-c", script]).current_dir(dir);
     let emulator = Supervised::spawn(command, &dir.join("log")).unwrap();
@@ -16,7 +22,7 @@ fn machine(dir: &Path, script: &str, boot_s: f64, silence_s: f64) -> Machine {
         exchange_s: 1.0,
         phase_s: 1.0,
     };
-    Machine::booted("sh", emulator, dir, &deadlines)
+    Machine::booted("sh", emulator, dir, &deadlines, pace)
 }
 
 const PULSE: &str = r#"echo '{"event":"pulse","host_s":1.5}' >> events"#;
@@ -51,6 +57,15 @@ async fn what_an_emulator_wrote_before_it_ended_is_heard_before_its_end_is_told(
 }
 
 #[tokio::test]
+async fn an_agent_that_ends_without_a_word_is_told_from_an_emulator_that_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{PULSE}; echo 'exitlab: the agent ended with status 134' >> console");
+    let (_, error) = told(machine(dir.path(), &script, 60.0, 60.0)).await;
+    let expected = "host: the agent ended without a word (status 134)";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
 async fn an_emulator_without_a_console_is_told_by_its_own_words() {
     let dir = tempfile::tempdir().unwrap();
     let (_, error) = told(machine(dir.path(), "echo no such disk; exit 1", 60.0, 60.0)).await;
@@ -72,7 +87,7 @@ async fn a_host_that_never_speaks_and_one_that_falls_silent_meet_different_deadl
     let (_, error) = told(machine(dir.path(), "sleep 60", 0.1, 60.0)).await;
     assert_eq!(
         error.to_string(),
-        "host boots: no word from the host within 0.1 s"
+        "host boots: no word from the host for 0.1 s"
     );
 
     let script = format!("{PULSE}; sleep 60");
@@ -80,6 +95,103 @@ async fn a_host_that_never_speaks_and_one_that_falls_silent_meet_different_deadl
     assert_eq!(said.len(), 1);
     assert!(matches!(error, Error::Silence { .. }), "{error}");
     assert_eq!(error.to_string(), "host: the host fell silent for 0.1 s");
+}
+
+/// Keeps a processor busy.
+const WORK: &str = "while :; do :; done";
+
+#[tokio::test]
+async fn an_emulator_is_given_up_for_its_own_work_without_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let stage = r#"echo '{"event":"stage","stage":"guest","host_s":1.5}' >> events"#;
+    let script = format!("{stage}; {WORK}");
+    let (said, error) = told(at(Pace::Emulated, dir.path(), &script, 60.0, 0.3)).await;
+    assert_eq!(said.len(), 1);
+    assert!(matches!(error, Error::Silence { .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "host: the host fell silent for 0.3 s of sh's work, while its guest ran"
+    );
+}
+
+#[tokio::test]
+async fn a_stopped_emulator_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{PULSE}; sleep 0.1; {WORK}");
+    let mut machine = at(Pace::Emulated, dir.path(), &script, 60.0, 0.3);
+    machine.next().await.unwrap();
+    let id = machine.emulator.id().unwrap();
+    let pid = rustix::process::Pid::from_raw(id.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    // Ten times as long as it may be silent, and twice as long as it may be idle.
+    let waited = tokio::time::timeout(Duration::from_secs(3), machine.next());
+    assert!(waited.await.is_err(), "it is given up");
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    let (_, error) = told(machine).await;
+    assert!(matches!(error, Error::Silence { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_emulator_that_does_nothing_is_dead_after_a_while() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{PULSE}; exec sleep 60");
+    let (_, error) = told(at(Pace::Emulated, dir.path(), &script, 60.0, 0.1)).await;
+    assert!(matches!(error, Error::Experiment { .. }), "{error}");
+    assert_eq!(error.to_string(), "host: sh did nothing for 0.5 s");
+}
+
+#[tokio::test]
+async fn a_flood_on_the_console_keeps_no_deadline_from_passing() {
+    for flood in ["yes", "tr '\\0' x < /dev/zero"] {
+        let dir = tempfile::tempdir().unwrap();
+        // A file in memory would fill up; this one stays short of what ends a run.
+        let script = format!("{PULSE}; {flood} | head -c 200000000 >> console; sleep 60");
+        let mut machine = machine(dir.path(), &script, 60.0, 0.4);
+        let started = std::time::Instant::now();
+        let (mut lines, mut bytes) = (0, 0);
+        let error = loop {
+            match machine.next().await {
+                Ok(Report::Console(line)) => (lines, bytes) = (lines + 1, bytes + line.len()),
+                Ok(Report::Event(_)) => {}
+                Err(error) => break error,
+            }
+        };
+        machine.stop().await.unwrap();
+        assert!(matches!(error, Error::Silence { .. }), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(20));
+        assert!(bytes as u64 <= MOST_CONSOLE && lines < 200_000, "{lines}");
+        assert!(error.tail().iter().all(|line| line.len() < 5000));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_leaves_others_their_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{PULSE}; yes | head -c 200000000 >> console; sleep 60");
+    let mut machine = machine(dir.path(), &script, 60.0, 60.0);
+    let listens = async {
+        loop {
+            machine.next().await.unwrap();
+        }
+    };
+    // As Ctrl-C comes.
+    let asked = tokio::time::timeout(Duration::from_millis(300), listens);
+    let started = std::time::Instant::now();
+    assert!(asked.await.is_err());
+    assert!(started.elapsed() < Duration::from_secs(10));
+    machine.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_without_end_is_told_and_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "tr '\\0' x < /dev/zero | head -c 20000000 >> events; sleep 60";
+    let (_, error) = told(machine(dir.path(), script, 60.0, 60.0)).await;
+    let text = error.to_string();
+    assert!(
+        text.ends_with("bytes without the end of an event"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

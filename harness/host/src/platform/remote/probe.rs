@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::part::Part;
 use crate::qemu_files::{LEAST, version};
 use exitlab_base::error::{Error, Result};
+use exitlab_model::name::PlainName;
 
 /// Begins every line that is meant for us: a login may print lines of its own.
 const MARK: &str = "exitlab:";
@@ -68,9 +69,9 @@ impl Facts {
             let line = line.trim_start();
             let (key, value) = line.split_once(' ').unwrap_or((line, ""));
             match key {
-                "base" => facts.base = PathBuf::from(value),
+                "base" => facts.base = place(value)?,
                 "machine" => facts.machine = value.to_owned(),
-                "qemu" => facts.qemu = Some(PathBuf::from(value)),
+                "qemu" => facts.qemu = Some(place(value)?),
                 "qemu-version" => facts.qemu_says = value.to_owned(),
                 "kvm" if value == "open" => facts.kvm = Kvm::Open,
                 "kvm" => facts.kvm = Kvm::Closed,
@@ -81,14 +82,14 @@ impl Facts {
                     let available = value.split_whitespace().nth(3);
                     facts.free_kib = available.and_then(|kib| kib.parse().ok());
                 }
+                // Only what was asked for is ever looked up in it.
                 "has" => facts.has.push(value.to_owned()),
                 _ => {}
             }
         }
-        if facts.base.is_absolute() {
-            Ok(facts)
-        } else {
-            Err("did not say where its cache is".to_owned())
+        match facts.base.as_os_str().is_empty() {
+            false => Ok(facts),
+            true => Err("did not say where its cache is".to_owned()),
         }
     }
 
@@ -198,6 +199,17 @@ impl Facts {
     }
 }
 
+/// A path that the machine names: absolute, and it leads nowhere but down. Files are put below
+/// it, and one of them is run.
+fn place(text: &str) -> Result<PathBuf, String> {
+    let plain = |part: &str| PlainName::new(part.trim_start_matches('.')).is_ok();
+    let mut parts = text.split('/').skip(1);
+    match text.starts_with('/') && parts.all(plain) {
+        true => Ok(PathBuf::from(text)),
+        false => Err(format!("named a place that is none: {:.100?}", text)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +278,20 @@ exitlab: has abc
     #[test]
     fn a_shell_that_answers_nonsense_is_refused() {
         assert!(Facts::read("what?").is_err());
-        assert!(Facts::read("exitlab: base relative").is_err());
+        for bad in [
+            "relative",
+            "",
+            "/",
+            "/home/../etc",
+            "/a//b",
+            "/a/.",
+            "/a\u{1b}[2J",
+        ] {
+            let facts = Facts::read(&format!("exitlab: base {bad}\n"));
+            assert!(facts.is_err(), "{bad:?}: {facts:?}");
+            let qemu = Facts::read(&format!("{GOOD}exitlab: qemu {bad}\n"));
+            assert!(qemu.is_err(), "{bad:?}: {qemu:?}");
+        }
     }
 
     #[test]

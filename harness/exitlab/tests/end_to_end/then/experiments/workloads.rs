@@ -63,11 +63,12 @@ fn each_workload_has_a_column_and_the_exits_that_it_must() {
         "a device is kicked: {paging:?}"
     );
     let cpuid = exits_by_phase(&out, &AMD, AMD.cpuid);
-    // A phase that runs nothing but `true` starts one process, the storm a hundred more.
-    let process = cpuid["ssh"] - cpuid["idle"];
+    // A phase that runs nothing but `true` starts three processes: the login's, the sampler, the
+    // shell. The storm starts a hundred more.
+    let three = cpuid["ssh"] - cpuid["idle"];
     assert_eq!(
-        cpuid["fork-storm"] - cpuid["ssh"],
-        100 * process,
+        3 * (cpuid["fork-storm"] - cpuid["ssh"]),
+        100 * three,
         "{cpuid:?}"
     );
     let spun = cpuid["cpuid"] - cpuid["idle"];
@@ -98,6 +99,43 @@ fn a_workload_that_fails_is_named_with_its_words() {
             .len(),
         3
     );
+}
+
+#[test]
+fn what_workloads_leave_behind_is_waited_for_or_ended_and_said() {
+    let place = Place::new();
+    let burn = "(while :; do :; done) & true";
+    let phases = format!(
+        "phase=[{{name = \"waits\", run = \"busybox setsid sleep 3 & echo started\"}}, \
+         {{name = \"burns\", run = \"{burn}\", left_behind = \"end\"}}, \
+         {{name = \"after\", run = \"true\"}}]"
+    );
+    let inspect = "inspect=[\"kill -9 $$\", \"cat /proc/[0-9]*/comm\"]";
+    let machine = "guest.machine=microvm";
+    let sets = ["platform=tcg-svm", machine, &phases, inspect];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let out = place.path("out");
+    let record = record(&out);
+    let left = record["left_behind"].as_array().unwrap();
+    let told: Vec<_> = left.iter().map(|l| (&l["phase"], &l["fate"])).collect();
+    assert_eq!(told.len(), 2, "{left:?}");
+    assert!(told[0].0 == "waits" && told[0].1 == "wait", "{left:?}");
+    assert!(told[1].0 == "burns" && told[1].1 == "end", "{left:?}");
+    let table = read(&out, "table.md");
+    assert!(table.contains("Phase waits left 1 process behind, which was waited for: sleep 3."));
+    // The guest's clock goes on while it is waited for.
+    let samples = record["samples"].as_array().unwrap();
+    let at = |n: usize| {
+        samples[samples.len() - n]["clocks"]["guest_s"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(at(3) - at(4) >= 3.0, "{}", at(3) - at(4));
+    // A signal is a finding, and nothing of the phases runs any more.
+    assert_eq!(record["inspections"][0]["signal"], 9);
+    let running = record["inspections"][1]["stdout"].as_str().unwrap();
+    assert!(!running.contains("sleep"), "{running}");
 }
 
 #[test]

@@ -67,9 +67,36 @@ pub fn the_gate_tells_three_things_apart(
     );
     junit_is_valid_and_read_by_others(&junit, "6 3 0");
 
+    another_plan_is_undecided(place, &rules, same);
     a_rule_without_runs_is_undecided(place, same, &junit);
     github_is_told(place, &rules, shadow);
     allowances_hold_until_their_date(place, baseline, [same, shadow]);
+}
+
+/// A run of another experiment keeps every limit if it is small enough, and says nothing.
+fn another_plan_is_undecided(place: &Place, rules: &Path, same: &Path) {
+    let record = std::fs::read_to_string(same.join("run.json")).unwrap();
+    let other = record.replacen("\"machine\": \"microvm\"", "\"machine\": \"pc\"", 1);
+    assert_ne!(other, record);
+    let other = place.write("other/run.json", &other);
+    // The file stands for its directory.
+    let gate = |rules: &Path| quiet(&["gate", "--rules", text(rules), text(&other)]);
+    let unlike = gate(rules);
+    assert_eq!(unlike.code, Some(6), "{}{}", unlike.stdout, unlike.stderr);
+    for fragment in ["unlike plans", "  guest.machine: microvm → pc\n"] {
+        assert!(unlike.stdout.contains(fragment), "{}", unlike.stdout);
+    }
+    let allowed = format!("may_differ = [\"guest.machine\"]\n{RULES}");
+    let allowed = gate(&place.write("may-differ.toml", &allowed));
+    assert_eq!(
+        allowed.code,
+        Some(0),
+        "{}{}",
+        allowed.stdout,
+        allowed.stderr
+    );
+    let line = "plans differ as they may: guest.machine microvm → pc";
+    assert!(allowed.stdout.contains(line), "{}", allowed.stdout);
 }
 
 /// A rule about a platform that no run is of says neither yes nor no.

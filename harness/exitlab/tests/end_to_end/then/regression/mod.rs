@@ -6,6 +6,8 @@ mod gates;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use exitlab_model::matrix::{Cell, Index, digest};
+use exitlab_model::name::PlainName;
 use serde_json::{Value, json};
 
 use crate::rig::shared::quick_run;
@@ -244,24 +246,31 @@ fn mistakes_are_told(place: &Place, baseline: &Path, base: &Path) {
     );
 }
 
-/// A matrix directory as the runner leaves it, of real cells.
-fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
-    let cells = [
-        ("kvm_amd.npt=1,r1", "1"),
-        ("kvm_amd.npt=1,r2", "1"),
-        ("kvm_amd.npt=0,r1", "0"),
-    ];
-    let mut listed = Vec::new();
-    for ((id, npt), run) in cells.iter().zip(runs) {
+/// A matrix directory as the runner leaves it, of real cells: two repeats of each value.
+fn matrix_of(place: &Place, runs: [&Path; 4]) {
+    let mut cells: Vec<Cell<Value>> = Vec::new();
+    for (run, (npt, repeat)) in runs.iter().zip([("1", 1), ("1", 2), ("0", 1), ("0", 2)]) {
+        let id = format!("kvm_amd.npt={npt},r{repeat}");
         let record = std::fs::read_to_string(run.join("run.json")).unwrap();
         place.write(&format!("matrix/cells/{id}/run.json"), &record);
-        listed.push(json!({"id": id, "values": {"kvm_amd.npt": npt}, "repeat": 1, "plan": {}}));
+        cells.push(Cell {
+            id: PlainName::new(id).unwrap(),
+            values: [("kvm_amd.npt".to_owned(), npt.to_owned())].into(),
+            repeat,
+            plan: json!({}),
+        });
     }
-    let matrix = json!({
-        "schema": 1, "experiment": "boot-vs-idle", "plan_digest": "",
-        "axes": [{"key": "kvm_amd.npt", "values": ["1", "0"]}], "repeat": 2, "cells": listed,
-    });
-    place.write("matrix/matrix.json", &matrix.to_string());
+    let matrix: Index<Value> = serde_json::from_value(json!({
+        "schema": 1, "experiment": "boot-vs-idle", "plan_digest": digest(&cells).unwrap(),
+        "axes": [{"key": "kvm_amd.npt", "values": ["1", "0"]}], "repeat": 2, "cells": cells,
+    }))
+    .unwrap();
+    let matrix = serde_json::to_string(&matrix).unwrap();
+    place.write("matrix/matrix.json", &matrix);
+}
+
+fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
+    matrix_of(place, [runs[0], runs[1], runs[2], runs[2]]);
     let dir = place.path("matrix");
     let dir = text(&dir);
     let sides = [
@@ -272,7 +281,7 @@ fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
     ];
     let table = good(&[&["compare", dir, dir], &sides[..]].concat());
     assert!(
-        table.contains("2 repeats against 1") && table.contains("differs: gone"),
+        table.contains("2 repeats against 2") && table.contains("differs: gone"),
         "{table}"
     );
     let equal = good(&[
@@ -299,10 +308,19 @@ fn cells_of_a_matrix_are_compared(place: &Place, runs: [&Path; 3]) {
         &["compare", text(&mixed), dir],
         &["are no repeats of one cell", "kvm_amd.npt"],
     );
+    // Nor are cells that two exitlabs ran one matrix.
+    let record = place.path("matrix/cells/kvm_amd.npt=0,r1/run.json");
+    let mut changed: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    changed["provenance"]["exitlab_digest"] = "another".into();
+    std::fs::write(&record, changed.to_string()).unwrap();
+    refused(
+        &["compare", dir, dir],
+        &["different artifacts: exitlab binary"],
+    );
     std::fs::remove_dir_all(place.path("matrix/cells/kvm_amd.npt=1,r2")).unwrap();
     refused(
         &["compare", dir, dir],
-        &["1 of 3 cells are missing: kvm_amd.npt=1,r2", "--resume"],
+        &["1 of 4 cells are missing: kvm_amd.npt=1,r2", "--resume"],
     );
 }
 

@@ -1,0 +1,215 @@
+//! Runs in the files of results directories.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::IgnoredAny;
+
+use crate::compare::CellKey;
+use exitlab_base::error::{Error, Result};
+use exitlab_model::build;
+use exitlab_model::layout::{self, MATRIX, RUN};
+use exitlab_model::matrix::{self, Index};
+use exitlab_model::record::{Outcome, RunRecord, SCHEMA};
+
+/// Which cells of a matrix: each key must have this value.
+pub type Filter = BTreeMap<String, String>;
+
+/// A cell whose plan is left unread.
+type MatrixCell = matrix::Cell<IgnoredAny>;
+
+/// One run, as it was read.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub source: String,
+    pub record: RunRecord,
+    pub values: Filter,
+}
+
+/// Why a run cannot be used, and which cell it is of, if that is known.
+pub(super) struct Refused {
+    pub error: Error,
+    pub key: Option<CellKey>,
+}
+
+impl From<Box<Refused>> for Error {
+    fn from(refused: Box<Refused>) -> Error {
+        refused.error
+    }
+}
+
+/// The results that a path leads to: a file of theirs stands for all of them.
+pub(super) fn results_of(path: &Path) -> PathBuf {
+    const FILES: [&str; 10] = [
+        RUN,
+        MATRIX,
+        layout::EVENTS,
+        layout::SAMPLES,
+        layout::COUNTS,
+        layout::TABLE,
+        layout::HOST_CONSOLE,
+        layout::GUEST_CONSOLE,
+        layout::QEMU_LOG,
+        layout::EMULATOR_LOG,
+    ];
+    let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+    let is_one = path.is_file() && name.is_some_and(|name| FILES.contains(&name));
+    let dir = match path.parent() {
+        Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
+        Some(dir) => dir,
+        None => return path.to_owned(),
+    };
+    let holds = |name| dir.join(name).is_file();
+    match is_one && (holds(RUN) || holds(MATRIX)) {
+        true => dir.to_owned(),
+        false => path.to_owned(),
+    }
+}
+
+pub(super) fn run(dir: &Path) -> Result<Run, Box<Refused>> {
+    let record = record(dir).map_err(|error| Box::new(Refused { error, key: None }))?;
+    let values = record.cell.as_ref();
+    let values = values.map_or_else(Filter::new, |cell| cell.values.clone());
+    match require_good(dir, &record) {
+        Ok(()) => Ok(Run {
+            source: dir.display().to_string(),
+            values,
+            record,
+        }),
+        Err(error) => Err(Box::new(Refused {
+            error,
+            key: Some(CellKey {
+                platform: record.platform,
+                experiment: record.experiment,
+                values,
+            }),
+        })),
+    }
+}
+
+fn record(dir: &Path) -> Result<RunRecord> {
+    let path = dir.join(RUN);
+    let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let wrong = |what: String| Error::Config {
+        message: format!("{}: {what}", path.display()),
+        cure: "give a results directory that this version of exitlab has written".to_owned(),
+    };
+    let record: RunRecord = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+    if record.schema > SCHEMA {
+        let schema = record.schema;
+        return Err(wrong(format!("its schema {schema} is newer than {SCHEMA}")));
+    }
+    Ok(record)
+}
+
+/// Whether a run is the whole of what was planned.
+fn require_good(dir: &Path, record: &RunRecord) -> Result<()> {
+    let ended = match &record.outcome {
+        Outcome::Complete if record.samples.is_empty() => "it holds no samples",
+        Outcome::Complete => "",
+        Outcome::Unfinished => "the run is not finished",
+        Outcome::Failed { .. } => "the run failed",
+        Outcome::Interrupted => "the run was interrupted",
+    };
+    if !ended.is_empty() {
+        return Err(Error::Config {
+            message: format!(
+                "{}: {ended}: what it counted is not the whole",
+                dir.display()
+            ),
+            cure: "run it again, or leave it out".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn matrix_runs(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
+    let matrix: Index<IgnoredAny> = matrix::read(dir).map_err(|unreadable| Error::Config {
+        message: format!("{}/{unreadable}", dir.display()),
+        cure: "give a results directory that this version of exitlab has written".to_owned(),
+    })?;
+    let absent = |cell: &&MatrixCell| !cell.dir(dir).join(RUN).is_file();
+    let missing: Vec<&str> = matrix
+        .cells
+        .iter()
+        .filter(absent)
+        .map(|cell| cell.id.as_str())
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::Config {
+            message: format!(
+                "{}: {} of {} cells are missing: {}",
+                dir.display(),
+                missing.len(),
+                matrix.cells.len(),
+                missing.join(", ")
+            ),
+            cure: match matrix.shard {
+                Some(_) => "merge all parts first: exitlab merge".to_owned(),
+                None => format!("finish the run: exitlab run --resume {}", dir.display()),
+            },
+        });
+    }
+    let read = |cell: &MatrixCell| match run(&cell.dir(dir)) {
+        Ok(run) => Ok(Run {
+            values: cell.values.clone(),
+            ..run
+        }),
+        Err(mut refused) => {
+            if let Some(key) = &mut refused.key {
+                key.values = cell.values.clone();
+            }
+            Err(refused)
+        }
+    };
+    let runs: Vec<Result<Run, Box<Refused>>> = matrix.cells.iter().map(read).collect();
+    require_one_build(dir, &matrix.cells, &runs)?;
+    Ok(runs)
+}
+
+/// Cells of one matrix come from one build, or they are no answer to one question.
+fn require_one_build(
+    dir: &Path,
+    cells: &[MatrixCell],
+    runs: &[Result<Run, Box<Refused>>],
+) -> Result<()> {
+    let good = cells.iter().zip(runs);
+    let made = good.filter_map(|(cell, run)| {
+        run.as_ref().ok().map(|run| build::Made {
+            name: cell.id.as_str(),
+            values: &cell.values,
+            from: &run.record.provenance,
+        })
+    });
+    build::require_one(made).map_err(|two| Error::Config {
+        message: format!("{}: {two}", dir.display()),
+        cure: "run the matrix again with one exitlab; what two builds count is compared as two \
+               sides, by the directories of their cells"
+            .to_owned(),
+    })
+}
+
+/// The results directories below a directory that is none itself, matrices too.
+pub(super) fn collection(dir: &Path) -> Result<Vec<Result<Run, Box<Refused>>>> {
+    let none = || Error::Config {
+        message: format!("no results at {}", dir.display()),
+        cure: "give a results directory (run.json or matrix.json), a directory of such, or a \
+               baseline file, which `exitlab baseline save` makes"
+            .to_owned(),
+    };
+    let entries = std::fs::read_dir(dir).map_err(|_| none())?;
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    found.sort();
+    found.retain(|path| path.join(RUN).is_file() || path.join(MATRIX).is_file());
+    if found.is_empty() {
+        return Err(none());
+    }
+    let mut runs = Vec::new();
+    for path in &found {
+        match path.join(MATRIX).is_file() {
+            true => runs.extend(matrix_runs(path)?),
+            false => runs.push(run(path)),
+        }
+    }
+    Ok(runs)
+}

@@ -1,0 +1,305 @@
+//! Faults of a run that is going on, or of what it works with.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use crate::aftermath::{self, End};
+use crate::damage;
+use crate::dice::Dice;
+use crate::fault::{Seen, Who};
+use crate::field::{Field, WORDS};
+
+/// Commands that a guest runs in a phase, and that do not end.
+pub const FLOODS: [&str; 4] = [
+    "while :; do echo flood > /dev/console; done",
+    "yes | tr -d '\\n' > /dev/console",
+    "yes",
+    "yes >&2",
+];
+
+/// How long a run may take from a fault on, beside what it usually takes. Twice the
+/// deadline of a flood; a machine that is busy is slow, and nothing here measures speed.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A run, and where it writes.
+struct Run {
+    child: Child,
+    out: PathBuf,
+    said: PathBuf,
+}
+
+impl Run {
+    fn start(field: &Field, mut command: Command, out: PathBuf, name: &str) -> Run {
+        let said = field.path(&format!("said-{name}"));
+        command.arg("run").args(WORDS).arg("--out").arg(&out);
+        let stderr = File::create(&said).unwrap();
+        Run {
+            child: command.stderr(stderr).spawn().unwrap(),
+            out,
+            said,
+        }
+    }
+
+    fn of(field: &Field, number: u64) -> Run {
+        Run::start(field, field.exitlab(), field.out(number), "one")
+    }
+
+    /// Its own process id, or that of its emulator, if there is one.
+    fn process(&self, who: Who) -> Option<u32> {
+        match who {
+            Who::Conductor => Some(self.child.id()),
+            Who::Emulator => {
+                let mut below = aftermath::working_below(&self.out).into_iter();
+                below.find_map(|(process, words)| words.contains("qemu-system").then_some(process))
+            }
+        }
+    }
+
+    /// Waits for its end and looks at it.
+    fn end(mut self, field: &Field, killed: bool) -> Seen {
+        let end = aftermath::wait(&mut self.child, field.usual + PATIENCE);
+        let said = fs::read(&self.said).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        Seen {
+            wrong: aftermath::of_run(field, &self.out, &end, &said, killed),
+            ended: aftermath::words(&end),
+        }
+    }
+}
+
+/// A signal that ends whoever gets it.
+pub fn signal(field: &Field, number: u64, who: Who, signal: &str, at: f64) -> Seen {
+    let run = Run::of(field, number);
+    std::thread::sleep(field.usual.mul_f64(at));
+    send(run.process(who), signal);
+    // What SIGHUP, SIGINT and SIGTERM end has time to say so; SIGKILL leaves none.
+    run.end(field, who == Who::Conductor && signal == "KILL")
+}
+
+/// A pause, as by a busy machine or a lid that was closed.
+pub fn pause(field: &Field, number: u64, who: Who, at: f64, ms: u64) -> Seen {
+    let run = Run::of(field, number);
+    std::thread::sleep(field.usual.mul_f64(at));
+    let process = run.process(who);
+    send(process, "STOP");
+    std::thread::sleep(Duration::from_millis(ms));
+    send(process, "CONT");
+    let out = run.out.clone();
+    let mut seen = run.end(field, false);
+    // Standing still is no reason to fail, and changes nothing.
+    if seen.wrong.is_empty() {
+        seen.wrong = field.as_undisturbed(&out);
+    }
+    seen
+}
+
+/// Results on a disk that is too small, sooner or later.
+pub fn full_disk(field: &Field, number: u64, kib: usize) -> Seen {
+    let disk = field.out(number);
+    fs::create_dir(&disk).unwrap();
+    let script = "mount -t tmpfs -o size=$1k tmpfs \"$2\" && shift 2 && exec \"$@\"";
+    let mut command = in_own_mounts(field, script);
+    command.arg(kib.to_string()).arg(&disk);
+    command.arg(env!("CARGO_BIN_EXE_exitlab"));
+    Run::start(field, command, disk.join("out"), "one").end_elsewhere(field)
+}
+
+impl Run {
+    /// The same for a run whose results are gone with its mounts.
+    fn end_elsewhere(mut self, field: &Field) -> Seen {
+        let end = aftermath::wait(&mut self.child, field.usual + PATIENCE);
+        let said = fs::read(&self.said).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        Seen {
+            wrong: aftermath::of_command(&end, &said, false),
+            ended: aftermath::words(&end),
+        }
+    }
+}
+
+/// Something in the cache was changed by whatever changes bytes on disks. The cache of this
+/// machine stays as it is: the run sees another one laid over it.
+pub fn damaged_cache(field: &Field, number: u64, dice: &mut Dice) -> Seen {
+    let cache = cache_dir();
+    let over = field.path("over");
+    let _ = fs::remove_dir_all(&over);
+    for name in ["upper", "work"] {
+        fs::create_dir_all(over.join(name)).unwrap();
+    }
+    let victim = damage::artifact(field, dice);
+    let inside = over
+        .join("upper")
+        .join(victim.strip_prefix(&cache).unwrap());
+    fs::create_dir_all(inside.parent().unwrap()).unwrap();
+    let mut bytes = fs::read(&victim).unwrap();
+    let how = damage::bytes(&mut bytes, dice);
+    fs::write(&inside, bytes).unwrap();
+    let script = "mount -t overlay overlay -o lowerdir=$1,upperdir=$2,workdir=$3 \"$1\" \
+                  && shift 3 && exec \"$@\"";
+    let mut command = in_own_mounts(field, script);
+    command
+        .arg(&cache)
+        .arg(over.join("upper"))
+        .arg(over.join("work"));
+    command.arg(env!("CARGO_BIN_EXE_exitlab"));
+    let mut seen = Run::start(field, command, field.out(number), "one").end(field, false);
+    let name = victim.strip_prefix(&cache).unwrap().display();
+    seen.ended = format!("{how} in {name}: {}", seen.ended);
+    let _ = fs::remove_dir_all(&over);
+    seen
+}
+
+/// Bytes in the stream of events that nobody meant to be there.
+pub fn garbled(field: &Field, number: u64, at: f64, dice: &mut Dice) -> Seen {
+    let run = Run::of(field, number);
+    std::thread::sleep(field.usual.mul_f64(at));
+    let events = run.out.join(".machine/events");
+    if let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&events) {
+        let text = fs::read(&events).unwrap_or_default();
+        let noise = damage::noise(&text, dice);
+        let from = dice.below(3).min(1) * dice.below(text.len() + 1);
+        let place = match from {
+            0 => SeekFrom::End(0),
+            back => SeekFrom::End(-(back as i64)),
+        };
+        let _ = file.seek(place).and_then(|_| file.write_all(&noise));
+    }
+    run.end(field, false)
+}
+
+/// A guest that writes without end while it is counted.
+pub fn flood(field: &Field, number: u64, words: &str) -> Seen {
+    let mut command = field.exitlab();
+    let phase = format!("phase=[{{name = \"flood\", run = {words:?}}}]");
+    let out = field.out(number);
+    let said = field.path("said-one");
+    command.arg("run").args(WORDS).args(["--set", &phase]);
+    command.args(["--set", "deadlines.phase=10s"]);
+    command
+        .arg("--out")
+        .arg(&out)
+        .stderr(File::create(&said).unwrap());
+    let mut child = command.spawn().unwrap();
+    let end = aftermath::wait(&mut child, field.usual + PATIENCE);
+    let said = fs::read(&said).unwrap_or_default();
+    let mut wrong = aftermath::of_command(&end, &String::from_utf8_lossy(&said), false);
+    if let End::Status(status) = &end {
+        wrong.extend((status.code() == Some(0)).then(|| "a flood that succeeded".to_owned()));
+    }
+    let most = 64 << 20;
+    let size = size_of(&out) + said.len() as u64;
+    wrong.extend((size > most).then(|| format!("{size} bytes of a flood were kept")));
+    let ended = aftermath::words(&end);
+    Seen { ended, wrong }
+}
+
+/// Two at once: in one directory, of which one must be refused, or side by side.
+pub fn two(field: &Field, number: u64, same: bool, apart: f64) -> Seen {
+    let first = Run::of(field, number);
+    std::thread::sleep(field.usual.mul_f64(apart));
+    let out = match same {
+        true => field.out(number),
+        false => field.path("results").join(format!("{number}-other")),
+    };
+    let mut second = Run::start(field, field.exitlab(), out, "two");
+    let mut seen = match same {
+        true => {
+            let end = aftermath::wait(&mut second.child, field.usual + PATIENCE);
+            let said = fs::read(&second.said).unwrap_or_default();
+            let mut wrong = aftermath::of_command(&end, &String::from_utf8_lossy(&said), false);
+            let refused = matches!(&end, End::Status(s) if s.code() == Some(2));
+            wrong.extend((!refused).then(|| format!("not refused: {}", aftermath::words(&end))));
+            Seen {
+                ended: aftermath::words(&end),
+                wrong,
+            }
+        }
+        false => second.end(field, false),
+    };
+    let out = first.out.clone();
+    let first = first.end(field, false);
+    seen.wrong.extend(first.wrong);
+    seen.wrong.extend(field.as_undisturbed(&out));
+    seen
+}
+
+/// The build of a kernel, in a cache of its own, is struck after some seconds.
+pub fn build(field: &Field, _number: u64, who: &str, signal: &str, seconds: f64) -> Seen {
+    let cache = field.path("cache");
+    let said = field.path("said-one");
+    let mut command = field.exitlab();
+    command.args(["build", "kernel", "--cache"]).arg(&cache);
+    command
+        .env("CCACHE_DISABLE", "1")
+        .stderr(File::create(&said).unwrap());
+    let mut child = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_secs_f64(seconds));
+    let struck = match who {
+        "exitlab" => Some(child.id()),
+        name => named_below(&cache, name),
+    };
+    send(struck, signal);
+    // Nobody waits for a whole kernel.
+    let killed = who == "exitlab" && signal == "KILL";
+    let end = match struck {
+        Some(_) => aftermath::wait(&mut child, PATIENCE),
+        None => {
+            send(Some(child.id()), "INT");
+            aftermath::wait(&mut child, PATIENCE)
+        }
+    };
+    let said = fs::read(&said).unwrap_or_default();
+    let mut wrong = aftermath::of_command(&end, &String::from_utf8_lossy(&said), killed);
+    let kernels = cache.join("kernel");
+    let made = fs::read_dir(kernels).map_or(0, Iterator::count);
+    wrong.extend((made > 0).then(|| "half a kernel is in the cache".to_owned()));
+    wrong.extend(aftermath::left_running(&cache));
+    let _ = fs::remove_dir_all(&cache);
+    let ended = aftermath::words(&end);
+    Seen { ended, wrong }
+}
+
+/// A shell that has mounts of its own; `script` gets what follows.
+fn in_own_mounts(field: &Field, script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.current_dir(field.path(""));
+    command.stdin(std::process::Stdio::null());
+    command.stdout(std::process::Stdio::null());
+    command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    command
+}
+
+fn cache_dir() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
+    cache.join("exitlab").canonicalize().unwrap()
+}
+
+fn named_below(dir: &Path, name: &str) -> Option<u32> {
+    let named = |process: &u32| {
+        let comm = fs::read_to_string(format!("/proc/{process}/comm"));
+        comm.is_ok_and(|comm| comm.trim() == name)
+    };
+    let mut below = aftermath::working_below(dir).into_iter();
+    below.find_map(|(process, _)| Some(process).filter(named))
+}
+
+fn send(process: Option<u32>, signal: &str) {
+    if let Some(process) = process {
+        // It may have ended meanwhile: that is a moment like any other.
+        let mut kill = Command::new("kill");
+        kill.args([&format!("-{signal}"), &process.to_string()]);
+        let _ = kill.stderr(std::process::Stdio::null()).status();
+    }
+}
+
+fn size_of(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .filter_map(|e| e.metadata().ok())
+        .map(|m| m.len())
+        .sum()
+}
