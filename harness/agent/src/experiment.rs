@@ -24,7 +24,7 @@ use crate::sample::Channels;
 use crate::shell::Shell;
 use crate::trace::{self, Trace};
 use crate::watchdog::Watchdog;
-use crate::{parameters, with_ssh, without_ssh};
+use crate::{no_kvm, parameters, with_ssh, without_ssh};
 
 /// Carries out an order, in a directory that `private_dir` makes.
 pub async fn run(
@@ -35,6 +35,8 @@ pub async fn run(
     let _pulse = order
         .pulse_s
         .map(|seconds| events.quick_pulse(Duration::from_secs_f64(seconds)));
+    // Before anything that speaks of KVM, and would name only what lacks for want of it.
+    no_kvm::require(Stage::Host)?;
     let counted = Counted::here(order.sampling.cycles)?;
     if !order.kvm.is_empty() {
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;

@@ -7,9 +7,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use exitlab_base::panics;
-
 use exitlab_agent::{run, run_on_leash, sweep};
+use exitlab_base::{inherited, panics};
 
 const USAGE: &str = "\
 exitlab-agent runs on the host; exitlab starts it by itself.
@@ -19,13 +18,16 @@ exitlab-agent runs on the host; exitlab starts it by itself.
   exitlab-agent --sweep DIR   clear away what killed agents left below DIR";
 
 fn main() -> ExitCode {
+    inherited::settle();
     panics::tell_in_one_line("exitlab-agent");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // One thread: the agent's counts must not depend on a scheduler.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = inherited::require_files().and_then(|()| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+    });
     let outcome = runtime.and_then(|runtime| runtime.block_on(act(&arguments)));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

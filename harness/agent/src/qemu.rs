@@ -21,7 +21,6 @@ use super::awaited::{Found, Seeker};
 use super::console::{Tail, follow};
 use super::events::Events;
 use super::failure::Failure;
-use super::no_kvm;
 use super::seed;
 use super::spin;
 use super::watchdog::Watchdog;
@@ -61,7 +60,6 @@ pub fn qmp_socket(dir: &Path) -> PathBuf {
 impl Qemu {
     /// Starts QEMU.
     pub fn start(order: &Order, dir: &Path, events: &Events) -> Result<Qemu, Failure> {
-        no_kvm::require(Stage::Qemu)?;
         let mut child = spawn(order, dir)?;
         // Known as long as the child is not reaped, and that is the reaper's work.
         let process = child.id().unwrap_or_default();

@@ -129,6 +129,16 @@ fn understood<T>(parsed: Option<T>, line: &str, watchdog: &Watchdog) -> Result<T
     })
 }
 
+/// Reads a line as each answer that it may be.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_answer(line: &str, counted: Counted) {
+    let _ = (answers::ready(line), answers::discovery(line));
+    let _ = answers::statuses(line, counted.reasons);
+    for leaf_map in 0..=4 {
+        let _ = answers::sample(line, counted, leaf_map);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,15 +171,5 @@ mod tests {
         );
         assert!(agree(&found, counted(Isa::Vmx, false)).is_err());
         assert_eq!(answers::discovery("discovery svm 2 1 maybe 175"), None);
-    }
-}
-
-/// Reads a line as each answer that it may be.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn any_answer(line: &str, counted: Counted) {
-    let _ = (answers::ready(line), answers::discovery(line));
-    let _ = answers::statuses(line, counted.reasons);
-    for leaf_map in 0..=4 {
-        let _ = answers::sample(line, counted, leaf_map);
     }
 }

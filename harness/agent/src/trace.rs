@@ -53,18 +53,41 @@ pub fn arm() -> Result<Armed, Failure> {
 
 /// The same with tracefs at `root`.
 pub fn arm_in(root: &Path) -> Result<Armed, Failure> {
-    if !root.join("events").is_dir() {
+    if !is_there(&root.join("events"))? {
         mount_tracefs(root)?;
     }
-    let event = root.join(EVENT);
-    for (needed, symbol) in [("trigger", "EVENT_TRACING"), ("hist", "HIST_TRIGGERS")] {
-        if !event.join(needed).is_file() {
-            let lacks = format!("{EVENT} of its tracefs has no '{needed}' (CONFIG_{symbol})");
-            return Err(no_tracing(&lacks));
+    // Each is there only if the one before is: the first that is not tells what lacks.
+    let needed = [
+        ("events", "its tracefs has no events (CONFIG_EVENT_TRACING)"),
+        (
+            "events/kvm",
+            "there is KVM without tracepoints, or none: events/kvm is not there",
+        ),
+        (EVENT, "its KVM has no such tracepoint"),
+        (
+            "events/kvm/kvm_exit/hist",
+            "it makes no histograms of events (CONFIG_HIST_TRIGGERS)",
+        ),
+    ];
+    for (path, lacks) in needed {
+        if !is_there(&root.join(path))? {
+            return Err(no_tracing(lacks));
         }
     }
+    let event = root.join(EVENT);
     write_trigger(&event, TRIGGER)?;
     Ok(Armed(event))
+}
+
+/// What may not be looked at is not called missing.
+fn is_there(path: &Path) -> Result<bool, Failure> {
+    path.try_exists().map_err(|e| {
+        let message = format!(
+            "failed to look at {}: {e}; the channel \"trace\" needs root",
+            path.display()
+        );
+        Failure::new(Stage::Host, FailureKind::Host, message)
+    })
 }
 
 impl Armed {
@@ -97,6 +120,10 @@ impl Trace {
 fn mount_tracefs(root: &Path) -> Result<(), Failure> {
     mount("tracefs", root, "tracefs", MountFlags::empty(), None).map_err(|why| match why {
         Errno::NOENT | Errno::NODEV => no_tracing("it has no tracefs (CONFIG_FTRACE)"),
+        Errno::PERM | Errno::ACCESS => {
+            let message = format!("the channel \"trace\" needs root, to mount {TRACEFS}: {why}");
+            Failure::new(Stage::Host, FailureKind::Host, message)
+        }
         _ => {
             let message = format!("failed to mount tracefs on {TRACEFS}: {why}");
             Failure::new(Stage::Host, FailureKind::Host, message)
@@ -267,6 +294,20 @@ Totals:
         assert!(tally_of(&other).unwrap_err().contains("not of Vmx"));
         let broken = HISTOGRAM.replace("hitcount:       8655", "hitcount: many");
         assert!(tally_of(&broken).unwrap_err().contains("many"));
+    }
+
+    #[test]
+    fn what_lacks_is_named_and_nothing_that_follows_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let lacks = |path: &str| {
+            std::fs::create_dir_all(dir.path().join(path)).unwrap();
+            arm_in(dir.path()).unwrap_err().message
+        };
+        let of_kvm = lacks("events");
+        assert!(of_kvm.contains("events/kvm is not there"), "{of_kvm}");
+        assert!(!of_kvm.contains("CONFIG_"), "{of_kvm}");
+        assert!(lacks("events/kvm").contains("no such tracepoint"));
+        assert!(lacks("events/kvm/kvm_exit").contains("CONFIG_HIST_TRIGGERS"));
     }
 
     proptest::proptest! {

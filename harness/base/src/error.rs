@@ -266,6 +266,30 @@ fn is_read_only(source: &std::io::Error) -> bool {
 }
 
 fn io_cure(source: &std::io::Error) -> &'static str {
+    use rustix::io::Errno;
+    // Limits have no kinds of their own in std.
+    match Errno::from_io_error(source) {
+        Some(Errno::MFILE) => {
+            return "this process may not open more files: raise the limit (ulimit -n)";
+        }
+        Some(Errno::NFILE) => return "no process here may open more files: see fs.file-max",
+        Some(Errno::FBIG) => {
+            return "the file would be larger than this process may write: raise the limit \
+                    (ulimit -f unlimited)";
+        }
+        Some(Errno::AGAIN) => {
+            return "no more processes may be started: raise the limit (ulimit -u), or that of the \
+                    container";
+        }
+        Some(Errno::NOMEM) => {
+            return "there is not enough memory: give this machine or container more, or end what \
+                    else takes it";
+        }
+        Some(Errno::NOEXEC) => return "it is no program for this machine: reinstall it",
+        Some(Errno::IO) => return "the disk cannot be read or written there: see dmesg",
+        Some(Errno::ROFS) => return "that file system is read-only: choose another directory",
+        _ => {}
+    }
     match source.kind() {
         _ if is_full(source) => "free some space there, or choose another directory with --out",
         _ if is_read_only(source) => "check the rights of that path, or choose another one",

@@ -1,6 +1,8 @@
 //! Questions to a user's Git repository, and files taken out of it. Nothing here writes to
 //! the repository, to its index or to a work tree of the user's.
 
+mod refusal;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +12,7 @@ use std::process::{Output, Stdio};
 use tokio::process::Command;
 
 use crate::error::{Error, Result};
-use crate::process;
+use crate::{not_started, process};
 
 /// What Git calls its program.
 const GIT: &str = "git";
@@ -60,10 +62,7 @@ impl Repository {
     /// [`Error::Config`] if there is none; [`Error::Prerequisite`] without Git.
     pub fn open(dir: &Path) -> Result<Repository> {
         let words = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
-        let common = ask(dir, &words)?.map_err(|said| Error::Config {
-            message: format!("{} is no Git repository: {said}", dir.display()),
-            cure: "name a work tree, or a bare repository".to_owned(),
-        })?;
+        let common = ask(dir, &words)?.map_err(|said| refusal::of(dir, &said))?;
         let common = PathBuf::from(OsStr::from_bytes(common.trim_ascii_end()));
         Ok(Repository {
             dir: std::path::absolute(dir).map_err(Error::io("find", dir))?,
@@ -86,14 +85,21 @@ impl Repository {
         let words = ["rev-parse", "--verify", "--quiet", "--end-of-options"];
         let commit = format!("{revision}^{{commit}}");
         let found = ask(&self.dir, &[&words[..], &[&commit]].concat())?;
-        found.map(text).map_err(|said| Error::Config {
-            message: format!(
-                "{} has no revision `{revision}`{}{said}",
-                self.dir.display(),
-                if said.is_empty() { "" } else { ": " }
-            ),
-            cure: "name a commit, tag or branch of that repository".to_owned(),
-        })
+        match found {
+            Ok(id) => Ok(text(id)),
+            Err(said) => Err(refusal::of_revision(
+                &self.dir,
+                revision,
+                &said,
+                self.is_shallow()?,
+            )),
+        }
+    }
+
+    /// Whether its history was cut off when it was cloned.
+    pub fn is_shallow(&self) -> Result<bool> {
+        let answer = ask(&self.dir, &["rev-parse", "--is-shallow-repository"])?;
+        Ok(answer.is_ok_and(|answer| answer.trim_ascii() == b"true"))
     }
 
     /// The hash of what a commit's files are.
@@ -252,7 +258,11 @@ pub fn told(mut command: Command) -> Result<String, String> {
 fn ask(dir: &Path, words: &[&str]) -> Result<Result<Vec<u8>, String>> {
     let mut command = command(dir);
     command.args(words).stdin(Stdio::null());
-    let output = command.as_std_mut().output().map_err(no_git)?;
+    let output = command.as_std_mut().output();
+    let output = output.map_err(|error| {
+        let purpose = "reads the repository of kernel.source";
+        not_started::error(Path::new(GIT), purpose, "apt-get install git", error)
+    })?;
     Ok(answer(output))
 }
 
@@ -267,16 +277,6 @@ fn answer(output: Output) -> Result<Vec<u8>, String> {
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).trim_end().to_owned()
-}
-
-fn no_git(error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return Error::Prerequisite {
-            missing: vec!["program `git`: reads the repository of kernel.source".to_owned()],
-            cure: "apt-get install git".to_owned(),
-        };
-    }
-    Error::io("run", GIT)(error)
 }
 
 fn finish(what: &str, finished: process::Finished) -> Result<()> {

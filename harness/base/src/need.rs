@@ -2,6 +2,7 @@
 //! beside the code that uses them, by the same names and places, so that what is found is
 //! what is used.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,10 @@ pub enum Find {
     UserProgram(&'static str),
     /// The cache directory can be written to.
     Cache,
+    /// The cache's path has no character that `make` or a shell takes for another thing.
+    PlainCache,
+    /// A process may have so many files open, and write files of so many MiB.
+    Limits(u64, u64),
     /// So many MiB of room in the cache's file system: for the first build, and later.
     Disk(u64, u64),
     /// So many MiB of memory.
@@ -79,6 +84,17 @@ impl Need {
         }
     }
 
+    /// A cache whose path builds of kernels can live with.
+    pub fn plain_cache() -> Need {
+        Need::action(
+            Find::PlainCache,
+            "kernel build",
+            "choose a cache directory with a plain path with --cache: letters, digits and \
+             /._-+,=@~ (make and Kbuild take spaces, colons and quotes for something else)"
+                .to_owned(),
+        )
+    }
+
     /// A cache that can be written to, and room in it.
     pub fn room(disk: Find) -> [Need; 2] {
         [
@@ -106,6 +122,15 @@ pub struct Search {
     pub programs: Vec<PathBuf>,
 }
 
+/// What a program's name was found to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Candidate {
+    /// A file that may be executed.
+    Usable(PathBuf),
+    /// Something else, and why that is none.
+    Unusable(PathBuf, String),
+}
+
 impl Search {
     /// This machine.
     pub fn this() -> Search {
@@ -119,14 +144,37 @@ impl Search {
 
     /// The program of that name.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
-        let executable = |path: &PathBuf| {
-            let metadata = std::fs::metadata(self.below_root(path));
-            metadata.is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        match self.candidate(name) {
+            Some(Candidate::Usable(path)) => Some(path),
+            Some(Candidate::Unusable(..)) | None => None,
+        }
+    }
+
+    /// The program of that name; or else a file of that name that is no program, and why. A
+    /// name with a slash is a path.
+    pub fn candidate(&self, name: &str) -> Option<Candidate> {
+        let mut unusable = None;
+        let here = [PathBuf::new()];
+        let directories = if name.contains('/') {
+            &here[..]
+        } else {
+            &self.programs
         };
-        self.programs
-            .iter()
-            .map(|directory| directory.join(name))
-            .find(executable)
+        for path in directories.iter().map(|directory| directory.join(name)) {
+            let why = match std::fs::metadata(self.below_root(&path)) {
+                Ok(m) if m.is_file() && m.permissions().mode() & 0o111 != 0 => {
+                    return Some(Candidate::Usable(path));
+                }
+                Ok(m) if m.is_file() => "may not be executed".to_owned(),
+                Ok(_) => "is no file".to_owned(),
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(error) => format!("cannot be looked at: {error}"),
+            };
+            unusable.get_or_insert(Candidate::Unusable(path, why));
+        }
+        unusable
     }
 
     /// The first of `places` that is a file; a component `*` stands for any directory.
@@ -145,7 +193,16 @@ impl Search {
     pub fn require_program(name: &str, package: &str) -> Result<PathBuf> {
         Search::this()
             .program(name)
-            .ok_or_else(|| missing(name, package))
+            .ok_or_else(|| missing(&Search::this().named(name), package))
+    }
+
+    /// A program that is not found, by name and, if something is there, by what is wrong with
+    /// it.
+    pub fn named(&self, name: &str) -> String {
+        match self.candidate(name) {
+            Some(Candidate::Unusable(path, why)) => format!("{name} ({} {why})", path.display()),
+            Some(Candidate::Usable(_)) | None => name.to_owned(),
+        }
     }
 
     /// The first of `places` that is a file on this machine.
@@ -183,5 +240,33 @@ fn missing(what: &str, package: &str) -> Error {
     Error::Prerequisite {
         missing: vec![what.to_owned()],
         cure: format!("install the package that it is from: {package}"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_and_is_no_program_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let search = Search {
+            root: dir.path().to_owned(),
+            programs: vec!["/a".into(), "/b".into()],
+        };
+        for path in ["a/ld", "a/gcc", "b/gcc"] {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        }
+        let good = dir.path().join("b/gcc");
+        std::fs::set_permissions(good, PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(search.program("gcc"), Some("/b/gcc".into()));
+        assert_eq!(search.program("ld"), None);
+        assert_eq!(search.named("ld"), "ld (/a/ld may not be executed)");
+        assert_eq!(search.named("as"), "as");
+        assert_eq!(search.program("/b/gcc"), Some("/b/gcc".into()));
     }
 }

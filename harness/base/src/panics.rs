@@ -3,13 +3,13 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use crate::bounded::shortened;
+use crate::screen;
 
 /// Most characters of a panic's own words.
 const SHOWN: usize = 300;
@@ -20,9 +20,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 pub fn tell_in_one_line(name: &'static str) {
     std::panic::set_hook(Box::new(move |info| {
         PANICKED.store(true, Ordering::Relaxed);
-        let line = format!("{name}: {}\n", line(info));
-        // Where standard error is closed nobody listens.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        screen::err(&format!("{name}: {}\n", line(info)));
     }));
 }
 
@@ -86,7 +84,7 @@ mod tests {
             tell_in_one_line("exitlab");
             let empty: Vec<u32> = Vec::new();
             let at = std::env::args().count() + 5;
-            println!("{}", empty[at]);
+            assert_eq!(empty[at], 0);
         }
         let child = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["a_panic_is_one_line", "--nocapture"])

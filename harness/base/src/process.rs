@@ -27,6 +27,7 @@ use tokio::process::{Child, Command};
 
 use crate::bounded::Lines;
 use crate::error::{Error, Result};
+use crate::not_started;
 
 /// Lines of output kept for error messages.
 const TAIL_LINES: usize = 20;
@@ -263,17 +264,8 @@ pub fn die_with_parent(command: &mut Command, signal: Signal) {
 }
 
 fn spawn_error(program: &Path, error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return Error::Prerequisite {
-            missing: vec![format!("program `{}`", program.display())],
-            cure: format!("install the package that provides `{}`", program.display()),
-        };
-    }
-    Error::Io {
-        action: "start",
-        path: program.to_owned(),
-        source: error,
-    }
+    let cure = format!("install the package that provides `{}`", program.display());
+    not_started::error(program, "", &cure, error)
 }
 
 fn open_log(log: &Path) -> Result<File> {

@@ -1,17 +1,17 @@
 //! `[guest]`: what boots, on what machine, and whether the one fits the other.
 
-use std::io::Read;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::document::{Document, Given};
 use super::layer::Entry;
+use super::medium;
 use super::resolver::Resolver;
 use super::value::{
     choose, cmdline, cpu, device, existing_file, guest_memory, not_blank, package, within,
 };
 use exitlab_base::toml::Wrong;
-use exitlab_model::plan::{DiskFormat, DiskPlan, GuestPlan, GuestRecipe, Machine, Plan};
+use exitlab_model::plan::{GuestPlan, GuestRecipe, Machine, Plan};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::record::Channel;
 
@@ -74,19 +74,19 @@ impl<'a> Resolver<'a> {
             "guest.kernel",
             |d| &d.guest.kernel,
             &mut plan.kernel,
-            |e| given(e, existing_file),
+            |e| given(e, medium::kernel),
         );
         self.value(
             "guest.initrd",
             |d| &d.guest.initrd,
             &mut plan.initrd,
-            |e| given(e, existing_file),
+            |e| given(e, medium::initrd),
         );
         self.value(
             "guest.disk",
             |d| &d.guest.disk,
             &mut plan.disk,
-            |e| given(e, disk),
+            |e| given(e, medium::disk),
         );
     }
 
@@ -158,6 +158,7 @@ impl<'a> Resolver<'a> {
                 "give guest.kernel, too, or leave guest.initrd out",
             ],
         );
+        self.boots_by_itself(guest);
         let tiny = guest.uses_recipe() && guest.image == GuestRecipe::Tiny;
         self.refuse(
             !guest.files.is_empty() && !tiny,
@@ -181,6 +182,23 @@ impl<'a> Resolver<'a> {
         if !guest.ssh {
             self.only_watched(plan);
         }
+    }
+
+    /// A disk that is to boot by itself must have what boots.
+    fn boots_by_itself(&mut self, guest: &GuestPlan) {
+        let alone = guest.boots_itself() && guest.image != GuestRecipe::Debian;
+        let disk = guest.disk.as_ref().filter(|_| alone);
+        self.refuse(
+            // With a device of the user's, another one may boot.
+            guest.devices.is_empty() && disk.is_some_and(medium::lacks_boot_sector),
+            "guest.disk",
+            |d| &d.guest.disk,
+            [
+                "a raw disk that nothing boots from: its first sector does not end in 55 AA",
+                "give guest.kernel, too, or a disk with a boot loader for BIOS; an image in \
+                 another format than raw or qcow2: qemu-img convert -O qcow2 IMAGE NEW-IMAGE",
+            ],
+        );
     }
 
     /// Without SSH nothing can be run in the guest.
@@ -268,67 +286,4 @@ fn given<T>(
         return Ok(None);
     }
     convert(entry).map(Some)
-}
-
-/// A disk image that needs no other file.
-fn disk(entry: &Entry<'_, String>) -> Result<DiskPlan, Wrong> {
-    let path = existing_file(entry)?;
-    let unreadable = |error: std::io::Error| {
-        let what = format!("cannot be read: {}: {error}", path.display());
-        Wrong::new(what, "check the rights of that file")
-    };
-    let mut header = Vec::new();
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(QCOW2_HEADER).read_to_end(&mut header))
-        .map_err(unreadable)?;
-    let format = format_of(&header)?;
-    Ok(DiskPlan { path, format })
-}
-
-/// Bytes of a qcow2 header that say what else an image needs.
-const QCOW2_HEADER: u64 = 80;
-
-/// The format of an image that begins with `header` (QEMU's `docs/interop/qcow2.txt`).
-fn format_of(header: &[u8]) -> Result<DiskFormat, Wrong> {
-    if !header.starts_with(b"QFI\xfb") {
-        return Ok(DiskFormat::Raw);
-    }
-    let number = |at: usize| {
-        let bytes = header.get(at..at + 8).and_then(|b| b.try_into().ok());
-        bytes.map_or(0, u64::from_be_bytes)
-    };
-    let version = number(0) & u64::from(u32::MAX);
-    let (backing_file, incompatible) = (number(8), number(72));
-    let external_data = version >= 3 && incompatible & 4 != 0;
-    if backing_file == 0 && !external_data {
-        return Ok(DiskFormat::Qcow2);
-    }
-    Err(Wrong::new(
-        "needs another image beside it, which would not come along",
-        "make it one file: qemu-img convert -O qcow2 IMAGE NEW-IMAGE",
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn qcow2(version: u8, backing_file: u8, incompatible: u8) -> Vec<u8> {
-        let mut header = vec![0; 80];
-        header[..4].copy_from_slice(b"QFI\xfb");
-        header[7] = version;
-        header[15] = backing_file;
-        header[79] = incompatible;
-        header
-    }
-
-    #[test]
-    fn an_image_says_its_format_and_what_it_needs() {
-        assert_eq!(format_of(b"\x55\xaa").ok(), Some(DiskFormat::Raw));
-        assert_eq!(format_of(b"").ok(), Some(DiskFormat::Raw));
-        assert_eq!(format_of(&qcow2(3, 0, 0)).ok(), Some(DiskFormat::Qcow2));
-        assert_eq!(format_of(&qcow2(2, 0, 4)).ok(), Some(DiskFormat::Qcow2));
-        assert!(format_of(&qcow2(3, 112, 0)).is_err());
-        assert!(format_of(&qcow2(3, 0, 4)).is_err());
-    }
 }

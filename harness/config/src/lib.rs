@@ -17,6 +17,7 @@ mod guest;
 mod kernel;
 mod layer;
 pub mod matrix;
+mod medium;
 mod parameter;
 mod phase;
 mod resolve;

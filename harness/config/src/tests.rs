@@ -29,7 +29,8 @@ fn project(experiment: &str) -> TempDir {
     ] {
         let path = dir.path().join(file);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("create");
-        std::fs::write(path, "").expect("write");
+        // As long as a disk must be at least.
+        std::fs::write(path, "# some\n".repeat(100)).expect("write");
     }
     std::fs::create_dir(dir.path().join("experiments")).expect("create");
     std::fs::write(dir.path().join("experiments/x.toml"), experiment).expect("write");

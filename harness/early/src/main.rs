@@ -16,6 +16,7 @@ use exitlab_model::plan::KernelPlan;
 use exitlab_model::platform::PlatformKind;
 
 fn main() {
+    exitlab_base::inherited::settle();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -25,6 +25,7 @@ use exitlab_analysis::figures::RunFigures;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
+use exitlab_base::inherited;
 use exitlab_host::image;
 use exitlab_kernel as kernel;
 use exitlab_model::plan::Plan;
@@ -41,6 +42,7 @@ pub fn run(command: Command) -> Result<Ended> {
 }
 
 fn start(command: Command) -> Result<Ended> {
+    inherited::require_files().map_err(Error::io("start", "the runtime"))?;
     // One thread: the conductor only waits.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,10 +1,12 @@
 //! Every prerequisite of a run, checked at once, with the one command that installs
 //! whatever is missing.
 
+mod allowance;
 mod local;
 mod need;
 mod nested;
 mod platforms;
+mod ready_kernel;
 mod report;
 mod system;
 
@@ -20,7 +22,7 @@ use system::System;
 /// Checks everything that `plan` needs on this machine. Built artifacts go to `cache`,
 /// which need not exist yet.
 pub fn check(plan: &Plan, cache: &Path) -> Report {
-    check_on(&System::this(cache), plan)
+    check_on(&System::this(cache).with_qemu(), plan)
 }
 
 fn check_on(system: &System, plan: &Plan) -> Report {
@@ -28,6 +30,9 @@ fn check_on(system: &System, plan: &Plan) -> Report {
     let shared = need::shared(plan);
     let shared = shared.iter().map(|need| need::look_up(need, system));
     report.prerequisites.extend(shared);
+    report.prerequisites.extend(need::old_qemu(plan, system));
+    let kernel = ready_kernel::prerequisite(plan, system);
+    report.prerequisites.extend(kernel);
     report
 }
 
@@ -48,10 +53,11 @@ pub fn usable() -> Vec<PlatformKind> {
     platforms::usable(&System::this(Path::new("")))
 }
 
-/// Memory that programs can still have, MiB; 0 if this machine does not say.
+/// Memory that programs can still have, MiB, also by the limits of a container; 0 if this
+/// machine does not say.
 pub fn memory_mib() -> u64 {
     let system = System::this(Path::new(""));
-    system.meminfo_mib("MemAvailable:").unwrap_or(0)
+    system.free_memory_mib().unwrap_or(0)
 }
 
 /// Every platform for people: usable or not, what is missing, how to get it.

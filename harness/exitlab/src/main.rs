@@ -7,11 +7,12 @@ use clap::Parser;
 use exitlab::cli::Cli;
 use exitlab::command;
 use exitlab_base::error::{self, exit_code};
-use exitlab_base::{panics, screen};
+use exitlab_base::{inherited, panics, screen};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
+    inherited::settle();
     panics::tell_in_one_line("exitlab");
     let cli = Cli::parse();
     start_logging(cli.verbose);

@@ -21,7 +21,7 @@ pub fn collect(plan: &Plan, artifacts: &Artifacts) -> Result<Provenance> {
             .as_ref()
             .map_or_else(String::new, |host| host.digest.clone()),
         guest_image_digest: artifacts.guest.digest.clone(),
-        emulator: platform::emulator_version(plan.platform),
+        emulator: platform::emulator_version(plan.platform)?,
         ..of_this_program()?
     })
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::booted::Booted;
 use crate::build::{Artifacts, build};
 use crate::context::Context;
 use crate::doctor;
@@ -21,7 +22,7 @@ use exitlab_model::layout::{RUN, TABLE};
 use exitlab_model::order::{HostFiles, Order, Task};
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
-use exitlab_model::record::{CellName, Outcome, RecordedPlan, RunRecord, SCHEMA};
+use exitlab_model::record::{CellName, Outcome, Provenance, RecordedPlan, RunRecord, SCHEMA};
 
 /// The guest's QEMU on a machine that exitlab does not boot: on its search path.
 const QEMU: &str = "qemu-system-x86_64";
@@ -75,13 +76,19 @@ pub async fn run(
     } = cx;
     ui.choice(plan);
     doctor::check(plan, cache.root()).require()?;
-    let artifacts = interrupt.or(build(plan, cache, ui)).await?;
+    let prepare = async {
+        let artifacts = build(plan, cache, ui).await?;
+        let booted = Booted::of(plan, &artifacts, cache).await?;
+        Ok((artifacts, booted))
+    };
+    let (artifacts, booted) = interrupt.or(prepare).await?;
     let mut results = Results::create(out)?;
-    let mut record = new_record(plan, cell, &artifacts)?;
+    let mut record = new_record(plan, cell, &artifacts, &booted)?;
     results.record(&record)?;
 
     let experiment = attempts(plan, &artifacts, cache, &mut results, &mut record, ui);
     let outcome = interrupt.or(experiment).await;
+    let outcome = outcome.and_then(|()| booted.require_unchanged(cache));
 
     results.close_machine();
     record.outcome = minutes::outcome(&outcome, &record);
@@ -177,8 +184,16 @@ fn order(plan: &Plan, artifacts: &Artifacts) -> Result<Order> {
     Ok(order)
 }
 
-fn new_record(plan: &Plan, cell: Option<CellName>, artifacts: &Artifacts) -> Result<RunRecord> {
-    let provenance = provenance::collect(plan, artifacts)?;
+fn new_record(
+    plan: &Plan,
+    cell: Option<CellName>,
+    artifacts: &Artifacts,
+    booted: &Booted,
+) -> Result<RunRecord> {
+    let provenance = Provenance {
+        booted: booted.digests(),
+        ..provenance::collect(plan, artifacts)?
+    };
     Ok(RunRecord {
         schema: SCHEMA,
         experiment: plan.name.clone(),

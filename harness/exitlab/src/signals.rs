@@ -6,14 +6,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use exitlab_base::error::{Error, Result, exit_code};
-use exitlab_base::screen;
+use exitlab_base::{inherited, screen};
 
 /// Tells whether the user wants an end.
 #[derive(Debug, Clone)]
 pub struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// Listens to SIGINT, SIGTERM and SIGHUP from now on. Needs a running runtime.
+    /// Listens to SIGINT, SIGTERM and SIGHUP from now on, but to SIGHUP not under `nohup`.
+    /// Needs a running runtime.
     pub fn listen() -> std::io::Result<Interrupt> {
         let (tell, told) = watch::channel(false);
         let mut signals = [
@@ -28,7 +29,9 @@ impl Interrupt {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
-                    _ = hangup.recv() => {}
+                    _ = hangup.recv() => if inherited::hangup_is_ignored() {
+                        continue;
+                    },
                 }
                 if !first {
                     screen::err("exitlab: stopped at once; an emulator may be left behind\n");

@@ -9,7 +9,7 @@
 pub mod fuzzing;
 pub mod image;
 pub mod platform;
-mod qemu_files;
+pub mod qemu_files;
 
 /// What hosts and guests need of this machine.
 pub mod needs {

@@ -7,6 +7,7 @@ use std::process::Command;
 use super::modules::Modules;
 use super::package::{Form, Package};
 use exitlab_base::error::{Error, Result};
+use exitlab_base::not_started;
 use exitlab_model::hardware;
 use exitlab_model::reasons::Isa;
 
@@ -194,7 +195,10 @@ impl Steps {
                 continue;
             };
             let status = Command::new(program).args(arguments).status();
-            let status = status.map_err(Error::io("run", program))?;
+            let status = status.map_err(|error| {
+                let cure = format!("install `{program}`");
+                not_started::error(Path::new(program), "installs the kernel", &cure, error)
+            })?;
             if !status.success() {
                 return Err(Error::Build {
                     stage: "kernel: install".into(),

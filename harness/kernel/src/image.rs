@@ -20,8 +20,9 @@ pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
         .map_err(Error::io("read", path))?;
     let release = release(&setup).ok_or_else(|| Error::Config {
         message: format!("kernel.source: {} is no bzImage", path.display()),
-        cure: "give image: the path of arch/x86/boot/bzImage of a build, or of the vmlinuz of a \
-               distribution"
+        cure: "give image: the path of arch/x86/boot/bzImage of a build with CONFIG_KVM=y and \
+               CONFIG_KVM_INTEL=y or CONFIG_KVM_AMD=y (distributions have KVM as modules, which \
+               no host here loads)"
             .into(),
     })?;
     let digest = cache.file_digest(path)?.hex().to_owned();

@@ -35,7 +35,7 @@ use exitlab_model::artifacts::HostKernel;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
-use exitlab_base::artifact::{Artifact, Cache, Key, KeyBuilder, digest};
+use exitlab_base::artifact::{Artifact, Cache, Key, KeyBuilder};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process;
 use exitlab_base::tool;
@@ -56,7 +56,6 @@ const ABOUT: &str = "kernel.json";
 #[derive(Serialize, Deserialize)]
 struct About {
     release: String,
-    digest: String,
 }
 
 /// The kernel of `plan`: ready, from the cache, or built now. `progress` is given short lines,
@@ -89,7 +88,7 @@ pub async fn build(
         compile(&tree, &changes, &fragments, progress).await?;
         collect(&tree, staging).await
     };
-    load(cache.get_or_build("kernel", &key, recipe).await?)
+    load(cache, &cache.get_or_build("kernel", &key, recipe).await?)
 }
 
 /// What is changed in the source.
@@ -282,25 +281,26 @@ async fn collect(tree: &WorkTree, staging: &Path) -> Result<()> {
             .map_err(Error::io("read", &release))?
             .trim()
             .to_owned(),
-        digest: digest::file(&staging.join("bzImage"))?.hex().to_owned(),
     };
     let path = staging.join(ABOUT);
     let text = serde_json::to_vec_pretty(&about).map_err(Error::json("write", &path))?;
     fs::write(&path, text).map_err(Error::io("write", &path))
 }
 
-fn load(artifact: Artifact) -> Result<HostKernel> {
+fn load(cache: &Cache, artifact: &Artifact) -> Result<HostKernel> {
     let path = artifact.dir.join(ABOUT);
     let text = fs::read(&path).map_err(Error::io("read", &path))?;
     let about: About = serde_json::from_slice(&text).map_err(Error::json("read", &path))?;
+    let image = artifact.dir.join("bzImage");
     Ok(HostKernel {
-        image: artifact.dir.join("bzImage"),
+        // Of what is there now, not of the day on which it was built.
+        digest: cache.file_digest(&image)?.hex().to_owned(),
+        image,
         vmlinux: Some(artifact.dir.join("vmlinux")),
         config: Some(artifact.dir.join("config")),
         release: about.release,
         key: artifact.key.hex().to_owned(),
         inputs: artifact.key.inputs().to_vec(),
-        digest: about.digest,
     })
 }
 

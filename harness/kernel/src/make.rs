@@ -8,6 +8,7 @@ use tokio::process::Command;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process;
+use exitlab_base::tool;
 
 /// Everything of a build that is decided here; part of every key.
 pub const SETTINGS: &[(&str, &str)] = &[
@@ -88,7 +89,12 @@ pub async fn run(
         message.push_str("\n  ");
         message.push_str(&error);
     }
-    Err(failed(stage, message, finished.tail, log))
+    let limit = tool::cure(finished.status, &finished.tail);
+    let mut error = failed(stage, message, finished.tail, log);
+    if let (Some(limit), Error::Build { cure, .. }) = (limit, &mut error) {
+        *cure = format!("{limit}\n{cure}");
+    }
+    Err(error)
 }
 
 /// A build error that points to the whole log.
@@ -105,6 +111,8 @@ fn is_error(line: &str) -> bool {
     line.contains("error:")
         || line.contains("undefined reference")
         || line.contains("No space left")
+        || line.contains("File size limit exceeded")
+        || line.contains("File too large")
 }
 
 #[cfg(test)]

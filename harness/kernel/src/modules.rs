@@ -72,11 +72,12 @@ pub async fn build(
     fit::require_package(headers, source)?;
     let source = Source::find(cache, source)?;
     let mut versions = tool_versions()?;
-    let compiler = tool::version(&headers.compiler, &["--version"]);
-    versions.push((
-        "compiler",
-        compiler.ok_or_else(|| fit::no_compiler(headers))?,
-    ));
+    let compiler = tool::require_version(&headers.compiler, &["--version"], "compiles modules");
+    let compiler = compiler.map_err(|error| match error {
+        Error::Prerequisite { .. } => fit::no_compiler(headers),
+        other => other,
+    })?;
+    versions.push(("compiler", compiler));
     let key = key(&source, headers, &versions)?;
     let recipe = async |staging: &Path| {
         let name = work_name(&source, &versions);

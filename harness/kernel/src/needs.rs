@@ -1,5 +1,7 @@
 //! What building a kernel needs of this machine.
 
+use std::path::Path;
+
 use exitlab_base::need::{Find, Need};
 use exitlab_model::plan::KernelSource;
 
@@ -28,6 +30,7 @@ pub enum KernelBuild {
 /// What a kernel is built with.
 pub fn source_needs(source: &KernelSource) -> Vec<Need> {
     let mut needs = kernel_build();
+    needs.push(Need::plain_cache());
     let unpack = [
         Need::program("tar", "unpacks the kernel source", "tar"),
         Need::program("xz", "unpacks the kernel source", "xz-utils"),
@@ -51,6 +54,17 @@ pub fn source_needs(source: &KernelSource) -> Vec<Need> {
         }
     }
     needs
+}
+
+/// The first character of a directory's path in which no kernel can be built: `make` and Kbuild
+/// split at spaces and colons (the top Makefile refuses them), and hand paths to shells.
+pub fn odd_character(path: &Path) -> Option<char> {
+    let odd =
+        |c: &char| c.is_whitespace() || c.is_control() || ":#$%&'\"()*;<>?[\\]^`{|}!".contains(*c);
+    match path.to_str() {
+        Some(text) => text.chars().find(odd),
+        None => Some(char::REPLACEMENT_CHARACTER),
+    }
 }
 
 fn kernel_build() -> Vec<Need> {
@@ -149,6 +163,20 @@ mod tests {
             .skip_while(|package| package != "lz4")
             .collect::<Vec<_>>()
             .join(" ")
+    }
+
+    #[test]
+    fn paths_that_make_takes_for_something_else_are_seen() {
+        for good in ["/home/me/.cache/exitlab", "/a-b_c+d,e=f@g~/h.1", "/köln"] {
+            assert_eq!(odd_character(Path::new(good)), None, "{good}");
+        }
+        for odd in [
+            ' ', ':', '\t', '\n', '$', '#', '\'', '"', ';', '&', '(', '*', '?', '[', '%', '\\',
+            '`', '|', '<',
+        ] {
+            let path = format!("/a{odd}b");
+            assert_eq!(odd_character(Path::new(&path)), Some(odd));
+        }
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //! work/<name>/pristine/   originals of files that some variant has changed
 //! work/<name>/touched     paths of all files that some variant changed or added
 //! work/<name>/busy        there while `make` runs
+//! work/<name>/unsynced    there while a power loss would leave half a tree
 //! work/<name>/position    which revision it is at, or which state of a tree of the user's
 //! work/<name>/sources     all files of the untouched tree, if it follows such a tree
 //! ```
 
 mod files;
 mod position;
+mod power;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -59,6 +61,8 @@ impl WorkTree {
         this.sweep(progress).await?;
         if this.busy_path().exists() {
             this.give_up("an earlier build died in it")?;
+        } else if power::was_lost(&this.root)? {
+            this.give_up("the machine went down before it was on the disk")?;
         } else if this.dir().is_dir() && !this.bring_to(source, progress).await? {
             this.give_up("it is not known what it holds")?;
         }
@@ -94,6 +98,7 @@ impl WorkTree {
             self.set_sources(&sources.into_iter().collect())?;
             self.set_position(&[source.digest.hex().to_owned()])?;
         }
+        power::mark(&self.root)?;
         fs::rename(&unpacking, self.dir()).map_err(Error::io("create", self.dir()))
     }
 
@@ -209,6 +214,7 @@ impl WorkTree {
 
     /// Marks the tree as being built in until the value is dropped.
     pub fn busy(&self) -> Result<Busy> {
+        power::mark(&self.root)?;
         let path = self.busy_path();
         fs::write(&path, "").map_err(Error::io("write", &path))?;
         Ok(Busy(path))
@@ -246,6 +252,9 @@ pub struct Busy(PathBuf);
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        if let Err(error) = self.0.parent().map_or(Ok(()), power::settle) {
+            tracing::warn!("{error}");
+        }
         if let Err(error) = fs::remove_file(&self.0) {
             tracing::warn!("failed to remove {}: {error}", self.0.display());
         }

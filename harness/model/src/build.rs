@@ -74,6 +74,19 @@ fn of_repeats(from: &Provenance) -> [(&'static str, &str); 8] {
     ]
 }
 
+/// The files of one name that both booted, which repeats share, too.
+fn booted<'a>(
+    one: &'a Provenance,
+    other: &'a Provenance,
+) -> impl Iterator<Item = (Named<'a>, Named<'a>)> {
+    const WHAT: &str = "a booted file";
+    one.booted.iter().filter_map(move |(name, digest)| {
+        let mut others = other.booted.iter();
+        let (_, its) = others.find(|(other, _)| other == name)?;
+        Some(((WHAT, digest.as_str()), (WHAT, its.as_str())))
+    })
+}
+
 /// Says no at the first two cells that come from two builds. What is not known of a cell is
 /// no difference: earlier versions kept less, and a cell that did not run yet has no CPU.
 ///
@@ -101,6 +114,8 @@ pub fn require_one<'a>(cells: impl IntoIterator<Item = Made<'a>>) -> Result<(), 
         };
         let found = shared.find_map(|pair| differ(pair, all));
         let found = found.or_else(|| more.find_map(|pair| differ(pair, repeat)));
+        let mut booted = booted(repeat.from, cell.from);
+        let found = found.or_else(|| booted.find_map(|pair| differ(pair, repeat)));
         if let Some(two) = found {
             return Err(two);
         }

@@ -1,7 +1,6 @@
 //! What this machine has of what a host on its real processor needs: pure functions of a
 //! root directory, so that tests bring their own `/proc` and `/sys`.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::reasons::Isa;
@@ -51,14 +50,14 @@ pub fn allows_nesting(value: &str) -> bool {
     matches!(value, "Y" | "1")
 }
 
-/// Opens KVM's device as QEMU does; the kind of the error if it cannot.
-pub fn open_device(root: &Path) -> Result<(), ErrorKind> {
+/// Opens KVM's device as QEMU does.
+pub fn open_device(root: &Path) -> std::io::Result<()> {
     let path = root.join(DEVICE.trim_start_matches('/'));
     let opened = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
         .open(path);
-    opened.map(drop).map_err(|error| error.kind())
+    opened.map(drop)
 }
 
 #[cfg(test)]

@@ -301,6 +301,10 @@ pub struct Provenance {
     pub host_image_digest: String,
     /// Digest of the guest's initramfs.
     pub guest_image_digest: String,
+    /// Digest of each file that host and guest booted from, and of what emulated the host, as
+    /// they were when the run began: what it is, and BLAKE3 in hexadecimal digits.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub booted: Vec<(String, String)>,
     /// Version of the emulator that the host ran on.
     pub emulator: String,
     /// Version of QEMU on the host.

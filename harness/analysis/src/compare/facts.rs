@@ -76,6 +76,9 @@ impl Facts {
         for (name, value) in &of.kernel_inputs {
             facts.insert(format!("{KERNEL_INPUT}{name}"), value.clone());
         }
+        for (name, digest) in &of.booted {
+            facts.insert(format!("{BOOTED}{name}"), digest.clone());
+        }
         for (name, version) in &of.packages {
             facts.insert(format!("{PACKAGE}{name}"), version.clone());
         }
@@ -131,10 +134,12 @@ impl Facts {
         // The host's image holds the kernel for the guest, so it differs where that does;
         // packages and agent tell what else is in it.
         let another_kernel = differences.iter().any(|d| d.name == KERNEL_IMAGE);
+        let other_words = differences.iter().any(|d| is_of_the_command_line(&d.name));
         let image = |facts: &Facts| facts.0.get(HOST_IMAGE).cloned();
         let same_image = image(self).is_some() && image(self) == image(head);
         differences.retain(|d| {
-            let explained = d.name == HOST_IMAGE && another_kernel;
+            let explained = another_kernel && HOLD_THE_KERNEL.contains(&d.name.as_str())
+                || other_words && HOLD_THE_COMMAND_LINE.contains(&d.name.as_str());
             let reaches_no_image = same_image && is_in_an_image(&d.name);
             !explained && !reaches_no_image && !is_of_the_conductor(&d.name) && !is_under_test(d)
         });
@@ -168,6 +173,21 @@ const KERNEL_INPUT: &str = "kernel input ";
 /// Which promises a run broke that is taken all the same.
 const BROKEN: &str = "broken promises";
 
+/// Begins the name of a fact that is the digest of a file that was booted.
+const BOOTED: &str = "booted ";
+
+/// What differs where the kernel does.
+const HOLD_THE_KERNEL: [&str; 5] = [
+    HOST_IMAGE,
+    "booted host kernel",
+    "booted host root",
+    "booted host boot disk",
+    "booted host boot CD",
+];
+
+/// What differs where the host kernel's command line does, which the plan tells.
+const HOLD_THE_COMMAND_LINE: [&str; 2] = ["booted host boot disk", "booted host boot CD"];
+
 const KERNEL_IMAGE: &str = "kernel image";
 const HOST_IMAGE: &str = "host image";
 const AGENT: &str = "agent";
@@ -185,6 +205,11 @@ fn is_of_the_conductor(name: &str) -> bool {
     let of_plan = name.strip_prefix(PLAN);
     ["exitlab", "exitlab binary", "exitlab commit"].contains(&name)
         || of_plan.is_some_and(decides_nothing)
+}
+
+/// Whether it is of what a host's kernel is told.
+fn is_of_the_command_line(name: &str) -> bool {
+    name == "plan host.cmdline" || name.starts_with("plan kvm")
 }
 
 /// Whether it is of the kernel whose exits are counted: what it is made of, and its parameters,
@@ -331,6 +356,41 @@ mod tests {
         assert_eq!(base.conflict(&again), Some(expected.clone()));
         assert_eq!(base.surroundings(&again), [expected]);
         assert_eq!(again.conflict(&again), None);
+    }
+
+    #[test]
+    fn what_was_booted_is_seen_whatever_else_is_equal() {
+        let mut base = record();
+        base.provenance.booted = ["host kernel", "host boot disk", "BIOS"]
+            .map(|name| (name.to_owned(), "a".to_owned()))
+            .into();
+        let with = |change: &dyn Fn(&mut RunRecord)| {
+            let mut head = base.clone();
+            change(&mut head);
+            let (base, head) = (Facts::of_record(&base), Facts::of_record(&head));
+            let names = |all: Vec<Difference>| all.into_iter().map(|d| d.name).collect();
+            let all: Vec<String> = names(base.differences(&head));
+            let around: Vec<String> = names(base.surroundings(&head));
+            (all.join(", "), around.join(", "))
+        };
+        let booted = |head: &mut RunRecord, i: usize| head.provenance.booted[i].1 = "b".to_owned();
+        let told = "booted host kernel".to_owned();
+        assert_eq!(with(&|head| booted(head, 0)), (told.clone(), told));
+        let (_, around) = with(&|head| {
+            head.provenance.kernel_digest = "another kernel".to_owned();
+            (0..3).for_each(|i| booted(head, i));
+        });
+        assert_eq!(around, "booted BIOS");
+        let (_, around) = with(&|head| {
+            head.plan = plan(json!({"kvm": [{"module": "kvm_intel", "name": "ept"}]}));
+            booted(head, 1);
+        });
+        assert!(!around.contains("booted"), "{around}");
+        assert!(
+            with(&|head| head.provenance.booted.clear())
+                .0
+                .contains("booted BIOS")
+        );
     }
 
     #[test]

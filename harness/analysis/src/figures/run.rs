@@ -171,7 +171,10 @@ fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> 
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let inputs = origin.kernel_inputs.iter();
     let inputs = inputs.map(|(name, value)| (format!("kernel input: {name}"), value.clone()));
+    let booted = origin.booted.iter();
+    let booted = booted.map(|(name, value)| (format!("booted: {name}"), value.clone()));
     facts
+        .chain(booted)
         .chain(inputs)
         .filter(|(_, value)| !value.is_empty())
         .collect()

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::elf::has_interpreter;
 use crate::error::{Error, Result};
+use crate::not_started;
 
 /// The dynamic loader, which is what `ldd` asks, too.
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -16,10 +18,23 @@ pub fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
         .arg(program)
         .env("LC_ALL", "C")
         .output()
-        .map_err(Error::io("find the libraries of", program))?;
+        .map_err(|error| {
+            let purpose = format!("finds the libraries of {}", program.display());
+            not_started::error(Path::new(LOADER), &purpose, "install libc6", error)
+        })?;
     if !output.status.success() {
-        // It fails for scripts and static programs alike: they need nothing more.
-        return Ok(Vec::new());
+        let content = std::fs::read(program).map_err(Error::io("read", program))?;
+        if has_interpreter(&content) != Some(true) {
+            // It fails for scripts and static programs alike: they need nothing more.
+            return Ok(Vec::new());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::Build {
+            stage: "image".into(),
+            message: format!("the libraries of {} were not found", program.display()),
+            tail: said.lines().map(str::to_owned).collect(),
+            cure: format!("{LOADER} --list {} must work by hand", program.display()),
+        });
     }
     parse(&String::from_utf8_lossy(&output.stdout)).map_err(|library| Error::Build {
         stage: "image".into(),

@@ -2,18 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use crate::error::Result;
+use crate::need::Search;
+use crate::not_started;
+
+/// Asks Debian's list of packages.
+const DPKG_QUERY: &str = "dpkg-query";
 
 /// Names and versions of the packages that these files are from, by name. What is from no
 /// package is left out; elsewhere than on Debian that is everything.
-pub fn packages_of<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<(String, String)> {
+///
+/// # Errors
+///
+/// If dpkg is there and cannot be asked: then files that are from packages would pass for
+/// files that are from none.
+pub fn packages_of<'a>(
+    files: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<Vec<(String, String)>> {
     let places: BTreeSet<String> = files.into_iter().flat_map(|file| names_of(file)).collect();
-    let owners: BTreeSet<String> = owners(&ask(&["-S"], &places));
+    let owners: BTreeSet<String> = owners(&ask(&["-S"], &places)?);
     let format = "-f=${Package} ${Version}\n";
-    let versions = ask(&["-W", format], &owners);
+    let versions = ask(&["-W", format], &owners)?;
     let pairs = versions.lines().filter_map(|line| line.split_once(' '));
     let pairs = pairs.map(|(name, version)| (name.to_owned(), version.to_owned()));
-    pairs.collect::<BTreeMap<_, _>>().into_iter().collect()
+    Ok(pairs.collect::<BTreeMap<_, _>>().into_iter().collect())
 }
 
 /// As what dpkg may know a file: where `/lib` is `/usr/lib` it knows some by the one name,
@@ -43,20 +57,14 @@ fn owners(text: &str) -> BTreeSet<String> {
 }
 
 /// What dpkg answers. It ends badly where one of many things is unknown, and answers the rest.
-fn ask(question: &[&str], about: &BTreeSet<String>) -> String {
-    if about.is_empty() {
-        return String::new();
+fn ask(question: &[&str], about: &BTreeSet<String>) -> Result<String> {
+    if about.is_empty() || Search::this().candidate(DPKG_QUERY).is_none() {
+        return Ok(String::new());
     }
-    let output = Command::new("dpkg-query")
-        .args(question)
-        .args(about)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .output();
-    output.map_or_else(
-        |_| String::new(),
-        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
-    )
+    let mut command = Command::new(DPKG_QUERY);
+    command.args(question).args(about);
+    let output = not_started::asked(command, "tells packages of files", "install dpkg")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]

@@ -97,43 +97,65 @@ pub(super) fn listed(dir: &Path, files: &[PathBuf]) -> Result<Digest> {
     Ok(Digest::of(&hasher))
 }
 
-/// Stands for a file as long as nobody writes to it: its path, size and times.
-pub(super) fn stamp(path: &Path) -> Result<Digest> {
+/// Stands for files as long as nobody writes to them.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    /// Of their paths, sizes, times and inodes.
+    pub digest: Digest,
+    /// When one of them changed last (`st_ctime`), seconds since 1970.
+    pub changed: i64,
+}
+
+/// Stands for a file as long as nobody writes to it: its path, size, times and inode.
+pub(super) fn stamp(path: &Path) -> Result<Stamp> {
     let path = std::path::absolute(path).map_err(Error::io("find", path))?;
-    let mut hasher = blake3::Hasher::new();
-    feed_stamp(&mut hasher, &path, fs::metadata(&path))?;
-    Ok(Digest::of(&hasher))
+    let mut stamper = Stamper::default();
+    stamper.feed(&path, fs::metadata(&path))?;
+    Ok(stamper.finish())
 }
 
 /// Stands for the files of a tree as long as nobody writes to them.
-pub(super) fn list_stamp(dir: &Path, files: &[PathBuf]) -> Result<Digest> {
+pub(super) fn list_stamp(dir: &Path, files: &[PathBuf]) -> Result<Stamp> {
     let dir = std::path::absolute(dir).map_err(Error::io("find", dir))?;
-    let mut hasher = blake3::Hasher::new();
+    let mut stamper = Stamper::default();
     for path in files.iter().map(|relative| dir.join(relative)) {
-        feed_stamp(&mut hasher, &path, fs::symlink_metadata(&path))?;
+        stamper.feed(&path, fs::symlink_metadata(&path))?;
     }
-    Ok(Digest::of(&hasher))
+    Ok(stamper.finish())
 }
 
-fn feed_stamp(
-    hasher: &mut blake3::Hasher,
-    path: &Path,
-    metadata: std::io::Result<fs::Metadata>,
-) -> Result<()> {
-    let metadata = metadata.map_err(Error::io("read", path))?;
-    feed(hasher, path.as_os_str().as_bytes());
-    // The change time, too: it cannot be set back as the modification time can.
-    let times = [
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.ctime(),
-        metadata.ctime_nsec(),
-    ];
-    for number in times {
-        hasher.update(&number.to_le_bytes());
+/// Makes a [`Stamp`].
+#[derive(Default)]
+struct Stamper {
+    hasher: blake3::Hasher,
+    changed: i64,
+}
+
+impl Stamper {
+    fn feed(&mut self, path: &Path, metadata: std::io::Result<fs::Metadata>) -> Result<()> {
+        let metadata = metadata.map_err(Error::io("read", path))?;
+        feed(&mut self.hasher, path.as_os_str().as_bytes());
+        // The change time, too: it cannot be set back as the modification time can.
+        let times = [
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        ];
+        for number in times {
+            self.hasher.update(&number.to_le_bytes());
+        }
+        for number in [metadata.size(), metadata.ino()] {
+            self.hasher.update(&number.to_le_bytes());
+        }
+        self.changed = self.changed.max(metadata.ctime());
+        Ok(())
     }
-    for number in [metadata.size(), metadata.ino()] {
-        hasher.update(&number.to_le_bytes());
+
+    fn finish(self) -> Stamp {
+        Stamp {
+            digest: Digest::of(&self.hasher),
+            changed: self.changed,
+        }
     }
-    Ok(())
 }

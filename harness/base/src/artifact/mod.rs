@@ -11,24 +11,30 @@
 //! A key is the digest of every input, so an artifact never goes stale and nothing is
 //! ever overwritten. Removing the cache, or any part of it that nobody builds at the
 //! moment, costs time and nothing else.
+//!
+//! Each artifact has a manifest with the digests of its files, and is held against it
+//! whenever it is used. One that is damaged is built anew.
 
 pub mod digest;
 mod key;
 mod lock;
+mod manifest;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::dir::Dir;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use digest::Stamp;
+use manifest::{Digests, State};
 
 pub use digest::Digest;
 pub use key::{Key, KeyBuilder};
 pub use lock::Lock;
 
-/// The file in every artifact that says what it was made of.
-const INPUTS: &str = "inputs.json";
+/// How old a file's last change must be before its digest is remembered, seconds: file systems
+/// count time in steps of up to two, and within a step two contents have one time.
+const SETTLED: i64 = 3;
 
 /// The cache of everything that exitlab builds.
 #[derive(Debug, Clone)]
@@ -93,9 +99,15 @@ impl Cache {
 
     /// The artifact of `kind` made of `key`: the one in the cache, or else what `build`
     /// writes to the directory it is given. Two processes never build the same one; the
-    /// second waits and then finds it.
+    /// second waits and then finds it. One whose files are no more what was built is thrown
+    /// away, with a word, and built anew.
     ///
-    /// If `build` fails or is cancelled, nothing of it remains.
+    /// If `build` fails or is cancelled, nothing of it remains. What is returned is on the
+    /// disk.
+    ///
+    /// # Errors
+    ///
+    /// What `build` says; [`Error::Build`] if an artifact is damaged and cannot be replaced.
     pub async fn get_or_build(
         &self,
         kind: &str,
@@ -106,24 +118,47 @@ impl Cache {
             dir: self.root.join(kind).join(key.hex()),
             key: key.clone(),
         };
-        if artifact.dir.is_dir() {
+        let found = self.state(&artifact)?;
+        if found == State::Sound {
             return Ok(artifact);
         }
         let name = format!("{kind}-{}", key.hex());
-        let _lock = self.lock(&name).await?;
-        if artifact.dir.is_dir() {
+        let lock = self.lock(&name).await;
+        let _lock = lock.map_err(|error| beyond_repair(&artifact.dir, &found, error))?;
+        // Another process may have built or healed it meanwhile.
+        let found = self.state(&artifact)?;
+        if found == State::Sound {
             return Ok(artifact);
         }
-
-        let staging = Staging::new(&self.dir()?.make("staging")?, &name)?;
+        let (staging, place) = (self.dir()?.make("staging")?, self.dir()?.make(kind)?);
+        staging.remove(&name)?;
+        if let State::Damaged(damage) = &found {
+            place
+                .move_to(key.hex(), &staging, &name)
+                .map_err(|error| beyond_repair(&artifact.dir, &found, error))?;
+            let dir = artifact.dir.display();
+            tracing::warn!("{dir} in the cache is damaged ({damage}) and is built anew");
+        }
+        let staging = Staging::new(&staging, &name)?;
         build(&staging.dir).await?;
-        let inputs = staging.dir.join(INPUTS);
-        let text =
-            serde_json::to_vec_pretty(key.inputs()).map_err(Error::json("write", &inputs))?;
-        fs::write(&inputs, text).map_err(Error::io("write", &inputs))?;
-        self.dir()?.make(kind)?;
-        fs::rename(&staging.dir, &artifact.dir).map_err(Error::io("create", &artifact.dir))?;
+        self.finish(&place, &staging, &artifact)?;
         Ok(artifact)
+    }
+
+    fn state(&self, artifact: &Artifact) -> Result<State> {
+        let digests = Digests {
+            remembered: &|path| self.file_digest(path),
+            read: &|path| self.read_digest(path),
+        };
+        manifest::state(&artifact.dir, &artifact.key, &digests)
+    }
+
+    /// Gives what was built its name, once all of it is on the disk.
+    fn finish(&self, place: &Dir, staging: &Staging, artifact: &Artifact) -> Result<()> {
+        manifest::seal(&staging.dir, &artifact.key)?;
+        fs::rename(&staging.dir, &artifact.dir).map_err(Error::io("create", &artifact.dir))?;
+        manifest::sync(place.path())?;
+        manifest::sync(&self.root)
     }
 
     /// The directory that everything in it lies in.
@@ -158,20 +193,49 @@ impl Cache {
         self.remembered(&stamp, || digest::listed(dir, &files))
     }
 
-    fn remembered(&self, stamp: &Digest, read: impl FnOnce() -> Result<Digest>) -> Result<Digest> {
-        let memo = self.root.join("digests").join(stamp.hex());
-        if let Some(known) = fs::read_to_string(&memo)
-            .ok()
-            .and_then(|hex| Digest::from_hex(&hex))
-        {
+    /// The same, read now whatever is remembered; and remembered from now on.
+    fn read_digest(&self, path: &Path) -> Result<Digest> {
+        let stamp = digest::stamp(path)?;
+        let digest = digest::file(path)?;
+        self.remember(&stamp, &digest);
+        Ok(digest)
+    }
+
+    fn remembered(&self, stamp: &Stamp, read: impl FnOnce() -> Result<Digest>) -> Result<Digest> {
+        let known = fs::read_to_string(self.memo(stamp)).ok();
+        let known = known.and_then(|text| {
+            let (hex, check) = text.split_once(' ')?;
+            let digest = Digest::from_hex(hex)?;
+            (check == manifest::check(&stamp.digest, &digest)).then_some(digest)
+        });
+        if let Some(known) = known {
             return Ok(known);
         }
         let digest = read()?;
-        // What cannot be kept is read again.
-        if let Err(error) = write_whole(&memo, digest.hex().as_bytes()) {
-            tracing::debug!("{error}");
-        }
+        self.remember(stamp, &digest);
         Ok(digest)
+    }
+
+    /// In a cache that cannot be written to nothing is remembered, which costs time only.
+    fn remember(&self, stamp: &Stamp, digest: &Digest) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(0));
+        if stamp.changed.saturating_add(SETTLED) > now {
+            return;
+        }
+        // Not through a rename: what does not bear its check is not believed.
+        let text = format!(
+            "{} {}",
+            digest.hex(),
+            manifest::check(&stamp.digest, digest)
+        );
+        if let Err(error) = fs::write(self.memo(stamp), text) {
+            tracing::debug!("a digest is not remembered: {error}");
+        }
+    }
+
+    fn memo(&self, stamp: &Stamp) -> PathBuf {
+        self.root.join("digests").join(stamp.digest.hex())
     }
 
     fn lock_path(&self, name: &str) -> PathBuf {
@@ -215,12 +279,29 @@ impl Drop for Staging {
 
 fn remove_dir(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::Io {
-            action: "remove",
-            path: dir.to_owned(),
-            source: error,
-        }),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", dir)(error))
+        }
         _ => Ok(()),
+    }
+}
+
+/// An artifact that is damaged, in a cache that lets nobody replace it.
+fn beyond_repair(dir: &Path, found: &State, error: Error) -> Error {
+    let State::Damaged(damage) = found else {
+        return error;
+    };
+    Error::Build {
+        stage: "cache".to_owned(),
+        message: format!(
+            "{} is damaged: {damage}; it cannot be replaced: {error}",
+            dir.display()
+        ),
+        tail: Vec::new(),
+        cure: format!(
+            "have somebody who may write there remove {}, or choose another cache with --cache",
+            dir.display()
+        ),
     }
 }
 

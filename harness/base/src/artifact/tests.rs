@@ -27,7 +27,7 @@ async fn an_artifact_is_built_once() {
         "hello"
     );
     assert!(
-        fs::read_to_string(built.dir.join(INPUTS))
+        fs::read_to_string(built.dir.join(manifest::MANIFEST))
             .unwrap()
             .contains("input")
     );
@@ -178,6 +178,138 @@ fn a_remembered_digest_follows_the_file() {
     fs::write(root.path().join("other"), "").unwrap();
     let skip = |path: &Path| path.starts_with("cache") || path == Path::new("other");
     assert_eq!(cache.tree_digest(root.path(), skip).unwrap(), all);
+}
+
+/// A built artifact with a file in it, and a directory with a link.
+async fn built(cache: &Cache) -> Artifact {
+    let write = async |dir: &Path| {
+        write_hello(dir).await?;
+        fs::create_dir(dir.join("sub")).unwrap();
+        std::os::unix::fs::symlink("../hello", dir.join("sub/link")).unwrap();
+        Ok(())
+    };
+    cache.get_or_build("thing", &key("a"), write).await.unwrap()
+}
+
+/// Whether asking for it again built it again.
+async fn is_built_again(cache: &Cache) -> bool {
+    let mut again = false;
+    let build = async |dir: &Path| {
+        again = true;
+        write_hello(dir).await
+    };
+    let artifact = cache.get_or_build("thing", &key("a"), build).await.unwrap();
+    assert_eq!(fs::read(artifact.dir.join("hello")).unwrap(), b"hello");
+    again
+}
+
+#[tokio::test]
+async fn whatever_is_done_to_an_artifact_is_seen_and_healed() {
+    type Damage = (&'static str, fn(&Path));
+    let damages: [Damage; 9] = [
+        ("other bytes", |dir| {
+            fs::write(dir.join("hello"), "hellO").unwrap()
+        }),
+        ("truncated", |dir| {
+            fs::write(dir.join("hello"), "hell").unwrap()
+        }),
+        ("empty", |dir| fs::write(dir.join("hello"), "").unwrap()),
+        ("removed", |dir| fs::remove_file(dir.join("hello")).unwrap()),
+        ("a directory", |dir| {
+            fs::remove_file(dir.join("hello")).unwrap();
+            fs::create_dir(dir.join("hello")).unwrap();
+        }),
+        ("another link", |dir| {
+            fs::remove_file(dir.join("sub/link")).unwrap();
+            std::os::unix::fs::symlink("/etc", dir.join("sub/link")).unwrap();
+        }),
+        ("no manifest", |dir| {
+            fs::remove_file(dir.join("manifest.json")).unwrap()
+        }),
+        ("half a manifest", |dir| {
+            let path = dir.join("manifest.json");
+            let text = fs::read(&path).unwrap();
+            fs::write(path, &text[..text.len() / 2]).unwrap();
+        }),
+        ("a file in its place", |dir| {
+            fs::remove_dir_all(dir).unwrap();
+            fs::write(dir, "").unwrap();
+        }),
+    ];
+    for (what, damage) in damages {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::open(root.path()).unwrap();
+        let artifact = built(&cache).await;
+        assert!(!is_built_again(&cache).await);
+        damage(&artifact.dir);
+        assert!(is_built_again(&cache).await, "{what}");
+        assert!(!is_built_again(&cache).await, "{what}: healed");
+        let staging = fs::read_dir(root.path().join("staging")).unwrap();
+        assert_eq!(staging.count(), 0, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_memory_of_digests_costs_no_artifact() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let artifact = built(&cache).await;
+    let file = artifact.dir.join("hello");
+    let (stamp, other) = (digest::stamp(&file).unwrap(), digest::bytes(b"x"));
+    let forged = [
+        other.hex().to_owned(),
+        format!("{} 0123456789abcdef", other.hex()),
+        format!("{} {}", other.hex(), manifest::check(&stamp.digest, &other)),
+        String::new(),
+    ];
+    for text in forged {
+        fs::write(cache.memo(&stamp), &text).unwrap();
+        assert!(!is_built_again(&cache).await, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_artifact_of_before_gets_its_manifest_once() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let dir = built(&cache).await.dir;
+    fs::remove_file(dir.join("manifest.json")).unwrap();
+    fs::write(dir.join("inputs.json"), "[]").unwrap();
+    assert!(!is_built_again(&cache).await);
+    assert!(dir.join("manifest.json").exists() && !dir.join("inputs.json").exists());
+    fs::remove_file(dir.join("manifest.json")).unwrap();
+    assert!(is_built_again(&cache).await, "it had one");
+}
+
+#[test]
+fn what_cannot_be_replaced_is_named() {
+    let found = State::Damaged("vmlinux has 5 bytes, and 9 were built".to_owned());
+    let denied = Error::io("open", "/c/locks/x")(std::io::ErrorKind::PermissionDenied.into());
+    let error = beyond_repair(Path::new("/c/kernel/ab"), &found, denied);
+    insta::assert_snapshot!(crate::error::for_people(&error), @r"
+    exitlab: cache: /c/kernel/ab is damaged: vmlinux has 5 bytes, and 9 were built; it cannot be replaced: failed to open /c/locks/x: permission denied
+      cure: have somebody who may write there remove /c/kernel/ab, or choose another cache with --cache
+    ");
+}
+
+#[test]
+fn a_file_that_has_just_changed_is_read_again() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "one").unwrap();
+    let stamp = digest::stamp(&file).unwrap();
+    cache.file_digest(&file).unwrap();
+    assert!(
+        !cache.memo(&stamp).exists(),
+        "two contents may have one time"
+    );
+    let settled = Stamp {
+        changed: stamp.changed - SETTLED,
+        ..stamp
+    };
+    cache.remember(&settled, &digest::bytes(b"one"));
+    assert!(cache.memo(&settled).exists());
 }
 
 /// What was finished can be used where nothing can be written; a part of the cache that leads

@@ -53,6 +53,25 @@ fn a_linked_work_tree_and_a_bare_repository_are_of_one_repository() {
     assert_eq!(bare.commit("topic").unwrap(), repo.commit("topic").unwrap());
 }
 
+#[test]
+fn a_shallow_clone_says_so_where_a_revision_is_missing() {
+    let fixture = Fixture::new();
+    fixture.commit("one", &[("file", Some("one"))]);
+    fixture.commit("two", &[("file", Some("two"))]);
+    let clone = fixture.path().join("clone");
+    let [from, to] = [
+        format!("file://{}", fixture.path().display()),
+        clone.display().to_string(),
+    ];
+    fixture.git(&["clone", "-q", "--depth", "1", &from, &to]);
+    let repo = Repository::open(&clone).unwrap();
+    assert!(repo.is_shallow().unwrap() && !repository(&fixture).is_shallow().unwrap());
+    repo.commit("HEAD").unwrap();
+    let error = repo.commit("HEAD~1").unwrap_err();
+    assert!(error.to_string().contains("shallow clone"), "{error}");
+    assert!(error.cure().contains("--unshallow"), "{}", error.cure());
+}
+
 /// Files are what the repository holds, whatever its settings; it stays as it is.
 #[tokio::test]
 async fn files_are_taken_out_byte_for_byte_and_nothing_else_changes() {

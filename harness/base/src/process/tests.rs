@@ -69,6 +69,8 @@ async fn dropping_a_run_ends_the_whole_group() {
         _ = run(shell(&script), &log, |_| {}) => panic!("it does not end by itself"),
         pid = first_line(&pid_file) => pid,
     };
+    // It was killed, and dies when it gets its turn.
+    poll_until(Duration::from_secs(10), || !lives(&grandchild));
     assert!(!lives(&grandchild), "{grandchild} still runs");
 }
 

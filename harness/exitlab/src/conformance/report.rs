@@ -47,7 +47,8 @@ impl Report {
             schema: SCHEMA,
             exitlab: env!("CARGO_PKG_VERSION").to_owned(),
             platform: plan.platform_name(),
-            emulator: platform::emulator_version(plan.platform),
+            emulator: platform::emulator_version(plan.platform)
+                .unwrap_or_else(|error| format!("(not known: {error})")),
             kernel: kernel.release.clone(),
             kernel_digest: kernel.digest.clone(),
             cpu: String::new(),

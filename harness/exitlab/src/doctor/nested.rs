@@ -32,25 +32,32 @@ fn processor(isa: Option<Isa>) -> Prerequisite {
 
 pub(super) fn device(system: &System, isa: Option<Isa>, why: &'static str) -> Prerequisite {
     let modules = isa.map_or("kvm_intel or kvm_amd", hardware::module);
-    let (what, cure) = match system.kvm {
+    let error = match &system.kvm {
         Ok(()) => return row_of(why, DEVICE, String::new(), Some("opens".to_owned())),
-        Err(ErrorKind::NotFound) => (
-            DEVICE,
+        Err(error) => error,
+    };
+    let (what, cure) = match error.kind() {
+        ErrorKind::NotFound => (
+            DEVICE.to_owned(),
             format!("{DEVICE}: load KVM with sudo modprobe {modules}; hand it to a container"),
         ),
-        Err(ErrorKind::PermissionDenied) => (
-            "permission for /dev/kvm",
+        ErrorKind::PermissionDenied => (
+            "permission for /dev/kvm".to_owned(),
             format!(
                 "permission: join the group that {DEVICE} belongs to with sudo usermod -aG kvm \
                  \"$USER\", and log in again"
             ),
         ),
-        Err(_) => (
-            "/dev/kvm that opens",
-            format!("{DEVICE} is there and does not open: load KVM with sudo modprobe {modules}"),
+        // A node whose driver is not loaded is ENODEV or ENXIO, which have no kind.
+        _ => (
+            format!("{DEVICE} that opens ({error})"),
+            format!(
+                "{DEVICE} is there and does not open; if its driver is not loaded: sudo modprobe \
+                 {modules}"
+            ),
         ),
     };
-    row_of(why, what, cure, None)
+    row_of(why, &what, cure, None)
 }
 
 fn nesting(system: &System, isa: Isa) -> Prerequisite {

@@ -1,12 +1,16 @@
 //! The machine that prerequisites are looked for on. Its files are found below a root
 //! directory, so that tests bring their own machine.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
+use super::allowance::Allowance;
+use exitlab_base::archive::has_interpreter;
+use exitlab_base::inherited::Limits;
 use exitlab_base::need::Search;
+use exitlab_base::tool;
+use exitlab_host::qemu_files::QEMU;
 use exitlab_model::hardware;
 
 /// A machine.
@@ -25,7 +29,11 @@ pub(super) struct System {
     /// Whether the user is root.
     pub superuser: bool,
     /// What opening KVM's device gives. Tests are told, because root may open anything.
-    pub kvm: Result<(), ErrorKind>,
+    pub kvm: std::io::Result<()>,
+    /// Limits of this process.
+    pub limits: Limits,
+    /// What QEMU says of its version; empty if it was not asked or does not start.
+    pub qemu_says: String,
 }
 
 impl System {
@@ -46,8 +54,20 @@ impl System {
             free_mib: space.map(|space| space.f_bavail.saturating_mul(space.f_frsize) >> 20),
             superuser: rustix::process::geteuid().is_root(),
             kvm: hardware::open_device(Path::new("/")),
-            cache,
+            limits: Limits::of_this(),
+            qemu_says: String::new(),
+            // `make` builds in the directory that a link leads to.
+            cache: match existing.canonicalize() {
+                Ok(real) => real.join(cache.strip_prefix(existing).unwrap_or(Path::new(""))),
+                Err(_) => cache,
+            },
         }
+    }
+
+    /// The same, after QEMU was asked for its version.
+    pub(super) fn with_qemu(mut self) -> System {
+        self.qemu_says = tool::version(QEMU, &["--version"]).unwrap_or_default();
+        self
     }
 
     /// Whether packages come through apt.
@@ -58,14 +78,28 @@ impl System {
     }
 
     /// Whether a program needs no dynamic linker.
-    pub(super) fn is_static(&self, program: &Path) -> bool {
-        let elf = std::fs::read(self.search.below_root(program)).unwrap_or_default();
-        has_interpreter(&elf) == Some(false)
+    pub(super) fn is_static(&self, program: &Path) -> std::io::Result<bool> {
+        let elf = std::fs::read(self.search.below_root(program))?;
+        Ok(has_interpreter(&elf) == Some(false))
     }
 
-    /// All memory of the machine.
+    /// All memory that a program here may have: the machine's, as far as no container and no
+    /// limit of the process allows less.
     pub(super) fn memory_mib(&self) -> Option<u64> {
-        self.meminfo_mib("MemTotal:")
+        let allowed = Allowance::of(&self.search.root);
+        let all = [
+            self.meminfo_mib("MemTotal:"),
+            allowed.limit_mib,
+            self.limits.memory_mib,
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    /// Memory that programs can still have, as far as no container allows less.
+    pub(super) fn free_memory_mib(&self) -> Option<u64> {
+        let allowed = Allowance::of(&self.search.root);
+        let all = [self.meminfo_mib("MemAvailable:"), allowed.left_mib];
+        all.into_iter().flatten().min()
     }
 
     /// A field of `/proc/meminfo`.
@@ -75,60 +109,5 @@ impl System {
         let total = meminfo.lines().find_map(|line| line.strip_prefix(field))?;
         let kib: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib / 1024)
-    }
-}
-
-/// Whether a 64-bit ELF file names a dynamic linker (`PT_INTERP`); none if it is no
-/// such file.
-fn has_interpreter(elf: &[u8]) -> Option<bool> {
-    const PT_INTERP: [u8; 4] = 3u32.to_le_bytes();
-    let word = |offset: usize| {
-        Some(u16::from_le_bytes(
-            elf.get(offset..)?.first_chunk().copied()?,
-        ))
-    };
-    if !elf.starts_with(b"\x7fELF\x02\x01") {
-        return None;
-    }
-    let table = u64::from_le_bytes(elf.get(32..40)?.try_into().ok()?);
-    let (size, count) = (usize::from(word(54)?), usize::from(word(56)?));
-    let table = elf.get(usize::try_from(table).ok()?..)?;
-    let headers = table
-        .get(..size.checked_mul(count)?)?
-        .chunks_exact(size.max(1));
-    Some(
-        headers
-            .into_iter()
-            .any(|header| header.starts_with(&PT_INTERP)),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tells_static_from_dynamic() {
-        let this = std::env::current_exe()
-            .and_then(std::fs::read)
-            .expect("this program");
-        assert_eq!(
-            has_interpreter(&this),
-            Some(!cfg!(target_feature = "crt-static"))
-        );
-        assert_eq!(has_interpreter(b"#!/bin/sh"), None);
-        assert_eq!(has_interpreter(&this[..60]), None);
-        assert_eq!(has_interpreter(&elf_with_segment(3)), Some(true));
-        assert_eq!(has_interpreter(&elf_with_segment(1)), Some(false));
-    }
-
-    /// The least that counts as an ELF program with one segment of that type.
-    fn elf_with_segment(kind: u8) -> Vec<u8> {
-        let mut elf = vec![0; 64];
-        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        (elf[32], elf[54], elf[56]) = (64, 56, 1);
-        elf.push(kind);
-        elf.resize(64 + 56, 0);
-        elf
     }
 }

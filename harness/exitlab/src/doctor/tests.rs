@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 use super::*;
+use exitlab_base::inherited::Limits;
 use exitlab_base::need::Search;
 use exitlab_config::load;
 
@@ -77,6 +78,8 @@ fn machine(lacks: impl Fn(&str) -> bool) -> (TempDir, System) {
         free_mib: Some(20_000),
         superuser: false,
         kvm: Ok(()),
+        limits: Limits::default(),
+        qemu_says: "QEMU emulator version 7.2.22 (Debian)".to_owned(),
     };
     (dir, system)
 }
@@ -100,7 +103,9 @@ fn some_is_missing() {
     let (dir, mut system) = machine(|path| lacks.iter().any(|lack| path.contains(lack)));
     (system.free_mib, system.cache_writable) = (Some(5000), false);
     // The other busybox of Debian is dynamically linked.
-    std::fs::write(dir.path().join("usr/bin/busybox"), "#!").expect("write");
+    let busybox = dir.path().join("usr/bin/busybox");
+    std::fs::write(&busybox, "#!").expect("write");
+    std::fs::set_permissions(&busybox, PermissionsExt::from_mode(0o755)).expect("chmod");
     let report = check_on(&system, &built_in(&[]));
     insta::assert_snapshot!("some_is_missing", report.render());
     let error = report.require().expect_err("some is missing");
@@ -151,7 +156,7 @@ fn the_plan_decides_what_is_needed() {
     );
     assert_eq!(
         missing(&system, &["host.memory=8G"])[1..],
-        ["8960 MiB of memory"]
+        ["8960 MiB of memory (there are 3934)"]
     );
     assert_eq!(
         missing(&system, &["guest.image=debian"])[1..],
@@ -160,6 +165,49 @@ fn the_plan_decides_what_is_needed() {
     // A kernel that is built already needs less room.
     (system.free_mib, system.cache_filled) = (Some(5000), true);
     assert_eq!(missing(&system, &[]), ["bios-256k.bin"]);
+}
+
+#[test]
+fn what_a_run_would_only_meet_later_is_refused_before_it() {
+    let (dir, mut system) = machine(|_| false);
+    let lacks = |system: &System| {
+        let lacks = check_on(system, &built_in(&["platform=tcg-svm"])).require();
+        lacks.map_or_else(|e| format!("{e}\ncure: {}", e.cure()), |()| String::new())
+    };
+    assert_eq!(lacks(&system), "");
+    system.cache = "/home/you/my cache:old".into();
+    system.qemu_says = "QEMU emulator version 6.2.0 (Ubuntu)".to_owned();
+    system.limits = Limits {
+        files: Some(20),
+        file_mib: Some(100),
+        memory_mib: None,
+    };
+    let gcc = dir.path().join("usr/bin/gcc");
+    std::fs::set_permissions(gcc, PermissionsExt::from_mode(0o644)).expect("chmod");
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("create");
+        std::fs::write(path, text).expect("write");
+    };
+    write("proc/self/cgroup", "0::/\n");
+    write(
+        "proc/self/mountinfo",
+        "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+    );
+    write("sys/fs/cgroup/memory.max", "1073741824\n");
+    insta::assert_snapshot!(lacks(&system), @r"
+        missing:
+          gcc (/usr/bin/gcc may not be executed): compiles the kernel
+          cache path without ' ': kernel build
+          1792 MiB of memory (there are 1024): holds host and guest
+          64 open files (ulimit -n is 20), files of 512 MiB (ulimit -f allows 100): emulator, build and results
+          QEMU 7.1 (is 6.2): tells KVM's statistics
+        cure: gcc: see to /usr/bin/gcc: it may not be executed
+          choose a cache directory with a plain path with --cache: letters, digits and /._-+,=@~ (make and Kbuild take spaces, colons and quotes for something else)
+          use a machine or container with 1792 MiB of memory, or a smaller host.memory or guest.memory
+          limits: raise them in the shell that starts exitlab, with ulimit -n and ulimit -f
+          QEMU: install 7.1 or newer
+        ");
 }
 
 #[test]
@@ -193,7 +241,7 @@ fn hardware(
         std::fs::create_dir_all(&parameters).expect("create");
         std::fs::write(parameters.join("nested"), format!("{value}\n")).expect("write");
     }
-    system.kvm = kvm;
+    system.kvm = kvm.map_err(Into::into);
     (dir, system)
 }
 
@@ -263,7 +311,7 @@ fn platforms_are_told_in_100_columns() {
     insta::assert_snapshot!("platforms_all_usable", table(&system, &["platform=auto"]));
 
     let (_dir, mut system) = machine(|path| path.contains("bochs") || path.contains("isolinux"));
-    system.kvm = Err(ErrorKind::NotFound);
+    system.kvm = Err(ErrorKind::NotFound.into());
     let usable = [PlatformKind::TcgSvm, PlatformKind::Ssh];
     assert_eq!(platforms::usable(&system), usable);
     insta::assert_snapshot!(

@@ -48,6 +48,15 @@ impl GuestImage {
         }
     }
 
+    /// Every file that the guest is run with, but the host's kernel.
+    pub fn own_files(&self) -> GuestFiles {
+        let mut files = self.files.clone();
+        if let GuestKernel::File(path) = &self.kernel {
+            files.kernel = Some(path.clone());
+        }
+        files
+    }
+
     /// The largest part: what a person would look into.
     pub fn main(&self) -> Option<&Path> {
         let files = &self.files;
@@ -94,13 +103,14 @@ pub async fn build_guest(
             }
         }
     }
-    let digest = digest(cache, &kernel, &files)?;
-    Ok(GuestImage {
+    let mut image = GuestImage {
         kernel,
         files,
-        digest,
+        digest: String::new(),
         packages,
-    })
+    };
+    image.digest = digest(cache, &image.own_files())?;
+    Ok(image)
 }
 
 /// Only the tiny guest's image has it: it is made for each exitlab anyway.
@@ -108,11 +118,7 @@ fn has_sampler(plan: &GuestPlan) -> bool {
     plan.uses_recipe() && plan.image == GuestRecipe::Tiny
 }
 
-fn digest(cache: &Cache, kernel: &GuestKernel, files: &GuestFiles) -> Result<String> {
-    let mut files = files.clone();
-    if let GuestKernel::File(path) = kernel {
-        files.kernel = Some(path.clone());
-    }
+fn digest(cache: &Cache, files: &GuestFiles) -> Result<String> {
     let mut digests = Vec::new();
     for (name, path) in files.named() {
         digests.push((name, cache.file_digest(path)?));

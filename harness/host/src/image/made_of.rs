@@ -16,7 +16,7 @@ const FILE: &str = "packages.json";
 /// Writes the packages of a tree into an artifact that is being made.
 pub fn write(dir: &Path, tree: &Tree) -> Result<()> {
     let path = dir.join(FILE);
-    let text = serde_json::to_vec(&packages_of(tree.origins())).map_err(|e| Error::Io {
+    let text = serde_json::to_vec(&packages_of(tree.origins())?).map_err(|e| Error::Io {
         action: "write",
         path: path.clone(),
         source: e.into(),

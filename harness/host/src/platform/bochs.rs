@@ -3,6 +3,7 @@
 //! outside: counts repeat bit for bit (`docs/determinism.md`).
 
 mod disk;
+mod medium;
 
 use std::ffi::OsStr;
 use std::os::unix::fs::symlink;
@@ -10,36 +11,26 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::boot::Boot;
+use super::boot::{Boot, Files};
 use super::machine::{CONSOLE, EVENTS, Machine};
 use super::patience::Pace;
 use crate::image::CYLINDER;
-use exitlab_base::artifact::{Cache, KeyBuilder};
+use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
-use exitlab_base::files;
 use exitlab_base::need::{Need, Search};
 use exitlab_base::process::Supervised;
-use exitlab_base::tool;
-use exitlab_model::artifacts::HostKernel;
 use exitlab_model::layout::EMULATOR_LOG;
 use exitlab_model::order::Task;
 use exitlab_model::plan::HostPlan;
 use exitlab_model::plan::Plan;
 
+use medium::{EPOCH, ISOLINUX, ISOLINUX_PACKAGE, LDLINUX, LDLINUX_PACKAGE, Medium, ORDER, ROOT};
+
+/// The emulator.
+const BOCHS: &str = "bochs-bin";
+
 /// Debian's `bochs-bin` has the internal debugger, which waits for this at its prompt.
 const DEBUGGER_COMMANDS: &str = "c\n";
-
-/// The boot loader: where Debian has it, and Fedora.
-const ISOLINUX: [&str; 2] = [
-    "/usr/lib/ISOLINUX/isolinux.bin",
-    "/usr/share/syslinux/isolinux.bin",
-];
-const ISOLINUX_PACKAGE: &str = "isolinux";
-const LDLINUX: [&str; 2] = [
-    "/usr/lib/syslinux/modules/bios/ldlinux.c32",
-    "/usr/share/syslinux/ldlinux.c32",
-];
-const LDLINUX_PACKAGE: &str = "syslinux-common";
 
 /// Freezes the emulator's time of day.
 const FAKETIME: [&str; 2] = [
@@ -58,18 +49,11 @@ const DISPLAY: [&str; 3] = [
 const BIOS: &str = "/usr/share/bochs/BIOS-bochs-latest";
 const VGA_BIOS: &str = "/usr/share/vgabios/vgabios.bin";
 
-/// The moment at which every host boots, seconds since 1970.
-const EPOCH: &str = "1700000000";
-
 /// Names of the files in the machine's directory, which is Bochs' working directory:
 /// nothing in `bochsrc` depends on where it lies.
 const BOCHSRC: &str = "bochsrc";
 const COMMANDS: &str = "debugger-commands";
-const ROOT: &str = "root.img";
-const ORDER: &str = "order.img";
 const MSRS: &str = "msrs";
-const ISO: &str = "boot.iso";
-const BOOT: &str = "boot.img";
 
 /// Model-specific registers that a Haswell's firmware leaves set and Bochs does not know:
 /// address, type, value, bits that must not be written, bits whose writes are ignored.
@@ -83,7 +67,7 @@ const REGISTERS: &str = "0x08b 0 00000027 00000000 00000000 00000000 ffffffff ff
 /// What the platform needs of this machine.
 pub fn needs() -> Vec<Need> {
     vec![
-        Need::program("bochs-bin", "emulates the host", "bochs"),
+        Need::program(BOCHS, "emulates the host", "bochs"),
         Need::file(
             "libbx_sdl2_gui.so",
             &DISPLAY,
@@ -126,53 +110,6 @@ pub fn needs() -> Vec<Need> {
     ]
 }
 
-/// What the host boots from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Medium {
-    /// The first disk, with the kernel as it lies in memory.
-    Disk,
-    /// A CD with a boot loader and the compressed kernel.
-    Cd,
-}
-
-impl Medium {
-    fn file(self) -> &'static str {
-        match self {
-            Medium::Disk => BOOT,
-            Medium::Cd => ISO,
-        }
-    }
-
-    /// Where the host finds its root file system. The order is on the disk after it.
-    fn root(self) -> &'static str {
-        match self {
-            Medium::Disk => "/dev/sdb",
-            Medium::Cd => "/dev/sda",
-        }
-    }
-
-    fn drives(self) -> String {
-        match self {
-            Medium::Disk => format!(
-                "\
-ata0-master: type=disk, mode=flat, path={BOOT}
-ata0-slave: type=disk, mode=flat, path={ROOT}
-ata1: enabled=1
-ata1-master: type=disk, mode=flat, path={ORDER}
-boot: disk"
-            ),
-            Medium::Cd => format!(
-                "\
-ata0-master: type=disk, mode=flat, path={ROOT}
-ata0-slave: type=disk, mode=flat, path={ORDER}
-ata1: enabled=1
-ata1-master: type=cdrom, path={ISO}, status=inserted
-boot: cdrom"
-            ),
-        }
-    }
-}
-
 /// Boots the host.
 pub async fn start(
     plan: &Plan,
@@ -181,17 +118,10 @@ pub async fn start(
     cache: &Cache,
     dir: &Path,
 ) -> Result<Machine> {
-    let medium = match &boot.kernel.vmlinux {
-        Some(vmlinux) => {
-            let words = kernel_command_line(&plan.host, Medium::Disk);
-            (disk::build(cache, vmlinux, &words).await?, Medium::Disk)
-        }
-        // A ready image of the user's own has no uncompressed twin, and boots more slowly.
-        None => (boot_iso(cache, boot.kernel, &plan.host).await?, Medium::Cd),
-    };
+    let medium = medium::build(cache, boot.kernel, &plan.host).await?;
     prepare(plan, boot, task, &medium, dir)?;
     let faketime = Search::require_file(&FAKETIME, FAKETIME_PACKAGE)?;
-    let mut command = Command::new("bochs-bin");
+    let mut command = Command::new(BOCHS);
     command
         .args(["-q", "-f", BOCHSRC, "-rc", COMMANDS])
         .current_dir(dir)
@@ -214,6 +144,26 @@ pub async fn start(
         &plan.deadlines,
         pace,
     ))
+}
+
+/// Every file that the host boots from, or that emulates it, by what it is.
+pub async fn files(plan: &Plan, boot: Boot<'_>, cache: &Cache) -> Result<Files> {
+    let (disk, medium) = medium::build(cache, boot.kernel, &plan.host).await?;
+    let kernel = boot.kernel.vmlinux.as_ref().unwrap_or(&boot.kernel.image);
+    let mut files = vec![
+        ("host kernel", kernel.clone()),
+        (medium.name(), disk),
+        ("host root", boot.image.path.clone()),
+        ("BIOS", BIOS.into()),
+        ("VGA BIOS", VGA_BIOS.into()),
+        (
+            "libfaketime",
+            Search::require_file(&FAKETIME, FAKETIME_PACKAGE)?,
+        ),
+    ];
+    let emulator = Search::this().program(BOCHS);
+    files.extend(emulator.map(|path| ("emulator", path)));
+    Ok(files)
 }
 
 /// The emulator, its firmware, its clock and its boot medium. Their packages' versions
@@ -305,66 +255,12 @@ debug: action=ignore
     )
 }
 
-/// The host kernel's command line. A serial port takes its time for each character, and at
-/// its usual speed twelve times as long. The timer's interrupt works: trying it takes a
-/// fifth of the kernel's boot.
-fn kernel_command_line(host: &HostPlan, medium: Medium) -> String {
-    let root = medium.root();
-    let words = "rootfstype=erofs ro init=/init quiet no_timer_check";
-    format!("console=ttyS0,115200 root={root} {words} {}", host.cmdline)
-        .trim_end()
-        .to_owned()
-}
-
-fn isolinux_config(host: &HostPlan) -> String {
-    let append = kernel_command_line(host, Medium::Cd);
-    format!("DEFAULT host\nPROMPT 0\nLABEL host\n  KERNEL /vmlinuz\n  APPEND {append}\n")
-}
-
-/// A bootable CD with the host's kernel and its command line.
-async fn boot_iso(cache: &Cache, kernel: &HostKernel, host: &HostPlan) -> Result<PathBuf> {
-    let config = isolinux_config(host);
-    let isolinux = Search::require_file(&ISOLINUX, ISOLINUX_PACKAGE)?;
-    let ldlinux = Search::require_file(&LDLINUX, LDLINUX_PACKAGE)?;
-    let xorriso =
-        tool::require_version("xorriso", &["-version"], "makes what the host boots from")?;
-    let key = KeyBuilder::new()
-        .text("kernel", &kernel.digest)
-        .text("config", &config)
-        .file("isolinux", &isolinux)?
-        .file("ldlinux", &ldlinux)?
-        .text("xorriso", &xorriso)
-        .build();
-    let artifact = cache
-        .get_or_build("boot-iso", &key, async |dir: &Path| {
-            let tree = dir.join("tree");
-            std::fs::create_dir(&tree).map_err(Error::io("create", &tree))?;
-            let copy = |from: &Path, name: &str| files::copy(from, &tree.join(name));
-            copy(&kernel.image, "vmlinuz")?;
-            copy(&isolinux, "isolinux.bin")?;
-            copy(&ldlinux, "ldlinux.c32")?;
-            let path = tree.join("isolinux.cfg");
-            std::fs::write(&path, &config).map_err(Error::io("write", path))?;
-            let mut command = Command::new("xorriso");
-            command
-                .args(["-as", "mkisofs", "-quiet", "-o"])
-                .arg(dir.join(ISO))
-                .args(["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot"])
-                .args(["-boot-load-size", "4", "-boot-info-table"])
-                .arg(&tree)
-                .env("SOURCE_DATE_EPOCH", EPOCH);
-            tool::run("boot image: xorriso", command, &dir.join("xorriso.log")).await?;
-            std::fs::remove_dir_all(&tree).map_err(Error::io("remove", &tree))
-        })
-        .await?;
-    Ok(artifact.dir.join(ISO))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn host() -> HostPlan {
+    /// A host of a few words.
+    pub(super) fn host() -> HostPlan {
         HostPlan {
             memory_mib: 1024,
             cpus: 1,
@@ -384,16 +280,5 @@ mod tests {
     #[test]
     fn drives_with_a_kernel_of_the_users() {
         insta::assert_snapshot!(Medium::Cd.drives());
-    }
-
-    #[test]
-    fn boot_loader() {
-        insta::assert_snapshot!(isolinux_config(&host()), @r"
-        DEFAULT host
-        PROMPT 0
-        LABEL host
-          KERNEL /vmlinuz
-          APPEND console=ttyS0,115200 root=/dev/sda rootfstype=erofs ro init=/init quiet no_timer_check kvm_intel.ept=0
-        ");
     }
 }

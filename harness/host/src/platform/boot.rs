@@ -1,5 +1,7 @@
 //! What a host boots from.
 
+use std::path::PathBuf;
+
 use crate::image::HostImage;
 use exitlab_model::artifacts::HostKernel;
 
@@ -11,3 +13,6 @@ pub struct Boot<'a> {
     /// The host's root file system.
     pub image: &'a HostImage,
 }
+
+/// Files that a run boots from, or that run it, by what they are.
+pub type Files = Vec<(&'static str, PathBuf)>;

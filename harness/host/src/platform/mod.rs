@@ -18,14 +18,16 @@ mod watch;
 use std::path::Path;
 
 use crate::image::HostForm;
+use crate::qemu_files::QEMU;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::need::Search;
 use exitlab_base::tool;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
 
-pub use boot::Boot;
+pub use boot::{Boot, Files};
 pub use machine::{Machine, Report};
 
 /// What the stages before and after an experiment are called.
@@ -65,6 +67,21 @@ pub async fn start(
     }
 }
 
+/// Every file that a host boots from, or that emulates it, by what it is: built, as far as it
+/// is a medium of the platform's own. Of a machine that is not booted, the guest's QEMU, where
+/// that is on this machine.
+pub async fn files(plan: &Plan, boot: Option<Boot<'_>>, cache: &Cache) -> Result<Files> {
+    match (plan.platform, boot) {
+        (PlatformKind::BochsVmx, Some(boot)) => bochs::files(plan, boot, cache).await,
+        (PlatformKind::TcgSvm | PlatformKind::Nested, Some(boot)) => Ok(qemu::files(boot)),
+        (PlatformKind::Local, _) => {
+            let qemu = Search::this().program(QEMU);
+            Ok(qemu.map(|path| ("QEMU", path)).into_iter().collect())
+        }
+        _ => Ok(Files::new()),
+    }
+}
+
 /// What the host's root file system must be packed into; none where no host is booted.
 pub fn host_form(kind: PlatformKind) -> Option<HostForm> {
     match kind {
@@ -88,7 +105,11 @@ pub fn words(kind: PlatformKind) -> Words {
 
 /// Versions of the packages that the emulated machine consists of, for the provenance; empty
 /// for a machine that is none.
-pub fn emulator_version(kind: PlatformKind) -> String {
+///
+/// # Errors
+///
+/// If dpkg is there and cannot be asked.
+pub fn emulator_version(kind: PlatformKind) -> Result<String> {
     let packages: &[&str] = match kind {
         PlatformKind::BochsVmx => &bochs::PACKAGES,
         PlatformKind::TcgSvm | PlatformKind::Nested => &qemu::PACKAGES,

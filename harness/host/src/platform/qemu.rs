@@ -13,13 +13,14 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use super::boot::Boot;
+use super::boot::{Boot, Files};
 use super::machine::{CONSOLE, EVENTS, Machine};
 use super::patience::Pace;
 use crate::image::order_archive;
-use crate::qemu_files::QEMU;
+use crate::qemu_files::{QEMU, firmware_places};
 use exitlab_base::error::{Error, Result};
-use exitlab_base::files;
+use exitlab_base::files::copy;
+use exitlab_base::need::Search;
 use exitlab_base::process::Supervised;
 use exitlab_model::hardware;
 use exitlab_model::layout::EMULATOR_LOG;
@@ -93,14 +94,39 @@ pub fn start(plan: &Plan, boot: Boot<'_>, task: &Task, dir: &Path) -> Result<Mac
     ))
 }
 
+/// What QEMU loads of its own firmware for a host: its BIOS, and what enters a kernel, a
+/// bzImage or an ELF file.
+const FIRMWARE: [&str; 4] = [
+    "bios-256k.bin",
+    "kvmvapic.bin",
+    "linuxboot_dma.bin",
+    "pvh.bin",
+];
+
+/// Every file that the host boots from, or that emulates it, by what it is.
+pub fn files(boot: Boot<'_>) -> Files {
+    let search = Search::this();
+    let mut files = vec![
+        ("host kernel", kernel(boot).to_owned()),
+        ("host root", boot.image.path.clone()),
+    ];
+    files.extend(search.program(QEMU).map(|path| ("emulator", path)));
+    let firmware = FIRMWARE.map(|name| Some((name, search.file(&firmware_places(name))?)));
+    files.extend(firmware.into_iter().flatten());
+    files
+}
+
+/// A ready image of the user's own has no uncompressed twin, and boots more slowly.
+fn kernel(boot: Boot<'_>) -> &Path {
+    boot.kernel.vmlinux.as_ref().unwrap_or(&boot.kernel.image)
+}
+
 fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
-    let kernel = dir.join(KERNEL);
-    // A ready image of the user's own has no uncompressed twin, and boots more slowly.
-    let image = boot.kernel.vmlinux.as_ref().unwrap_or(&boot.kernel.image);
-    symlink(image, &kernel).map_err(Error::io("link", kernel))?;
+    let link = dir.join(KERNEL);
+    symlink(kernel(boot), &link).map_err(Error::io("link", link))?;
     let path = dir.join(INITRAMFS);
     let order = serde_json::to_vec(task).map_err(Error::json("write", &path))?;
-    files::copy(&boot.image.path, &path)?;
+    copy(&boot.image.path, &path)?;
     OpenOptions::new()
         .append(true)
         .open(&path)

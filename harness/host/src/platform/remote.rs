@@ -15,6 +15,7 @@ use tokio::process::Command;
 use exitlab_base::answer::Answer;
 use exitlab_base::bounded::shortened;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::not_started;
 use exitlab_base::process::{Supervised, die_with_parent};
 use exitlab_base::shell::quoted;
 use exitlab_model::plan::Plan;
@@ -172,7 +173,10 @@ impl Remote {
         let seconds = self.deadline.as_secs_f64();
         let answer = answer
             .map_err(|_| self.error(&format!("did not {what} within {seconds} s"), Vec::new()))?
-            .map_err(Error::io("run", SSH))?;
+            .map_err(|error| {
+                let cure = "apt-get install openssh-client";
+                not_started::error(Path::new(SSH), "reaches the host", cure, error)
+            })?;
         if answer.status.success() {
             return Ok(answer.stdout);
         }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::part::Part;
+use crate::qemu_files::{LEAST, version};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::name::PlainName;
 
@@ -19,7 +20,10 @@ mkdir -p \"$base/parts\" \"$base/agents\" || exit
 say() { echo \"exitlab: $*\"; }
 say base \"$base\"
 say machine \"$(uname -m)\"
-qemu=$(command -v qemu-system-x86_64) && say qemu \"$qemu\"
+qemu=$(command -v qemu-system-x86_64) && {
+  say qemu \"$qemu\"
+  say qemu-version $(\"$qemu\" --version 2>&1 | head -n 1)
+}
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then say kvm open
 elif [ -e /dev/kvm ]; then say kvm closed
 fi
@@ -49,6 +53,7 @@ pub struct Facts {
     base: PathBuf,
     machine: String,
     qemu: Option<PathBuf>,
+    qemu_says: String,
     kvm: Kvm,
     census: bool,
     sha256sum: bool,
@@ -67,6 +72,7 @@ impl Facts {
                 "base" => facts.base = place(value)?,
                 "machine" => facts.machine = value.to_owned(),
                 "qemu" => facts.qemu = Some(place(value)?),
+                "qemu-version" => facts.qemu_says = value.to_owned(),
                 "kvm" if value == "open" => facts.kvm = Kvm::Open,
                 "kvm" => facts.kvm = Kvm::Closed,
                 "census" => facts.census = true,
@@ -109,6 +115,16 @@ impl Facts {
             self.qemu.is_none(),
             "qemu-system-x86_64: runs the guest",
             "sudo apt-get install --no-install-recommends qemu-system-x86",
+        );
+        let old = counts && version(&self.qemu_says).is_none_or(|version| version < LEAST);
+        let (major, minor) = LEAST;
+        lacks(
+            self.qemu.is_some() && old,
+            &format!(
+                "QEMU {major}.{minor} or newer: tells KVM's statistics, query-stats (found: {})",
+                self.qemu_says
+            ),
+            "install a newer QEMU there, before the other on the search path of `ssh MACHINE COMMAND`",
         );
         lacks(
             self.kvm == Kvm::None,
@@ -203,6 +219,7 @@ Welcome to the machine!
 exitlab: base /home/me/.cache/exitlab
 exitlab: machine x86_64
 exitlab: qemu /usr/bin/qemu-system-x86_64
+exitlab: qemu-version QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)
 exitlab: kvm open
 exitlab: census
 exitlab: sha256sum
@@ -233,6 +250,23 @@ exitlab: has abc
         let closed = Facts::read(&closed).unwrap();
         insta::assert_snapshot!(text(closed.require("me@there", true).unwrap_err()));
         assert!(closed.require("me@there", false).is_err());
+    }
+
+    #[test]
+    fn a_qemu_without_statistics_is_refused_unless_nothing_is_read() {
+        let with = |version: &str| Facts::read(&GOOD.replace("7.2.22", version)).unwrap();
+        insta::assert_snapshot!(text(with("6.2.0").require("me@there", true).unwrap_err()), @r"
+        exitlab: missing:
+          QEMU 7.1 or newer: tells KVM's statistics, query-stats (found: QEMU emulator version 6.2.0 (Debian 1:7.2+dfsg-7+deb12u18)), on me@there
+          cure: on me@there:
+                install a newer QEMU there, before the other on the search path of `ssh MACHINE COMMAND`
+        ");
+        with("6.2.0").require("me@there", false).unwrap();
+        with("10.0.2").require("me@there", true).unwrap();
+        assert!(
+            with("x").require("me@there", true).is_err(),
+            "one that does not start"
+        );
     }
 
     #[test]
