@@ -15,6 +15,7 @@ pub mod guest_files;
 pub mod hardware;
 pub mod hindrance;
 pub mod layout;
+pub mod left_behind;
 pub mod matrix;
 pub mod name;
 pub mod order;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::platform::{Accelerator, PlatformKind};
 use crate::record::Channel;
 
+pub use crate::left_behind::LeftBehind;
+
 /// A validated experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -247,30 +249,6 @@ pub struct Phase {
     /// What becomes of what the command leaves behind.
     #[serde(default)]
     pub left_behind: LeftBehind,
-}
-
-/// What becomes of processes that a phase's command started and that outlive it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LeftBehind {
-    /// They are part of the phase: it ends with the last of them.
-    #[default]
-    Wait,
-    /// They are ended before the phase's sample is taken.
-    End,
-    /// The experiment fails.
-    Refuse,
-}
-
-impl LeftBehind {
-    /// As in a configuration, and as `exit-sampler run` takes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            LeftBehind::Wait => "wait",
-            LeftBehind::End => "end",
-            LeftBehind::Refuse => "refuse",
-        }
-    }
 }
 
 /// A parameter of one of KVM's modules.

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::LeftBehind;
 use crate::reasons::{Isa, ReasonTable};
 
+pub use crate::left_behind::Remainder;
 pub use outcome::Outcome;
 pub use plan::RecordedPlan;
 
@@ -245,19 +245,6 @@ impl Inspection {
             None => format!("exit status {}", self.exit),
         }
     }
-}
-
-/// What the command of a phase left running in the guest when it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remainder {
-    /// The phase.
-    pub phase: String,
-    /// How many processes, over all runs of the command.
-    pub processes: u64,
-    /// The command lines of the first of them.
-    pub commands: Vec<String>,
-    /// Whether they were waited for or ended.
-    pub fate: LeftBehind,
 }
 
 /// A parameter of KVM that the plan sets, as the host has it.

@@ -9,6 +9,7 @@ mod drive;
 mod guest;
 mod kernel_log;
 mod leaves;
+mod look;
 mod memory;
 mod rules;
 mod shape;

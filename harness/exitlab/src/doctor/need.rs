@@ -113,17 +113,7 @@ pub(super) fn look_up(need: &Need, system: &System) -> Prerequisite {
             ((*name).to_owned(), found.or(root))
         }
         Find::File(name, places) => (name.clone(), system.search.file(places).map(shown)),
-        Find::Cache => {
-            let cache = || shown(system.cache.clone());
-            // What is in it can be used; where something is missing, its build says so.
-            let finished = || {
-                system
-                    .cache_filled
-                    .then(|| format!("{}, read-only", cache()))
-            };
-            let found = system.cache_writable.then(cache).or_else(finished);
-            ("writable cache".to_owned(), found)
-        }
+        Find::Cache => ("writable cache".to_owned(), usable_cache(system)),
         Find::PlainCache => match kernel::odd_character(&system.cache) {
             None => (
                 "path that make takes".to_owned(),
@@ -147,6 +137,17 @@ pub(super) fn look_up(need: &Need, system: &System) -> Prerequisite {
         cure: cure(need, system),
         found,
     }
+}
+
+/// The cache, where it can be used. What is in it can be, though nothing can be added; where
+/// something is missing, its build says so.
+fn usable_cache(system: &System) -> Option<String> {
+    let cache = || system.cache.display().to_string();
+    let finished = || {
+        let is_filled = system.cache_filled;
+        is_filled.then(|| format!("{}, read-only", cache()))
+    };
+    system.cache_writable.then(cache).or_else(finished)
 }
 
 /// What is there and is no program is not cured by installing it once more.

@@ -79,9 +79,8 @@ pub fn damaged(field: &Field, number: u64, dice: &mut Dice) -> Seen {
             seen.into_iter()
                 .map(|what| format!("{}: {what}", words.join(" "))),
         );
-        if said.contains('\u{1b}') {
-            wrong.push(format!("{}: it sends escape sequences", words.join(" ")));
-        }
+        let raw = said.contains('\u{1b}');
+        wrong.extend(raw.then(|| format!("{}: it sends escape sequences", words.join(" "))));
     }
     let name = victim.file_name().unwrap().display();
     Seen {

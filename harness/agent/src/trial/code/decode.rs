@@ -116,29 +116,7 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
         }
         at += 1;
     }
-    let form = match *code.get(at)? {
-        0x0f => {
-            let second = *code.get(at + 1)?;
-            instruction.opcode = 0x0f00 | u16::from(second);
-            at += 2;
-            match second {
-                0x38 => {
-                    at += 1;
-                    Form::Plain(true, 0)
-                }
-                0x3a => {
-                    at += 1;
-                    Form::Plain(true, 1)
-                }
-                second => second_form(second),
-            }
-        }
-        first => {
-            instruction.opcode = first.into();
-            at += 1;
-            form(first)
-        }
-    };
+    let form = opcode(code, &mut at, &mut instruction)?;
     let (has_modrm, mut value) = match form {
         Form::Plain(modrm, value) => (modrm, value),
         Form::Sized(modrm) => (modrm, if short { 2 } else { 4 }),
@@ -160,6 +138,24 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
     flow(code, at, &mut instruction)?;
     instruction.len = at + value;
     (instruction.len <= code.len()).then_some(instruction)
+}
+
+/// The opcode at that place, which moves behind it, and what follows.
+fn opcode(code: &[u8], at: &mut usize, instruction: &mut Instruction) -> Option<Form> {
+    let first = *code.get(*at)?;
+    *at += 1;
+    if first != 0x0f {
+        instruction.opcode = first.into();
+        return Some(form(first));
+    }
+    let second = *code.get(*at)?;
+    *at += 1;
+    instruction.opcode = 0x0f00 | u16::from(second);
+    if second != 0x38 && second != 0x3a {
+        return Some(second_form(second));
+    }
+    *at += 1;
+    Some(Form::Plain(true, usize::from(second == 0x3a)))
 }
 
 /// Where an instruction goes whose value is at that place.

@@ -5,7 +5,7 @@ use super::super::counts::Rise;
 use super::super::guest::{Answer, NOWHERE, PLAIN_PORT, SPARE, Step};
 use super::super::trouble::Result;
 use super::super::vm::Vm;
-use super::Found;
+use super::found::Found;
 use super::verdict::{broken, holds, looks_like, mistake, not_judged};
 use exitlab_model::reasons::Isa;
 use exitlab_model::rule::{Rule, Verdict};

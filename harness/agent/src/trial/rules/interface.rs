@@ -4,11 +4,12 @@
 use super::super::bench::Bench;
 use super::super::guest::{Answer, PLAIN_PORT, Step};
 use super::super::leaves::{NOBODYS, POISON};
+use super::super::look;
 use super::super::shape::Shape;
 use super::super::switches::Switch;
 use super::super::trouble::Result;
 use super::super::vm::Vm;
-use super::Found;
+use super::found::Found;
 use super::range::{Wrong, sweep};
 use super::verdict::{broken, holds, looks_like, not_judged};
 use exitlab_abi::{
@@ -129,7 +130,8 @@ pub fn leaf_maps(bench: &Bench, found: &Found) -> Result<Verdict> {
     for map in LEAF_MAPS {
         let number = map.number;
         let _set = Switch::LeafMap.set(&number.to_string())?;
-        let seen = Shape::see(&bench.with_map(map))?.see_rest(&bench.with_map(map))?;
+        let mapped = bench.with_map(map);
+        let seen = look::see_rest(look::see(&mapped)?, &mapped)?;
         if let (_, Some((leaf, harm))) = &seen {
             let told = format!(
                 "leaf map {number}: leaf {leaf:#x} was read: {}",

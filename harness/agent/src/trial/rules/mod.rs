@@ -8,6 +8,7 @@
 mod answers;
 mod counting;
 mod cycles;
+mod found;
 mod interface;
 mod isolation;
 mod lost;
@@ -18,27 +19,11 @@ mod registers;
 mod table;
 mod verdict;
 
-use std::collections::BTreeMap;
+pub use found::Found;
 
 use super::bench::Bench;
 use super::trouble::Result;
 use exitlab_model::rule::{Rule, Verdict};
-
-/// What was found so far.
-#[derive(Debug, Default)]
-pub struct Found(BTreeMap<Rule, Verdict>);
-
-impl Found {
-    /// Remembers a verdict.
-    pub fn add(&mut self, rule: Rule, verdict: Verdict) {
-        self.0.insert(rule, verdict);
-    }
-
-    /// Whether a rule was found broken.
-    pub fn is_broken(&self, rule: Rule) -> bool {
-        matches!(self.0.get(&rule), Some(Verdict::Broken { .. }))
-    }
-}
 
 /// Why a rule cannot be observed here at all, if it cannot.
 fn unobservable(rule: Rule, bench: &Bench, found: &Found) -> Option<&'static str> {

@@ -6,6 +6,7 @@ use exitlab_model::rule::{Rule, Verdict};
 use super::super::bench::Bench;
 use super::super::guest::Step;
 use super::super::leaves::POISON;
+use super::super::look;
 use super::super::shape::Shape;
 use super::super::trouble::Result;
 use super::verdict::{holds, looks_like};
@@ -15,11 +16,11 @@ const NOBODYS: &str = "answers what CPUID answers for a leaf that nobody defines
 
 /// The leaf of counts answers something that an unpatched KVM does not.
 pub fn present(bench: &Bench) -> Result<Verdict> {
-    let shape = Shape::see(bench)?;
+    let shape = look::see(bench)?;
     bench.learn(shape.clone());
     let (map, asked) = (bench.map, bench.asked());
     if !shape.answers(asked) {
-        let (shape, _) = shape.see_rest(bench)?;
+        let (shape, _) = look::see_rest(shape, bench)?;
         bench.learn(shape.clone());
         let seen = format!("leaf {asked:#x} {NOBODYS}");
         return looks_like(elsewhere(&shape), seen);
@@ -74,7 +75,7 @@ fn elsewhere(shape: &Shape) -> String {
 /// Each leaf of the form is answered.
 pub fn every_leaf(bench: &Bench) -> Result<Verdict> {
     let map = bench.map;
-    let (shape, harm) = bench.shape().see_rest(bench)?;
+    let (shape, harm) = look::see_rest(bench.shape(), bench)?;
     bench.learn(shape.clone());
     if let Some((leaf, trouble)) = harm {
         return Ok(match trouble.verdict(Rule::Leaves) {
