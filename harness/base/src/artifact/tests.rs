@@ -70,7 +70,8 @@ async fn a_failed_or_cancelled_build_leaves_nothing() {
         fs::read_dir(root.path().join("staging")).unwrap().count(),
         0
     );
-    assert!(!root.path().join("thing").exists());
+    let finished = fs::read_dir(root.path().join("thing"));
+    assert_eq!(finished.map_or(0, Iterator::count), 0);
 }
 
 #[tokio::test]
