@@ -100,13 +100,7 @@ pub(super) fn look_up(need: &Need, system: &System) -> Prerequisite {
             system.search.named(name),
             system.search.program(name).map(shown),
         ),
-        Find::StaticProgram(name) => match system.search.program(name) {
-            None => (format!("{}, static", system.search.named(name)), None),
-            Some(path) => match system.is_static(&path) {
-                Ok(is) => (format!("{name}, static"), is.then(|| shown(path))),
-                Err(error) => (format!("{name}, static (cannot be read: {error})"), None),
-            },
-        },
+        Find::StaticProgram(name) => static_program(name, system),
         Find::UserProgram(name) => {
             let found = system.search.program(name).map(shown);
             let root = system.superuser.then(|| "root needs none".to_owned());
@@ -146,6 +140,18 @@ pub(super) fn look_up(need: &Need, system: &System) -> Prerequisite {
         why: need.why,
         cure: cure(need, system),
         found,
+    }
+}
+
+/// A program that needs no library.
+fn static_program(name: &str, system: &System) -> (String, Option<String>) {
+    let Some(path) = system.search.program(name) else {
+        return (format!("{}, static", system.search.named(name)), None);
+    };
+    match system.is_static(&path) {
+        Ok(true) => (format!("{name}, static"), Some(path.display().to_string())),
+        Ok(false) => (format!("{name}, static"), None),
+        Err(error) => (format!("{name}, static (cannot be read: {error})"), None),
     }
 }
 
