@@ -130,10 +130,11 @@ impl Cache {
         if found == State::Sound {
             return Ok(artifact);
         }
-        let (staging, place) = (self.dir()?.make("staging")?, self.dir()?.make(kind)?);
+        let staging = self.dir()?.make("staging")?;
         staging.remove(&name)?;
         if let State::Damaged(damage) = &found {
-            place
+            self.dir()?
+                .inner(kind)?
                 .move_to(key.hex(), &staging, &name)
                 .map_err(|error| beyond_repair(&artifact.dir, &found, error))?;
             let dir = artifact.dir.display();
@@ -141,7 +142,7 @@ impl Cache {
         }
         let staging = Staging::new(&staging, &name)?;
         build(&staging.dir).await?;
-        self.finish(&place, &staging, &artifact)?;
+        self.finish(kind, &staging, &artifact)?;
         Ok(artifact)
     }
 
@@ -154,8 +155,9 @@ impl Cache {
     }
 
     /// Gives what was built its name, once all of it is on the disk.
-    fn finish(&self, place: &Dir, staging: &Staging, artifact: &Artifact) -> Result<()> {
+    fn finish(&self, kind: &str, staging: &Staging, artifact: &Artifact) -> Result<()> {
         manifest::seal(&staging.dir, &artifact.key)?;
+        let place = self.dir()?.make(kind)?;
         fs::rename(&staging.dir, &artifact.dir).map_err(Error::io("create", &artifact.dir))?;
         manifest::sync(place.path())?;
         manifest::sync(&self.root)
