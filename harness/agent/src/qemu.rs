@@ -84,9 +84,11 @@ impl Qemu {
                 },
             ));
         }
-        // A guest that is only watched may spin as long as it likes.
+        // A guest that is only watched may spin as long as it likes, and where time is real a
+        // spin costs no more than anything else.
         let (tell, spins) = watch::channel(false);
-        let look = order.guest.ssh.then(|| spin::watch(process, tell));
+        let looks = order.guest.ssh && order.pulse_s.is_some();
+        let look = looks.then(|| spin::watch(process, tell));
         let (kill, killed) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
         Ok(Qemu {

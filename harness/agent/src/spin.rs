@@ -1,9 +1,10 @@
-//! A guest that spins for good: it executes PAUSE again and again, and takes no interrupt that
-//! could end that. QEMU's emulation of SVM can bring a guest there (`docs/determinism.md`), and
-//! an emulated host takes ten times its usual time for a second of it: no deadline is worth
-//! waiting for.
+//! A guest that spins for good: it keeps its processor busy, and takes no interrupt that could
+//! end that. QEMU's emulation of SVM can bring a guest there (`docs/determinism.md`): it waits in
+//! a loop of PAUSE for a lock that it holds. An emulated host takes up to fifty times as long as
+//! usual for a second of that: no deadline is worth waiting for.
 //!
-//! Seen in KVM's own counters in debugfs, which are read without disturbing the guest.
+//! Seen in KVM's own counters in debugfs, which are read without disturbing the guest, and in
+//! QEMU's processor time.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,23 +16,30 @@ use tokio::task::JoinHandle;
 const KVM: &str = "/sys/kernel/debug/kvm";
 
 /// Time between two looks, on the host's clock.
-const PERIOD: Duration = Duration::from_secs(1);
+const PERIOD: Duration = Duration::from_millis(250);
 
 /// After so many looks at nothing but spinning the guest is given up.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 8;
 
-/// A guest that waits in a loop of PAUSE has many times more exits between two looks; one that
-/// halts or computes has fewer.
-const MANY: u64 = 5000;
+/// So many ticks of processor time (`USER_HZ`, 100 a second) between two looks are a processor
+/// that is busy: 80 in a hundred.
+const BUSY: u64 = 20;
 
-/// What ends a spin, and whoever does anything else has some of it: interrupts taken, halts,
-/// accesses to devices.
-const SIGNS_OF_LIFE: [&str; 4] = ["irq_injections", "halt_exits", "io_exits", "mmio_exits"];
+/// Whoever does anything else than to spin has some of it: interrupts taken, halts, accesses to
+/// devices, memory touched for the first time.
+const SIGNS_OF_LIFE: [&str; 5] = [
+    "irq_injections",
+    "halt_exits",
+    "io_exits",
+    "mmio_exits",
+    "pf_fixed",
+];
 
-/// KVM's counters of a VM at one moment.
+/// A VM at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Counters {
-    exits: u64,
+struct Moment {
+    /// Processor time of QEMU and its vCPUs, ticks.
+    busy: u64,
     alive: [u64; SIGNS_OF_LIFE.len()],
 }
 
@@ -42,8 +50,7 @@ pub fn watch(process: u32, tell: watch::Sender<bool>) -> JoinHandle<()> {
         let mut spins = Spins::default();
         loop {
             tokio::time::sleep(PERIOD).await;
-            let counters = vm(Path::new(KVM), process).and_then(|dir| Counters::of(&dir));
-            if spins.see(counters) >= LOOKS {
+            if spins.see(Moment::of(process)) >= LOOKS {
                 tell.send_replace(true);
                 return;
             }
@@ -54,16 +61,16 @@ pub fn watch(process: u32, tell: watch::Sender<bool>) -> JoinHandle<()> {
 /// How long a guest has done nothing but spin.
 #[derive(Default)]
 struct Spins {
-    last: Option<Counters>,
+    last: Option<Moment>,
     looks: u32,
 }
 
 impl Spins {
     /// Takes in a look; how many in a row, up to this one, were at nothing but spinning.
-    fn see(&mut self, now: Option<Counters>) -> u32 {
+    fn see(&mut self, now: Option<Moment>) -> u32 {
         let spun = match (&self.last, &now) {
             (Some(last), Some(now)) => {
-                now.alive == last.alive && now.exits.saturating_sub(last.exits) >= MANY
+                now.alive == last.alive && now.busy.saturating_sub(last.busy) >= BUSY
             }
             _ => false,
         };
@@ -73,19 +80,33 @@ impl Spins {
     }
 }
 
-impl Counters {
-    fn of(dir: &Path) -> Option<Counters> {
-        let read = |name: &str| -> Option<u64> {
-            let text = std::fs::read_to_string(dir.join(name)).ok()?;
-            text.trim().parse().ok()
-        };
-        let mut alive = [0; SIGNS_OF_LIFE.len()];
-        for (count, name) in alive.iter_mut().zip(SIGNS_OF_LIFE) {
-            *count = read(name)?;
-        }
-        let exits = read("exits")?;
-        Some(Counters { exits, alive })
+impl Moment {
+    fn of(process: u32) -> Option<Moment> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        let alive = alive(&vm(Path::new(KVM), process)?)?;
+        Some(Moment {
+            busy: busy(&stat)?,
+            alive,
+        })
     }
+}
+
+/// Ticks in user mode, a guest's among them, and in the kernel: the 12th and 13th word after
+/// the name, which is in parentheses (proc(5)).
+fn busy(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut words = rest.split(' ').skip(11);
+    let mut ticks = || words.next()?.parse::<u64>().ok();
+    Some(ticks()?.saturating_add(ticks()?))
+}
+
+fn alive(vm: &Path) -> Option<[u64; SIGNS_OF_LIFE.len()]> {
+    let mut alive = [0; SIGNS_OF_LIFE.len()];
+    for (count, name) in alive.iter_mut().zip(SIGNS_OF_LIFE) {
+        let text = std::fs::read_to_string(vm.join(name)).ok()?;
+        *count = text.trim().parse().ok()?;
+    }
+    Some(alive)
 }
 
 /// The directory of a process's VM: `PID-FD`.
@@ -103,52 +124,47 @@ fn vm(kvm: &Path, process: u32) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// How many looks in a row are at nothing but spinning, by exits and interrupts taken.
+    /// How many looks in a row are at nothing but spinning, by ticks and interrupts taken.
     fn looks(seen: &[(u64, u64)]) -> Vec<u32> {
         let mut spins = Spins::default();
-        let look = |(exits, interrupts): &(u64, u64)| {
-            let counters = Counters {
-                exits: *exits,
-                alive: [*interrupts, 0, 0, 0],
-            };
-            spins.see(Some(counters))
+        let look = |(busy, interrupts): &(u64, u64)| {
+            spins.see(Some(Moment {
+                busy: *busy,
+                alive: [*interrupts, 0, 0, 0, 0],
+            }))
         };
         seen.iter().map(look).collect()
     }
 
     #[test]
-    fn only_exits_without_an_interrupt_are_a_spin() {
-        let spins = [(0, 5), (9_000, 5), (20_000, 5), (30_000, 5), (40_000, 5)];
-        assert_eq!(looks(&spins), [0, 1, 2, 3, 4]);
-        // `idle=poll`: its timer ticks.
-        assert_eq!(looks(&[(0, 5), (90_000, 6), (180_000, 7)]), [0, 0, 0]);
-        // Idle, or computing.
-        assert_eq!(looks(&[(0, 5), (10, 5), (300, 5)]), [0, 0, 0]);
-        // Something ended it.
+    fn only_work_without_an_interrupt_is_a_spin() {
         assert_eq!(
-            looks(&[(0, 5), (9_000, 5), (18_000, 6), (27_000, 6)]),
-            [0, 1, 0, 1]
+            looks(&[(0, 5), (25, 5), (49, 5), (74, 5), (99, 5)]),
+            [0, 1, 2, 3, 4]
         );
+        // `idle=poll`, or a program that computes: a timer ticks.
+        assert_eq!(looks(&[(0, 5), (25, 6), (50, 7)]), [0, 0, 0]);
+        // Idle: it halts, and no time passes on its processor.
+        assert_eq!(looks(&[(0, 5), (1, 5), (2, 5)]), [0, 0, 0]);
+        // Something ended it.
+        assert_eq!(looks(&[(0, 5), (25, 5), (50, 6), (75, 6)]), [0, 1, 0, 1]);
     }
 
     #[test]
     fn counters_are_those_of_the_process_and_may_be_missing() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(vm(dir.path(), 12), None);
-        for (name, exits) in [("112-3", "9"), ("12-3", "7")] {
-            let vm = dir.path().join(name);
-            std::fs::create_dir(&vm).unwrap();
-            std::fs::write(vm.join("exits"), exits).unwrap();
+        for name in ["112-3", "12-3"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
         }
         let own = vm(dir.path(), 12).unwrap();
-        assert_eq!(Counters::of(&own), None);
+        assert!(own.ends_with("12-3"));
+        assert_eq!(alive(&own), None);
         for name in SIGNS_OF_LIFE {
             std::fs::write(own.join(name), "3\n").unwrap();
         }
-        let counters = Counters {
-            exits: 7,
-            alive: [3; 4],
-        };
-        assert_eq!(Counters::of(&own), Some(counters));
+        assert_eq!(alive(&own), Some([3; 5]));
+        let stat = "12 (a) S b) R 1 12 12 0 -1 4194304 100 0 0 0 250 31 0 0 20 0 1 0 5";
+        assert_eq!(busy(stat), Some(281));
     }
 }

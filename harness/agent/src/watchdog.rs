@@ -180,8 +180,8 @@ impl Watchdog {
 
     fn spun(&self, what: &str) -> Failure {
         let message = format!(
-            "the guest spins for good before {what}: thousands of exits every second, and not \
-             one interrupt taken"
+            "the guest spins for good before {what}: it keeps its processor busy and takes not one \
+             interrupt"
         );
         self.failure(FailureKind::GuestSpins, message)
     }

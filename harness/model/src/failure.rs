@@ -17,7 +17,7 @@ pub enum FailureKind {
     QemuDied,
     /// The guest panicked or reset itself.
     GuestDied,
-    /// The guest executes PAUSE for good and takes no interrupt.
+    /// The guest keeps its processor busy for good and takes no interrupt.
     GuestSpins,
     /// Something did not happen before its deadline.
     Deadline,

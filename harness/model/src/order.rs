@@ -50,12 +50,9 @@ pub struct Order {
     pub pulse_s: Option<f64>,
 }
 
-/// Above this speed, instructions per second, an emulated host takes so long for one of its
-/// seconds that the agent must speak more often.
-const FAST: u64 = 500_000_000;
-
-/// So many instructions of a fast host between two words of its agent.
-const PULSE_INSTRUCTIONS: f64 = 0.5e9;
+/// So many instructions of an emulated host lie between two words of its agent: with a guest
+/// that executes PAUSE and nothing else they take an emulator twenty seconds.
+const PULSE_INSTRUCTIONS: f64 = 0.125e9;
 
 impl Order {
     /// The agent's part of a plan.
@@ -79,7 +76,8 @@ impl Order {
 }
 
 fn pulse_s(instructions_per_second: u64) -> Option<f64> {
-    (instructions_per_second > FAST).then(|| PULSE_INSTRUCTIONS / instructions_per_second as f64)
+    // None on the real clock.
+    (instructions_per_second > 0).then(|| PULSE_INSTRUCTIONS / instructions_per_second as f64)
 }
 
 /// Everything that an agent can be told to do.

@@ -179,11 +179,9 @@ fn a_stopped_emulator_is_waited_for_and_counts_as_if_nothing_had_been() {
     std::thread::sleep(std::time::Duration::from_secs(20));
     kill(emulator, "-CONT");
     assert_eq!(running.code(), Some(0), "{}", running.stderr());
-    assert!(
-        !running.stderr().contains("attempt"),
-        "{}",
-        running.stderr()
-    );
+    // QEMU may stop this guest of itself, and then it stops its twin, too.
+    let attempts = |dir: &Path| record(dir)["attempts"].clone();
+    assert_eq!(attempts(&out), attempts(&place.path("twin")));
     for file in ["samples.csv", "counts.csv", "events.jsonl"] {
         let twin = read(&place.path("twin"), file);
         assert_eq!(read(&out, file), twin, "{file}");
@@ -243,7 +241,7 @@ fn a_guest_that_floods_its_console_is_counted() {
     for flood in ["yes", "cat /dev/zero"] {
         let place = Place::new();
         let flood = format!(
-            "phase=[{{name = \"flood\", run = \"busybox timeout 4 busybox {flood} > /dev/ttyS0; true\"}}]"
+            "phase=[{{name = \"flood\", run = \"busybox timeout 1 busybox {flood} > /dev/ttyS0; true\"}}]"
         );
         let outcome = experiment(&place, "out", &[QUICK[0], QUICK[1], &flood]);
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
