@@ -35,6 +35,10 @@ const TAIL: usize = 15;
 /// So many times the deadline for silence an emulator may do nothing at all.
 const IDLE: u32 = 5;
 
+/// How long it may do nothing at all before its host has said a word: a kernel that halts with
+/// nothing to wake it stays so.
+const HALTED_FOR: Duration = Duration::from_secs(30);
+
 /// What the host's kernel prints when it cannot go on.
 const PANIC: &str = "Kernel panic - not syncing";
 
@@ -323,7 +327,10 @@ impl Machine {
                 cure: self.cure_of_silence(),
             });
         }
-        let idle = self.silence_deadline * IDLE;
+        let idle = match self.heard {
+            true => self.silence_deadline * IDLE,
+            false => HALTED_FOR.min(self.boot_deadline),
+        };
         if self.patience.idle() > idle {
             let what = format!("{} did nothing for {} s", self.name, idle.as_secs_f64());
             return Err(self.died(&what));
