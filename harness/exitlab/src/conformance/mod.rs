@@ -25,7 +25,7 @@ use exitlab_model::hardware;
 use exitlab_model::layout;
 use exitlab_model::order::{Task, TrialOrder};
 use exitlab_model::plan::{KernelSource, Plan};
-use exitlab_model::platform::Accelerator;
+use exitlab_model::platform::{Accelerator, PlatformKind};
 use exitlab_model::reasons::Isa;
 
 pub use broken::{Broken, Why};
@@ -35,10 +35,17 @@ pub use report::Report;
 /// its console is there (Documentation/admin-guide/kernel-parameters.txt, `earlyprintk`).
 const EARLY_WORDS: &str = "earlyprintk=serial,ttyS0,115200";
 
-/// The default of `deadlines.host_boot`, seconds, and how long a kernel under trial may take
-/// until the agent speaks. On an idle machine a small one takes 5 s on `tcg-svm`.
+/// The default of `deadlines.host_boot`, seconds.
 const DEFAULT_BOOT_S: f64 = 300.0;
-const BOOT_S: f64 = 90.0;
+
+/// How long a kernel under trial may take until the agent speaks, seconds: of the emulator's
+/// work where the host is emulated. exitlab's own takes 5 on `tcg-svm` and 15 on `bochs-vmx`.
+fn boot_s(platform: PlatformKind) -> f64 {
+    match platform {
+        PlatformKind::TcgSvm => 30.0,
+        _ => 60.0,
+    }
+}
 
 /// Boots the kernel of a plan, and judges its exit census. What was judged of a trial that
 /// breaks off comes with the error.
@@ -91,7 +98,7 @@ fn for_trial(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     // Another one than the default is the user's own.
     if plan.deadlines.host_boot_s == DEFAULT_BOOT_S {
-        plan.deadlines.host_boot_s = BOOT_S;
+        plan.deadlines.host_boot_s = boot_s(plan.platform);
     }
     if matches!(plan.kernel.source, KernelSource::Image(_)) {
         let own = std::mem::take(&mut plan.host.cmdline);

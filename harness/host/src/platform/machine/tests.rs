@@ -172,6 +172,11 @@ async fn an_emulator_that_does_nothing_is_dead_after_a_while() {
     let (_, error) = told(at(Pace::Emulated, dir.path(), &script, 60.0, 0.1)).await;
     assert!(matches!(error, Error::Experiment { .. }), "{error}");
     assert_eq!(error.to_string(), "host: sh did nothing for 0.5 s");
+    // A kernel that halts at once is known before that.
+    let dir = tempfile::tempdir().unwrap();
+    let halted = at(Pace::Emulated, dir.path(), "exec sleep 60", 0.3, 60.0);
+    let (_, error) = told(halted).await;
+    assert_eq!(error.to_string(), "host boots: sh did nothing for 0.3 s");
 }
 
 #[tokio::test]
