@@ -4,7 +4,7 @@
 //! `array[i]++` is one instruction and loses nothing as long as processors take turns between
 //! instructions, as emulated ones do. Where processors really run at once, it does. Memory that
 //! is freed as soon as it is allocated leaves no trace either. So both are read and not tried:
-//! from `/proc/kcore`, which holds what the kernel executes, by the
+//! from `/proc/kcore` or `/dev/mem`, which hold what the kernel executes, by the
 //! addresses of `/proc/kallsyms`.
 
 mod decode;
@@ -68,8 +68,8 @@ type Bytes<'a> = dyn FnMut(u64, usize) -> Result<Vec<u8>, String> + 'a;
 
 /// Reads the running kernel's code; or why it cannot be read.
 pub fn read(isa: Isa) -> Result<Code, String> {
-    let mut image = Image::open()?;
     let symbols = Symbols::read()?;
+    let image = Image::open(&symbols)?;
     look(isa, &symbols, &mut |at, len| image.read(at, len))
 }
 
