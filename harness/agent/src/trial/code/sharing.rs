@@ -42,7 +42,7 @@ pub enum Target {
 }
 
 /// A variable by the way it is named.
-type Name = (u64, Option<u8>);
+type Name = (u64, Option<u8>, Option<u8>);
 
 /// What is known of the registers and variables at some place.
 #[derive(Debug, Clone, Default)]
@@ -118,25 +118,28 @@ fn see(
         let global = global(&memory, next);
         let registers = [memory.base, memory.index];
         let of_vm = registers.iter().flatten().any(|at| known.vm & 1 << at != 0);
-        let target = match global {
-            Some((address, _)) => Some(Target::Global(address)),
-            None => (follows_vm && of_vm).then_some(Target::OfVm),
-        };
-        let age = global.and_then(|name| known.read.get(&name));
-        let fresh = age.is_some_and(|then| known.number - then <= APART);
-        let how = match target {
-            Some(_) if adds(found) => Some("adds to"),
-            Some(Target::Global(_)) if writes(found) && fresh => {
-                Some("reads, changes and writes back")
+        let named = match global {
+            Some(name) => Some((name, Target::Global(name.0))),
+            None if follows_vm && of_vm => {
+                let place = i64::from(memory.displacement).cast_unsigned();
+                Some(((place, memory.base, memory.index), Target::OfVm))
             }
-            _ => None,
+            None => None,
         };
-        if let (Some(how), Some(target)) = (how, target) {
+        if let Some((name, target)) = named {
+            let then = known.read.get(&name);
+            let fresh = then.is_some_and(|then| known.number - then <= APART);
+            let how = match () {
+                () if adds(found) => Some("adds to"),
+                () if writes(found) && fresh => Some("reads, changes and writes back"),
+                () => None,
+            };
             let at = here;
-            seen.shared.push(Shared { at, how, target });
-        }
-        if let Some(name) = global.filter(|_| reads(found)) {
-            known.read.insert(name, known.number);
+            seen.shared
+                .extend(how.map(|how| Shared { at, how, target }));
+            if reads(found) {
+                known.read.insert(name, known.number);
+            }
         }
     }
     if let Some(register) = written(found) {
@@ -154,14 +157,12 @@ fn see(
 fn global(memory: &Memory, next: u64) -> Option<Name> {
     let displacement = i64::from(memory.displacement);
     if memory.relative {
-        return Some((next.wrapping_add_signed(displacement), None));
+        return Some((next.wrapping_add_signed(displacement), None, None));
     }
     let address = displacement.cast_unsigned();
     match (memory.base, memory.index) {
         _ if memory.displacement >= ADDRESSES => None,
-        (None, index) => Some((address, index)),
-        (Some(base), None) => Some((address, Some(base))),
-        (Some(_), Some(_)) => Some((address, memory.index)),
+        (base, index) => Some((address, base, index)),
     }
 }
 
@@ -264,7 +265,24 @@ mod tests {
             0x48, 0x89, 0x05, 0x05, 0, 0, 0, // mov [rip + 0x05], rax: the same
         ];
         assert_eq!(shared(&code), [(11, Target::Global(START + 0x17))]);
-        // Another one is only set.
+        // The same of what hangs on a vCPU's first word, around a call.
+        let code = [
+            0x4c, 0x8b, 0x23, // mov r12, [rbx]
+            0x4b, 0x8b, 0x7c, 0xec, 8, // mov rdi, [r12 + r13*8 + 8]
+            0xe8, 0, 0, 0, 0, // call
+            0x4b, 0x89, 0x44, 0xec, 8, // mov [r12 + r13*8 + 8], rax
+        ];
+        assert_eq!(shared(&code), [(13, Target::OfVm)]);
+    }
+
+    #[test]
+    fn what_is_only_set_is_not_shared() {
+        let code = [
+            0x48, 0x8b, 0x05, 0x10, 0, 0, 0, // mov rax, [rip + 0x10]
+            0x48, 0x83, 0xc0, 1, // add rax, 1
+            0x48, 0x89, 0x05, 0x05, 0, 0, 0, // mov [rip + …], rax
+        ];
+        // Another one.
         let code = [&code[..14], &[0x80, 0, 0, 0]].concat();
         assert_eq!(shared(&code), []);
     }

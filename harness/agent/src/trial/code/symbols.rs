@@ -20,6 +20,10 @@ const KVMS: [&str; 12] = [
     "svm_handle_exit",
 ];
 
+/// Bytes of a variable that has no name for each of its parts. A kernel that was not built with
+/// all names has a few, and what is far behind one is something else.
+const NEAR: u64 = 16 * 1024;
+
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
@@ -121,8 +125,10 @@ impl Symbols {
         let before = at.checked_sub(1).and_then(|at| self.variables.get(at));
         match before {
             Some((start, name)) if *start == address => name.clone(),
-            Some((start, name)) => format!("{name}+{:#x}", address - start),
-            None => format!("at {address:#x}"),
+            Some((start, name)) if address - start < NEAR => {
+                format!("{name}+{:#x}", address - start)
+            }
+            _ => format!("at {address:#x}"),
         }
     }
 }
@@ -160,6 +166,8 @@ mod tests {
         let symbols = Symbols::parse(TEXT);
         assert_eq!(symbols.variable(0xffff_ffff_8200_0000), "counts");
         assert_eq!(symbols.variable(0xffff_ffff_8200_0008), "counts+0x8");
+        let far = symbols.variable(0xffff_ffff_8201_0000);
+        assert_eq!(far, "at 0xffffffff82010000");
         let none = Symbols::default();
         assert_eq!(
             none.variable(0xffff_ffff_8200_0000),
