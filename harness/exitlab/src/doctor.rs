@@ -25,14 +25,24 @@ pub fn check(plan: &Plan, cache: &Path) -> Report {
     check_on(&System::this(cache).with_qemu(), plan)
 }
 
+/// The same but for the kernel of the user's own, which is another matter where it is on trial.
+pub fn check_machine(plan: &Plan, cache: &Path) -> Report {
+    machine_on(&System::this(cache).with_qemu(), plan)
+}
+
 fn check_on(system: &System, plan: &Plan) -> Report {
+    let mut report = machine_on(system, plan);
+    let kernel = ready_kernel::prerequisite(plan, system);
+    report.prerequisites.extend(kernel);
+    report
+}
+
+fn machine_on(system: &System, plan: &Plan) -> Report {
     let mut report = platforms::report(system, plan.platform, plan.host.accelerator);
     let shared = need::shared(plan);
     let shared = shared.iter().map(|need| need::look_up(need, system));
     report.prerequisites.extend(shared);
     report.prerequisites.extend(need::old_qemu(plan, system));
-    let kernel = ready_kernel::prerequisite(plan, system);
-    report.prerequisites.extend(kernel);
     report
 }
 

@@ -129,7 +129,7 @@ async fn try_out(
         interrupt,
     } = cx;
     let form = platform::host_form(plan.platform).ok_or_else(|| not_booted(plan))?;
-    doctor::check(plan, cache.root()).require()?;
+    doctor::check_machine(plan, cache.root()).require()?;
     ui.stage("kernel");
     let build = async {
         let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;

@@ -115,7 +115,7 @@ pub async fn run(work: &Work, jobs: Option<usize>, cx: &mut Context) -> Result<G
     let before = roster.kernels.len() - missing.len();
     let plans: Vec<&Plan> = missing.iter().map(|pupil| &pupil.plan).collect();
     for plan in distinct(&plans) {
-        doctor::check(plan, cx.cache.root()).require()?;
+        doctor::check_machine(plan, cx.cache.root()).require()?;
     }
     let jobs = jobs.unwrap_or_else(|| jobs::that_fit(&plans)).max(1);
     let all = roster.kernels.len();
