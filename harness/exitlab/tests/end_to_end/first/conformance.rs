@@ -228,7 +228,8 @@ fn mistake_10_cycles_is_found() {
 fn a_plain_increment_of_what_vcpus_share_is_found_in_the_code() {
     let told = [(Rule::NoneLost, Some(6))];
     for platform in [TCG, BOCHS] {
-        let words = ["adds to a variable of the VM without lock"];
+        // Of the VM or of all: the planted kernel has the code of both.
+        let words = ["adds to a variable of the ", "without lock"];
         assert_told("11", &told, &words, &[platform]);
     }
 }
