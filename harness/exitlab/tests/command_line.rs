@@ -293,6 +293,8 @@ fn repository(place: &Place) -> String {
         assert!(command.args(words).status().unwrap().success(), "{words:?}");
     };
     git(&["init", "-q", "-b", "main"]);
+    // It would go on beside the test, which then leaves a process behind.
+    git(&["config", "maintenance.auto", "false"]);
     git(&["add", "."]);
     git(&["commit", "-q", "-m", "one"]);
     git(&["commit", "-q", "--allow-empty", "-m", "two"]);

@@ -65,7 +65,7 @@ pub fn cell(words: &str) -> String {
     bounded(words, CELL)
 }
 
-/// Words in lines, each as [`line`] has it; of very many the middle is counted.
+/// Words in lines, each as [`line()`] has it; of very many the middle is counted.
 pub fn paragraph(words: &str) -> String {
     let lines: Vec<&str> = words.lines().collect();
     let shown = |lines: &[&str]| -> Vec<String> { lines.iter().map(|l| tabbed(l)).collect() };

@@ -16,6 +16,12 @@ pub const LONGEST_EVENT: usize = 16 << 20;
 /// machine's disk.
 pub const MOST_FILE: u64 = 256 << 20;
 
+/// What the host's kernel prints when it cannot go on.
+pub const PANIC: &str = "Kernel panic - not syncing";
+
+/// What its decompressor prints when it cannot (`arch/x86/boot/compressed/misc.c`, `error`).
+pub const HALTED: &str = "-- System halted";
+
 /// Most characters of a line in an error.
 pub const SHOWN: usize = 300;
 

@@ -15,9 +15,11 @@ use exitlab_model::plan::Deadlines;
 use exitlab_model::stream::{Broken, Reader, Taken};
 
 use super::aftermath::Aftermath;
-use super::heard::{self, LONGEST_EVENT, LONGEST_LINE, MOST_CONSOLE, MOST_FILE, SHOWN};
+use super::heard::{
+    self, HALTED, LONGEST_EVENT, LONGEST_LINE, MOST_CONSOLE, MOST_FILE, PANIC, SHOWN,
+};
 use super::leash::Leash;
-use super::patience::{Pace, Patience};
+use super::patience::{IDLE, Pace, Patience};
 use super::watch::Growing;
 
 /// How often the emulator's files are looked at.
@@ -32,18 +34,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How many lines of the console an error shows.
 const TAIL: usize = 15;
 
-/// So many times the deadline for silence an emulator may do nothing at all.
-const IDLE: u32 = 5;
-
 /// How long it may do nothing at all before its host has said a word: a kernel that halts with
 /// nothing to wake it stays so.
 const HALTED_FOR: Duration = Duration::from_secs(30);
-
-/// What the host's kernel prints when it cannot go on.
-const PANIC: &str = "Kernel panic - not syncing";
-
-/// What its decompressor prints when it cannot (`arch/x86/boot/compressed/misc.c`, `error`).
-const HALTED: &str = "-- System halted";
 
 /// The host's console, in the machine's directory.
 pub const CONSOLE: &str = "console";
@@ -386,10 +379,9 @@ impl Machine {
 
     /// The end of the host's console, or of what the emulator printed.
     fn last_words(&self) -> Vec<String> {
-        if self.tail.is_empty() {
-            self.emulator.tail()
-        } else {
-            self.tail.iter().cloned().collect()
+        match self.tail.is_empty() {
+            true => self.emulator.tail(),
+            false => self.tail.iter().cloned().collect(),
         }
     }
 

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::coop::consume_budget;
 
+/// So many times the deadline for silence an emulator may do nothing at all.
+pub const IDLE: u32 = 5;
+
 /// What a host's time hangs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use exitlab::conformance::Report;
 use exitlab_base::error::exit_code;
 use exitlab_model::rule::{Rule, Verdict};
+use exitlab_model::stream::{Reader, Taken};
 use serde_json::Value;
 
 use crate::rig::{REPOSITORY, built};
@@ -291,8 +292,12 @@ fn judged_in(place: &Place, package: &Path, release: &str, modules: &[PathBuf]) 
         console()
     );
     let events = std::fs::read_to_string(place.path("events")).unwrap();
-    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-    let events: Vec<Value> = events.lines().map(parse).collect();
+    let mut stream = Reader::default();
+    let mut parse = |line: &str| match stream.take(line).unwrap() {
+        Taken::Event(event) => Some(serde_json::to_value(event).unwrap()),
+        Taken::Noise | Taken::Marker => None,
+    };
+    let events: Vec<Value> = events.lines().filter_map(&mut parse).collect();
     assert!(!events.is_empty(), "{}", console());
     events
 }
