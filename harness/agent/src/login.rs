@@ -266,13 +266,13 @@ mod tests {
         let login = Login::wait(target(&keys, sshd.port), &watchdog)
             .await
             .unwrap();
-        let (_alive, hurried) = test_watchdog(1.0);
+        let (_alive, hurried) = test_watchdog(3.0);
         let printed = Printed::up_to(1000);
         for flood in ["yes", "yes >&2", "tr '\\0' x </dev/zero"] {
             let started = std::time::Instant::now();
             let end = exec(&login, flood, flood, &printed, &hurried).await;
             assert_eq!(end.unwrap_err().kind, FailureKind::Deadline, "{flood}");
-            assert!(started.elapsed() < Duration::from_secs(15), "{flood}");
+            assert!(started.elapsed() < Duration::from_secs(60), "{flood}");
         }
         let (stdout, stderr) = printed.texts();
         for text in [stdout, stderr] {

@@ -33,8 +33,8 @@ const SVM: [&str; 5] = [
     "svm_handle_exit",
     "svm_invoke_exit_handler",
 ];
-/// The function that a compiler makes `vcpu_enter_guest` a part of. What it calls is done for
-/// other reasons than an exit, too.
+/// The function that a compiler makes `vcpu_enter_guest` a part of. What it calls, and what it
+/// adds to in the VM, is done for other reasons than an exit, too (Linux 6.1 has such a place).
 const AROUND: &str = "kvm_arch_vcpu_ioctl_run";
 /// Beginnings of the names of functions that allocate memory.
 const ALLOCATORS: [&str; 8] = [
@@ -91,7 +91,7 @@ fn look(isa: Isa, symbols: &Symbols, bytes: &mut Bytes<'_>) -> Result<Code, Stri
         called.extend(seen.calls);
     }
     for function in symbols.functions(AROUND) {
-        let mut seen = look_at(function, true, bytes)?;
+        let mut seen = look_at(function, false, bytes)?;
         seen.calls.clear();
         code.add(symbols, function, &seen);
         roots.push(function);
