@@ -15,11 +15,12 @@ use exitlab_model::plan::Deadlines;
 use exitlab_model::stream::{Broken, Reader, Taken};
 
 use super::aftermath::Aftermath;
+use super::emulated::Silence;
 use super::heard::{
     self, HALTED, LONGEST_EVENT, LONGEST_LINE, MOST_CONSOLE, MOST_FILE, PANIC, SHOWN,
 };
 use super::leash::Leash;
-use super::patience::{IDLE, Pace, Patience};
+use super::patience::{Pace, Patience};
 use super::watch::Growing;
 
 /// How often the emulator's files are looked at.
@@ -33,10 +34,6 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How many lines of the console an error shows.
 const TAIL: usize = 15;
-
-/// How long it may do nothing at all before its host has said a word: a kernel that halts with
-/// nothing to wake it stays so.
-const HALTED_FOR: Duration = Duration::from_secs(30);
 
 /// The host's console, in the machine's directory.
 pub const CONSOLE: &str = "console";
@@ -70,6 +67,7 @@ pub struct Machine {
     boot_deadline: Duration,
     silence_deadline: Duration,
     patience: Patience,
+    emulated: Option<Silence>,
     pace: Pace,
     warned: bool,
     heard: bool,
@@ -126,6 +124,7 @@ impl Machine {
             boot_deadline: Duration::from_secs_f64(deadlines.host_boot_s),
             silence_deadline: Duration::from_secs_f64(deadlines.silence_s),
             patience: Patience::with(process, Pace::Real),
+            emulated: None,
             pace: Pace::Real,
             warned: false,
             heard: false,
@@ -137,6 +136,14 @@ impl Machine {
         Machine {
             patience: Patience::with(self.emulator.id(), pace),
             pace,
+            ..self
+        }
+    }
+
+    /// Its QEMU has a monitor in `dir`, which knows how far the host's clock got.
+    pub fn with_monitor(self, dir: &Path) -> Machine {
+        Machine {
+            emulated: Some(Silence::of(dir)),
             ..self
         }
     }
@@ -156,7 +163,7 @@ impl Machine {
             let ended = self.emulator.try_exited()?;
             let more = self.read()?;
             self.check_sizes()?;
-            self.check_silence()?;
+            self.check_silence().await?;
             if more {
                 continue;
             }
@@ -274,6 +281,7 @@ impl Machine {
     fn hear(&mut self) {
         self.heard = true;
         self.patience.heard();
+        self.emulated.iter_mut().for_each(Silence::ended);
     }
 
     /// Fails if the host, or what emulates it, fills this machine's disk.
@@ -296,61 +304,6 @@ impl Machine {
             return Err(self.died(&what));
         }
         Ok(())
-    }
-
-    fn check_silence(&mut self) -> Result<()> {
-        if self.patience.stopped() && !self.warned {
-            self.warned = true;
-            let name = self.name;
-            tracing::warn!("{name} is stopped, by somebody's SIGSTOP: the run waits for it");
-        }
-        let silent = self.patience.silent();
-        if !self.heard && silent > self.boot_deadline {
-            let how = self.for_so_long(self.boot_deadline);
-            return Err(self.died(&format!("no word from the host {how}")));
-        }
-        if self.heard && silent > self.silence_deadline {
-            let how = self.for_so_long(self.silence_deadline);
-            return Err(Error::Silence {
-                message: match self.guest_runs {
-                    true => format!("the host fell silent {how}, while its guest ran"),
-                    false => format!("the host fell silent {how}"),
-                },
-                tail: self.last_words(),
-                cure: self.cure_of_silence(),
-            });
-        }
-        let idle = match self.heard {
-            true => self.silence_deadline * IDLE,
-            false => HALTED_FOR.min(self.boot_deadline),
-        };
-        if self.patience.idle() > idle {
-            let what = format!("{} did nothing for {} s", self.name, idle.as_secs_f64());
-            return Err(self.died(&what));
-        }
-        Ok(())
-    }
-
-    /// A silence, in the words of the clock that it was measured by.
-    fn for_so_long(&self, deadline: Duration) -> String {
-        let seconds = deadline.as_secs_f64();
-        match self.pace {
-            Pace::Real => format!("for {seconds} s"),
-            Pace::Emulated => format!("for {seconds} s of {}'s work", self.name),
-        }
-    }
-
-    fn cure_of_silence(&self) -> String {
-        let spins = match (self.guest_runs, self.name) {
-            // `docs/determinism.md`, "A guest that never lets its host run".
-            (true, "Bochs") => {
-                "a guest that spins with its interrupts disabled leaves a host on Bochs no \
-                 processor time: Bochs holds the host's interrupts back until the guest enables \
-                 its own. Such a guest runs on --platform tcg-svm. Otherwise "
-            }
-            _ => "",
-        };
-        format!("{spins}{}", self.cure())
     }
 
     fn cure(&self) -> String {
@@ -395,5 +348,6 @@ impl Machine {
     }
 }
 
+mod silence;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 mod aftermath;
 mod bochs;
 mod boot;
+mod emulated;
 mod heard;
 mod leash;
 mod local;

@@ -14,6 +14,7 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::boot::{Boot, Files};
+use super::emulated::MONITOR;
 use super::machine::{CONSOLE, EVENTS, Machine};
 use super::patience::Pace;
 use crate::image::order_archive;
@@ -85,13 +86,11 @@ pub fn start(plan: &Plan, boot: Boot<'_>, task: &Task, dir: &Path) -> Result<Mac
         Engine::Counting => Pace::Emulated,
         Engine::Kvm(_) | Engine::Tcg => Pace::Real,
     };
-    Ok(Machine::booted(
-        "QEMU",
-        emulator,
-        dir,
-        &plan.deadlines,
-        pace,
-    ))
+    let machine = Machine::booted("QEMU", emulator, dir, &plan.deadlines, pace);
+    Ok(match engine {
+        Engine::Counting => machine.with_monitor(dir),
+        Engine::Kvm(_) | Engine::Tcg => machine,
+    })
 }
 
 /// What QEMU loads of its own firmware for a host: its BIOS, and what enters a kernel, a
@@ -147,6 +146,9 @@ fn arguments(host: &HostPlan, engine: Engine) -> Vec<String> {
     push(&["-rtc", &format!("base={EPOCH},clock=vm"), "-seed", "1"]);
     push(&["-kernel", KERNEL, "-initrd", INITRAMFS]);
     push(&["-append", &kernel_command_line(host, engine)]);
+    if let Engine::Counting = engine {
+        push(&["-qmp", &format!("unix:{MONITOR},server=on,wait=off")]);
+    }
     for name in [CONSOLE, EVENTS] {
         push(&["-chardev", &format!("file,id={name},path={name}")]);
         push(&["-serial", &format!("chardev:{name}")]);
