@@ -261,7 +261,7 @@ fn a_loop_without_end_is_a_finding_with_all_that_was_judged_before() {
     let report = assert_told("15", &[(Rule::Leaves, None)], &["silent"], &sets);
     let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
     assert_eq!(held, [Rule::Present]);
-    assert!(seen(&report, Rule::Totals).contains("died in rule 'leaves'"));
+    assert!(seen(&report, Rule::Totals).contains("fell silent in rule 'leaves'"));
 }
 
 /// A host that lives is judged on, with new VMs, and is not asked for what did it harm.
