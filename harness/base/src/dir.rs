@@ -154,20 +154,36 @@ impl Dir {
 
     /// Gives what is called `name` the name `to` in another directory, where nothing has it.
     pub fn move_to(&self, name: &str, into: &Dir, to: &str) -> Result<()> {
+        self.moved(name, into, to)?
+            .map_err(io("create", &into.path.join(to)))
+    }
+
+    /// Takes what is called `name` out of the way: into another directory, as `to`, where
+    /// nothing has that name. Where the file system cannot move it, it is removed: an overlay,
+    /// as containers have one, moves no directory that a layer below brought with it
+    /// (`Documentation/filesystems/overlayfs.rst`, `redirect_dir`).
+    pub fn clear(&self, name: &str, into: &Dir, to: &str) -> Result<()> {
+        match self.moved(name, into, to)? {
+            Err(Errno::XDEV) => self.remove(name),
+            moved => moved.map_err(io("create", &into.path.join(to))),
+        }
+    }
+
+    fn moved(&self, name: &str, into: &Dir, to: &str) -> Result<rustix::io::Result<()>> {
         let (path, target) = (self.path.join(name), into.path.join(to));
         let (name, to) = (
             component(name.as_ref(), &path)?,
             component(to.as_ref(), &target)?,
         );
         let flags = RenameFlags::NOREPLACE;
-        let moved = match rustix::fs::renameat_with(&self.fd, name, &into.fd, to, flags) {
+        let moved = rustix::fs::renameat_with(&self.fd, name, &into.fd, to, flags);
+        Ok(match moved {
             // A file system that cannot promise it.
             Err(Errno::INVAL | Errno::NOSYS) if !into.has(to) => {
                 rustix::fs::renameat(&self.fd, name, &into.fd, to)
             }
             moved => moved,
-        };
-        moved.map_err(io("create", &target))
+        })
     }
 
     fn file(&self, name: &OsStr, flags: OFlags, mode: u32, verb: &'static str) -> Result<File> {

@@ -29,6 +29,7 @@ use super::make;
 use super::patch::Files;
 use super::source::Source;
 use exitlab_base::artifact::{Cache, Lock};
+use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process;
 
@@ -36,6 +37,8 @@ use files::{read_if_there, remove_if_there, replace, require_inside};
 
 /// How names of scratch directories begin.
 const SCRATCH: &str = "scratch-";
+/// The name of the tree.
+const TREE: &str = "tree";
 
 /// An unpacked tree, held against other processes.
 pub struct WorkTree {
@@ -119,8 +122,8 @@ impl WorkTree {
     fn give_up(&self, why: &str) -> Result<()> {
         tracing::warn!("{} is made anew: {why}", self.dir().display());
         if self.dir().is_dir() {
-            let broken = self.root.join(format!("{SCRATCH}broken"));
-            fs::rename(self.dir(), &broken).map_err(Error::io("move", self.dir()))?;
+            let root = Dir::open(&self.root)?;
+            root.clear(TREE, &root, &format!("{SCRATCH}broken"))?;
         }
         remove_if_there(&self.busy_path())
     }
@@ -153,7 +156,7 @@ impl WorkTree {
 
     /// Where the tree is.
     pub fn dir(&self) -> PathBuf {
-        self.root.join("tree")
+        self.root.join(TREE)
     }
 
     /// The log of a stage.

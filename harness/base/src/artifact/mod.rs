@@ -135,7 +135,7 @@ impl Cache {
         if let State::Damaged(damage) = &found {
             self.dir()?
                 .inner(kind)?
-                .move_to(key.hex(), &staging, &name)
+                .clear(key.hex(), &staging, &name)
                 .map_err(|error| beyond_repair(&artifact.dir, &found, error))?;
             let dir = artifact.dir.display();
             tracing::warn!("{dir} in the cache is damaged ({damage}) and is built anew");
@@ -307,5 +307,7 @@ fn beyond_repair(dir: &Path, found: &State, error: Error) -> Error {
     }
 }
 
+#[cfg(test)]
+mod overlay;
 #[cfg(test)]
 mod tests;

@@ -182,7 +182,7 @@ fn a_remembered_digest_follows_the_file() {
 }
 
 /// A built artifact with a file in it, and a directory with a link.
-async fn built(cache: &Cache) -> Artifact {
+pub async fn built(cache: &Cache) -> Artifact {
     let write = async |dir: &Path| {
         write_hello(dir).await?;
         fs::create_dir(dir.join("sub")).unwrap();
@@ -193,7 +193,7 @@ async fn built(cache: &Cache) -> Artifact {
 }
 
 /// Whether asking for it again built it again.
-async fn is_built_again(cache: &Cache) -> bool {
+pub async fn is_built_again(cache: &Cache) -> bool {
     let mut again = false;
     let build = async |dir: &Path| {
         again = true;

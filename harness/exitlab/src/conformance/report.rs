@@ -67,19 +67,13 @@ impl Report {
     /// The host died while a rule was judged: that rule is broken, and no other can be
     /// judged.
     pub fn died(&mut self, rule: Rule, how: &str, tail: &[String]) {
-        let last = tail.last().cloned().unwrap_or_default();
         let verdict = Verdict::of_death(rule, how, tail);
         self.findings.push(Finding { rule, verdict });
         for rest in Rule::ALL {
             if self.findings.iter().all(|finding| finding.rule != rest) {
                 self.findings.push(Finding {
                     rule: rest,
-                    verdict: Verdict::NotJudged {
-                        because: format!(
-                            "the host died in rule '{}'; its last words: {last}",
-                            rule.name()
-                        ),
-                    },
+                    verdict: Verdict::after_death(rule, how, tail),
                 });
             }
         }

@@ -79,7 +79,8 @@ pub fn of_command(end: &End, said: &str, killed: bool) -> Vec<String> {
     wrong
 }
 
-fn last(said: &str) -> String {
+/// The last words.
+pub fn last(said: &str) -> String {
     let lines: Vec<&str> = said.lines().rev().take(3).collect();
     let line: String = lines.into_iter().rev().collect::<Vec<_>>().join(" / ");
     line.chars().take(400).collect()

@@ -2,31 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use crate::dice::Dice;
-use crate::field::Field;
 
-/// What of the cache can be made again within a campaign: the guest's image, the host's.
-const PARTS: [&str; 2] = ["guest-image", "host-image"];
-
-/// A file of the cache that a run of the campaign uses.
-pub fn artifact(field: &Field, dice: &mut Dice) -> PathBuf {
-    let mut build = field.exitlab();
-    build.args(["build", dice.one(&PARTS), "--platform", "tcg-svm"]);
-    build.args(["--set", "guest.machine=microvm"]);
-    let output = build.stdout(Stdio::piped()).output().unwrap();
-    let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    // A neighbour as well: what was written down about it is no safer than itself.
-    let dir = match path.is_dir() {
-        true => path.as_path(),
-        false => path.parent().unwrap(),
-    };
-    let files: Vec<PathBuf> = files_of(dir);
-    files[dice.below(files.len())].canonicalize().unwrap()
-}
-
-fn files_of(dir: &Path) -> Vec<PathBuf> {
+/// The files in a directory, sorted.
+pub fn files_of(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().flatten();
     let mut files: Vec<PathBuf> = entries.map(|e| e.path()).filter(|p| p.is_file()).collect();
     files.sort();

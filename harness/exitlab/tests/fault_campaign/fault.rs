@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::dice::Dice;
 use crate::field::Field;
-use crate::{runs, tables};
+use crate::{caches, inside, runs, tables};
 
 /// Who is struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,15 @@ pub enum Who {
     Conductor,
     /// The program that is the host's hardware.
     Emulator,
+}
+
+/// Who is struck on the host itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    /// `exitlab-agent`.
+    Agent,
+    /// The QEMU of the guest.
+    Qemu,
 }
 
 /// One fault. Moments are parts of the time that an undisturbed run takes.
@@ -24,8 +33,13 @@ pub enum Fault {
     Pause(Who, f64, u64),
     /// Results on a file system of that many KiB.
     FullDisk(usize),
-    /// Something in the cache is not what it was.
-    DamagedCache,
+    /// Something in the cache is not what it was: in a copy of it, or in a layer over it.
+    DamagedCache(bool),
+    /// The cache, of which a part is missing, on a file system that has room for that many KiB
+    /// from some second on.
+    FullCache(usize, f64),
+    /// A signal to what works on the host.
+    Inside(Inside, &'static str, f64),
     /// Bytes that nobody meant in the stream of events.
     GarbledStream(f64),
     /// A guest that writes without end.
@@ -51,11 +65,12 @@ impl Fault {
     pub fn draw(dice: &mut Dice) -> Fault {
         let who = dice.one(&[Who::Conductor, Who::Emulator]);
         let at = dice.part() * 1.05;
-        match dice.below(24) {
+        match dice.below(26) {
             0..4 => Fault::Signal(who, dice.one(&["INT", "TERM", "KILL", "HUP"]), at),
             4..6 => Fault::Pause(who, at, 50 + dice.any() % 3000),
             6..8 => Fault::FullDisk(dice.below(64 << 10)),
-            8..11 => Fault::DamagedCache,
+            8..10 => Fault::DamagedCache(dice.below(2) == 0),
+            10 => Fault::FullCache(dice.below(16 << 10), dice.part() * 4.0),
             11..13 => Fault::GarbledStream(at),
             13 => Fault::Flood(dice.one(&runs::FLOODS)),
             14..16 => Fault::Two(dice.below(2) == 0, at),
@@ -63,6 +78,11 @@ impl Fault {
                 dice.one(&["exitlab", "make", "cc1"]),
                 dice.one(&["TERM", "KILL", "INT"]),
                 1.0 + dice.part() * 15.0,
+            ),
+            17..19 => Fault::Inside(
+                dice.one(&[Inside::Agent, Inside::Qemu]),
+                dice.one(&["INT", "TERM", "KILL", "HUP", "STOP"]),
+                at,
             ),
             _ => Fault::DamagedResults,
         }
@@ -74,7 +94,9 @@ impl Fault {
             Fault::Signal(who, signal, at) => runs::signal(field, number, who, signal, at),
             Fault::Pause(who, at, ms) => runs::pause(field, number, who, at, ms),
             Fault::FullDisk(kib) => runs::full_disk(field, number, kib),
-            Fault::DamagedCache => runs::damaged_cache(field, number, dice),
+            Fault::DamagedCache(layers) => caches::damaged(field, number, layers, dice),
+            Fault::FullCache(kib, s) => caches::full(field, number, kib, s, dice),
+            Fault::Inside(who, signal, at) => inside::signal(field, number, who, signal, at),
             Fault::GarbledStream(at) => runs::garbled(field, number, at, dice),
             Fault::Flood(words) => runs::flood(field, number, words),
             Fault::Two(same, at) => runs::two(field, number, same, at),
@@ -94,7 +116,14 @@ impl fmt::Display for Fault {
                 write!(f, "{who} stands still {ms} ms at {}", percent(*at))
             }
             Fault::FullDisk(kib) => write!(f, "a disk of {kib} KiB"),
-            Fault::DamagedCache => f.write_str("a damaged cache"),
+            Fault::DamagedCache(false) => f.write_str("a damaged cache"),
+            Fault::DamagedCache(true) => f.write_str("a damaged cache of a lower layer"),
+            Fault::FullCache(kib, s) => {
+                write!(f, "a cache with room for {kib} KiB after {s:.1} s")
+            }
+            Fault::Inside(who, signal, at) => {
+                write!(f, "SIG{signal} to {who} at {}", percent(*at))
+            }
             Fault::GarbledStream(at) => write!(f, "a garbled stream at {}", percent(*at)),
             Fault::Flood(words) => write!(f, "a flood: {words}"),
             Fault::Two(true, at) => write!(f, "two in one directory, {} apart", percent(*at)),
@@ -112,6 +141,15 @@ impl fmt::Display for Who {
         f.write_str(match self {
             Who::Conductor => "exitlab",
             Who::Emulator => "the emulator",
+        })
+    }
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Inside::Agent => "the agent on a machine",
+            Inside::Qemu => "QEMU on a machine",
         })
     }
 }

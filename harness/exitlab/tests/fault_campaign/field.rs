@@ -1,6 +1,7 @@
 //! Where the campaign takes place: results, a cache that may be damaged, and things outside
 //! that nobody may touch.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::aftermath::{self, Picture};
 use crate::fault::Seen;
+use crate::inside::Elsewhere;
 
 /// The experiment of all faults: the host that takes the least time.
 pub const WORDS: [&str; 6] = [
@@ -28,6 +30,7 @@ pub struct Field {
     /// How long an undisturbed run takes.
     pub usual: Duration,
     outside: Picture,
+    elsewhere: OnceCell<Elsewhere>,
 }
 
 impl Field {
@@ -43,6 +46,7 @@ impl Field {
             outside: Picture::of(&dir.join("outside")),
             dir,
             usual: Duration::ZERO,
+            elsewhere: OnceCell::new(),
         };
         // The first fills the cache, if anything is missing there.
         for name in ["first", "undisturbed"] {
@@ -68,6 +72,26 @@ impl Field {
     /// Where the results of a fault go.
     pub fn out(&self, number: u64) -> PathBuf {
         self.dir.join("results").join(number.to_string())
+    }
+
+    /// A path beside it, of what goes on from one fault to the next.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        let mut path = self.dir.clone().into_os_string();
+        path.push("-");
+        path.push(name);
+        path.into()
+    }
+
+    /// A machine that exitlab did not boot; it is booted when it is first asked for.
+    pub fn elsewhere(&self) -> &Elsewhere {
+        self.elsewhere.get_or_init(|| Elsewhere::new(self))
+    }
+
+    /// The program, whose standard output is read.
+    pub fn exitlab_that_tells(&self) -> Command {
+        let mut command = self.exitlab();
+        command.stdout(Stdio::piped());
+        command
     }
 
     /// The program, quiet.
@@ -107,14 +131,25 @@ impl Field {
 
     /// Leaves everything where it is, and says where.
     pub fn keep(self) -> PathBuf {
-        let dir = self.dir.clone();
-        std::mem::forget(self);
+        let mut field = self;
+        field.leave();
+        let dir = std::mem::take(&mut field.dir);
+        std::mem::forget(field);
         dir
+    }
+}
+
+impl Field {
+    /// Turns the machine off.
+    fn leave(&mut self) {
+        self.elsewhere.take();
+        let _ = fs::remove_dir_all(self.beside("machine"));
     }
 }
 
 impl Drop for Field {
     fn drop(&mut self) {
+        self.leave();
         let _ = fs::remove_dir_all(&self.dir);
     }
 }

@@ -13,11 +13,17 @@
 )]
 
 mod aftermath;
+mod caches;
 mod damage;
 mod dice;
 mod fault;
 mod field;
+mod inside;
+mod run;
 mod runs;
+#[allow(dead_code, reason = "the end-to-end tests' own")]
+#[path = "../support/mod.rs"]
+mod support;
 mod tables;
 
 use std::process::ExitCode;
@@ -33,13 +39,15 @@ struct Asked {
     /// Ends after this time, whatever is left of `faults`.
     minutes: Option<u64>,
     faults: u64,
+    /// Words of the faults that are wanted; without, all.
+    only: String,
 }
 
 fn main() -> ExitCode {
     let asked = match asked(std::env::args().skip(1)) {
         Ok(asked) => asked,
         Err(why) => {
-            println!("{why}\n  cure: --seed N, --minutes M, --faults N");
+            println!("{why}\n  cure: --seed N, --minutes M, --faults N, --only WORDS");
             return ExitCode::from(2);
         }
     };
@@ -53,7 +61,13 @@ fn main() -> ExitCode {
         if asked.minutes.is_some_and(over) {
             break;
         }
-        let fault = Fault::draw(&mut dice);
+        let drawn = std::iter::repeat_with(|| Fault::draw(&mut dice));
+        let is_wanted = |fault: &Fault| fault.to_string().contains(&asked.only);
+        // There is one within so many draws, if there is one at all.
+        let Some(fault) = drawn.take(10_000).find(is_wanted) else {
+            println!("no fault has the words '{}'", asked.only);
+            return ExitCode::from(2);
+        };
         let seen = fault.inflict(&field, &mut dice, number);
         let word = if seen.wrong.is_empty() { "✓" } else { "✗" };
         println!("{word} {number:>4} {fault}: {}", seen.ended);
@@ -82,15 +96,17 @@ fn asked(words: impl Iterator<Item = String>) -> Result<Asked, String> {
         seed: 1,
         minutes: None,
         faults: u64::MAX,
+        only: String::new(),
     };
     let mut words = words.peekable();
     while let Some(word) = words.next() {
-        let value = words.next().and_then(|value| value.parse().ok());
-        let value = value.ok_or_else(|| format!("{word} takes a number"));
+        let text = words.next().unwrap_or_default();
+        let value = text.parse().map_err(|_| format!("{word} takes a number"));
         match word.as_str() {
             "--seed" => asked.seed = value?,
             "--minutes" => asked.minutes = Some(value?),
             "--faults" => asked.faults = value?,
+            "--only" => asked.only = text,
             _ => return Err(format!("'{word}' is not known")),
         }
     }

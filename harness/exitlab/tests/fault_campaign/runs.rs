@@ -2,8 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::aftermath::{self, End};
@@ -11,6 +11,7 @@ use crate::damage;
 use crate::dice::Dice;
 use crate::fault::{Seen, Who};
 use crate::field::{Field, WORDS};
+use crate::run::{PATIENCE, Run, in_own_mounts};
 
 /// Commands that a guest runs in a phase, and that do not end.
 pub const FLOODS: [&str; 4] = [
@@ -19,56 +20,6 @@ pub const FLOODS: [&str; 4] = [
     "yes",
     "yes >&2",
 ];
-
-/// How long a run may take from a fault on, beside what it usually takes. Twice the
-/// deadline of a flood; a machine that is busy is slow, and nothing here measures speed.
-const PATIENCE: Duration = Duration::from_secs(240);
-
-/// A run, and where it writes.
-struct Run {
-    child: Child,
-    out: PathBuf,
-    said: PathBuf,
-}
-
-impl Run {
-    fn start(field: &Field, mut command: Command, out: PathBuf, name: &str) -> Run {
-        let said = field.path(&format!("said-{name}"));
-        command.arg("run").args(WORDS).arg("--out").arg(&out);
-        let stderr = File::create(&said).unwrap();
-        Run {
-            child: command.stderr(stderr).spawn().unwrap(),
-            out,
-            said,
-        }
-    }
-
-    fn of(field: &Field, number: u64) -> Run {
-        Run::start(field, field.exitlab(), field.out(number), "one")
-    }
-
-    /// Its own process id, or that of its emulator, if there is one.
-    fn process(&self, who: Who) -> Option<u32> {
-        match who {
-            Who::Conductor => Some(self.child.id()),
-            Who::Emulator => {
-                let mut below = aftermath::working_below(&self.out).into_iter();
-                below.find_map(|(process, words)| words.contains("qemu-system").then_some(process))
-            }
-        }
-    }
-
-    /// Waits for its end and looks at it.
-    fn end(mut self, field: &Field, killed: bool) -> Seen {
-        let end = aftermath::wait(&mut self.child, field.usual + PATIENCE);
-        let said = fs::read(&self.said).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said);
-        Seen {
-            wrong: aftermath::of_run(field, &self.out, &end, &said, killed),
-            ended: aftermath::words(&end),
-        }
-    }
-}
 
 /// A signal that ends whoever gets it.
 pub fn signal(field: &Field, number: u64, who: Who, signal: &str, at: f64) -> Seen {
@@ -101,55 +52,10 @@ pub fn full_disk(field: &Field, number: u64, kib: usize) -> Seen {
     let disk = field.out(number);
     fs::create_dir(&disk).unwrap();
     let script = "mount -t tmpfs -o size=$1k tmpfs \"$2\" && shift 2 && exec \"$@\"";
-    let mut command = in_own_mounts(field, script);
+    let mut command = in_own_mounts(&field.path(""), script);
     command.arg(kib.to_string()).arg(&disk);
     command.arg(env!("CARGO_BIN_EXE_exitlab"));
     Run::start(field, command, disk.join("out"), "one").end_elsewhere(field)
-}
-
-impl Run {
-    /// The same for a run whose results are gone with its mounts.
-    fn end_elsewhere(mut self, field: &Field) -> Seen {
-        let end = aftermath::wait(&mut self.child, field.usual + PATIENCE);
-        let said = fs::read(&self.said).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said);
-        Seen {
-            wrong: aftermath::of_command(&end, &said, false),
-            ended: aftermath::words(&end),
-        }
-    }
-}
-
-/// Something in the cache was changed by whatever changes bytes on disks. The cache of this
-/// machine stays as it is: the run sees another one laid over it.
-pub fn damaged_cache(field: &Field, number: u64, dice: &mut Dice) -> Seen {
-    let cache = cache_dir();
-    let over = field.path("over");
-    let _ = fs::remove_dir_all(&over);
-    for name in ["upper", "work"] {
-        fs::create_dir_all(over.join(name)).unwrap();
-    }
-    let victim = damage::artifact(field, dice);
-    let inside = over
-        .join("upper")
-        .join(victim.strip_prefix(&cache).unwrap());
-    fs::create_dir_all(inside.parent().unwrap()).unwrap();
-    let mut bytes = fs::read(&victim).unwrap();
-    let how = damage::bytes(&mut bytes, dice);
-    fs::write(&inside, bytes).unwrap();
-    let script = "mount -t overlay overlay -o lowerdir=$1,upperdir=$2,workdir=$3 \"$1\" \
-                  && shift 3 && exec \"$@\"";
-    let mut command = in_own_mounts(field, script);
-    command
-        .arg(&cache)
-        .arg(over.join("upper"))
-        .arg(over.join("work"));
-    command.arg(env!("CARGO_BIN_EXE_exitlab"));
-    let mut seen = Run::start(field, command, field.out(number), "one").end(field, false);
-    let name = victim.strip_prefix(&cache).unwrap().display();
-    seen.ended = format!("{how} in {name}: {}", seen.ended);
-    let _ = fs::remove_dir_all(&over);
-    seen
 }
 
 /// Bytes in the stream of events that nobody meant to be there.
@@ -260,22 +166,6 @@ pub fn build(field: &Field, _number: u64, who: &str, signal: &str, seconds: f64)
     let _ = fs::remove_dir_all(&cache);
     let ended = aftermath::words(&end);
     Seen { ended, wrong }
-}
-
-/// A shell that has mounts of its own; `script` gets what follows.
-fn in_own_mounts(field: &Field, script: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.current_dir(field.path(""));
-    command.stdin(std::process::Stdio::null());
-    command.stdout(std::process::Stdio::null());
-    command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-    command
-}
-
-fn cache_dir() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
-    cache.join("exitlab").canonicalize().unwrap()
 }
 
 fn named_below(dir: &Path, name: &str) -> Option<u32> {

@@ -29,6 +29,9 @@ const STUCK: [&str; 3] = [
     "rcu_sched self-detected stall",
 ];
 
+/// What a host died of that says nothing any more, though it works.
+const ENDLESS: &str = "a loop in the kernel that does not end";
+
 /// The words of a kernel whose own code went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Illness {
@@ -60,7 +63,7 @@ impl Illness {
     pub fn verdict(&self, rule: Rule) -> Verdict {
         let says = |words: &[&str]| words.iter().any(|word| self.line.contains(word));
         let (looks_like, mistake) = if says(&STUCK) {
-            (Some("a loop in the kernel that does not end"), None)
+            (Some(ENDLESS), None)
         } else if says(&[NULL]) {
             (Some("a null pointer that is followed"), None)
         } else if rule == Rule::Range && says(&WILD) {
@@ -98,15 +101,38 @@ impl Verdict {
                 };
             }
         }
-        let last = tail.last().map(|line| without_time(line));
-        let last = last.map_or(String::new(), |line| format!("; its last words: {line}"));
-        let meanwhile = if how.contains("silent") {
-            ": what was tried did not return"
-        } else {
-            " while this was tried"
-        };
-        Verdict::broken(format!("{how}{meanwhile}{last}"))
+        if is_silence(how) {
+            // Its agent has a word every few seconds, from another thread.
+            return Verdict::Broken {
+                seen: format!("{how}: what was tried did not return, and nothing else got a turn"),
+                looks_like: Some(ENDLESS.to_owned()),
+                mistake: None,
+            };
+        }
+        let last = last_words(tail);
+        Verdict::broken(format!("{how} while this was tried{last}"))
     }
+
+    /// The verdict on a rule that was still to be judged when the host died in another.
+    pub fn after_death(rule: Rule, how: &str, tail: &[String]) -> Verdict {
+        let name = rule.name();
+        let because = match illness_in(tail) {
+            Some(illness) => format!("the host died in rule '{name}': {}", illness.line),
+            None if is_silence(how) => format!("the host fell silent in rule '{name}'"),
+            None => format!("the host died in rule '{name}'{}", last_words(tail)),
+        };
+        Verdict::NotJudged { because }
+    }
+}
+
+/// Whether a host died of saying nothing. What it had said before is no word of that.
+fn is_silence(how: &str) -> bool {
+    how.contains("fell silent")
+}
+
+fn last_words(tail: &[String]) -> String {
+    let last = tail.last().map(|line| without_time(line));
+    last.map_or(String::new(), |line| format!("; its last words: {line}"))
 }
 
 /// The function of a line such as `RIP: 0010:kvm_emulate_cpuid+0x12/0x90`.
@@ -209,6 +235,37 @@ mod tests {
         );
         assert_eq!((like, mistake), (None, None));
         assert_eq!(illness_in(&["all is well"]), None);
+    }
+
+    #[test]
+    fn a_silent_host_is_not_told_by_what_it_said_at_boot() {
+        let tail = lines(&["[    0.5] kvm_intel: VMX not supported by CPU 0"]);
+        let how = "the host fell silent for 120 s of QEMU's work";
+        let Verdict::Broken {
+            seen, looks_like, ..
+        } = Verdict::of_death(Rule::Leaves, how, &tail)
+        else {
+            panic!("not broken")
+        };
+        assert!(
+            !seen.contains("VMX") && seen.contains("did not return"),
+            "{seen}"
+        );
+        assert_eq!(looks_like.as_deref(), Some(ENDLESS));
+        let after = |how: &str, tail: &[String]| match Verdict::after_death(Rule::Leaves, how, tail)
+        {
+            Verdict::NotJudged { because } => because,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(after(how, &tail), "the host fell silent in rule 'leaves'");
+        assert_eq!(
+            after("QEMU ended", &tail),
+            "the host died in rule 'leaves'; its last words: kvm_intel: VMX not supported by CPU 0"
+        );
+        assert_eq!(
+            after("QEMU ended", &lines(&["BUG: unable to handle page fault"])),
+            "the host died in rule 'leaves': BUG: unable to handle page fault"
+        );
     }
 
     #[test]

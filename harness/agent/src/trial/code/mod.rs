@@ -15,6 +15,7 @@ mod symbols;
 use exitlab_model::reasons::Isa;
 
 use image::Image;
+use sharing::OfVm;
 use symbols::{Function, Symbols};
 
 /// Functions that each VM exit passes, by the names that compilers leave.
@@ -86,12 +87,12 @@ fn look(isa: Isa, symbols: &Symbols, bytes: &mut Bytes<'_>) -> Result<Code, Stri
     let mut code = Code::default();
     let mut called = Vec::new();
     for function in &roots {
-        let seen = look_at(function, true, bytes)?;
+        let seen = look_at(function, OfVm::All, bytes)?;
         code.add(symbols, function, &seen);
         called.extend(seen.calls);
     }
     for function in symbols.functions(AROUND) {
-        let mut seen = look_at(function, false, bytes)?;
+        let mut seen = look_at(function, OfVm::Arrays, bytes)?;
         seen.calls.clear();
         code.add(symbols, function, &seen);
         roots.push(function);
@@ -105,7 +106,7 @@ fn look(isa: Isa, symbols: &Symbols, bytes: &mut Bytes<'_>) -> Result<Code, Stri
         let Some(function) = function.filter(|_| !known && symbols.is_kvms(at)) else {
             continue;
         };
-        let seen = look_at(function, false, bytes)?;
+        let seen = look_at(function, OfVm::Arrays, bytes)?;
         code.add(symbols, function, &seen);
     }
     let names: Vec<&str> = roots.iter().map(|function| &*function.name).collect();
@@ -131,12 +132,12 @@ impl Code {
 
 fn look_at(
     function: &Function,
-    follows_vm: bool,
+    of_vm: OfVm,
     bytes: &mut Bytes<'_>,
 ) -> Result<sharing::Seen, String> {
     let len = function.end.saturating_sub(function.start).min(LONGEST);
     let code = bytes(function.start, len as usize)?;
-    Ok(sharing::look(function.start, &code, follows_vm))
+    Ok(sharing::look(function.start, &code, of_vm))
 }
 
 fn told(symbols: &Symbols, function: &Function, shared: &[sharing::Shared]) -> Vec<String> {

@@ -41,6 +41,16 @@ pub enum Target {
     OfVm,
 }
 
+/// Which parts of a VM count as shared: of what is read from the first word of something, as
+/// `vcpu->kvm` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfVm {
+    /// All: in functions that do nothing but enter a guest and leave it.
+    All,
+    /// Arrays: KVM adds to variables of a VM for many reasons, and to none by an index.
+    Arrays,
+}
+
 /// A variable by the way it is named.
 type Name = (u64, Option<u8>, Option<u8>);
 
@@ -56,9 +66,8 @@ struct Known {
 }
 
 /// Goes through what a function executes, from its first byte along all its jumps: code that
-/// is patched out, as that of a static key which is off, is not executed. `follows_vm`: what
-/// is read from the first word of something is taken for a VM, as `vcpu->kvm` is.
-pub fn look(start: u64, code: &[u8], follows_vm: bool) -> Seen {
+/// is patched out, as that of a static key which is off, is not executed.
+pub fn look(start: u64, code: &[u8], of_vm: OfVm) -> Seen {
     let mut seen = Seen::default();
     let mut been = BTreeSet::new();
     let mut to_do = vec![(0, Known::default())];
@@ -75,7 +84,7 @@ pub fn look(start: u64, code: &[u8], follows_vm: bool) -> Seen {
                 start + at as u64,
                 &found,
                 next,
-                follows_vm,
+                of_vm,
             );
             if let Some(distance) = found.jump {
                 let target = next.wrapping_add_signed(distance.into());
@@ -105,7 +114,7 @@ fn see(
     here: u64,
     found: &Instruction,
     next: u64,
-    follows_vm: bool,
+    counts: OfVm,
 ) {
     if let Some(distance) = found.call {
         seen.calls.push(next.wrapping_add_signed(distance.into()));
@@ -120,7 +129,7 @@ fn see(
         let of_vm = registers.iter().flatten().any(|at| known.vm & 1 << at != 0);
         let named = match global {
             Some(name) => Some((name, Target::Global(name.0))),
-            None if follows_vm && of_vm => {
+            None if of_vm && (counts == OfVm::All || (memory.index.is_some() && adds(found))) => {
                 let place = i64::from(memory.displacement).cast_unsigned();
                 Some(((place, memory.base, memory.index), Target::OfVm))
             }
@@ -208,7 +217,7 @@ mod tests {
     const START: u64 = 0xffff_ffff_8100_0000;
 
     fn shared(code: &[u8]) -> Vec<(u64, Target)> {
-        let seen = look(START, code, true);
+        let seen = look(START, code, OfVm::All);
         seen.shared
             .iter()
             .map(|s| (s.at - START, s.target))
@@ -250,7 +259,11 @@ mod tests {
         let other = [0x48, 0x89, 0xd8]; // mov rax, rbx
         let code = [&load[..], &count].concat();
         assert_eq!(shared(&code), [(3, Target::OfVm)]);
-        assert_eq!(look(START, &code, false).shared, []);
+        assert_eq!(look(START, &code, OfVm::Arrays).shared.len(), 1);
+        // Not an array: inc qword ptr [rax + …]
+        let single = [&load[..], &[0x48, 0xff, 0x80, 0, 0x10, 0, 0]].concat();
+        assert_eq!(shared(&single), [(3, Target::OfVm)]);
+        assert_eq!(look(START, &single, OfVm::Arrays).shared, []);
         assert_eq!(shared(&[&load[..], &other, &count].concat()), []);
         // A call changes rax.
         let call = [0xe8, 0, 0, 0, 0];
@@ -303,7 +316,7 @@ mod tests {
 
     #[test]
     fn calls_are_followed_by_whoever_asks() {
-        let seen = look(START, &[0x90, 0xe8, 0x0a, 0, 0, 0, 0xc3], true);
+        let seen = look(START, &[0x90, 0xe8, 0x0a, 0, 0, 0, 0xc3], OfVm::All);
         assert_eq!(seen.calls, [START + 0x10]);
     }
 }

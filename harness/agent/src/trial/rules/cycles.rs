@@ -68,7 +68,7 @@ pub fn from_exit_to_entry(bench: &Bench) -> Result<Verdict> {
     if !told.is_empty() {
         let seen = format!("cycles until the next VM entry: {}", told.join(", "));
         let why = format!(
-            "time taken only around the exit handler: {} missing",
+            "time taken only around the exit handler, without {}",
             missing.join(" and ")
         );
         return mistake(10, why, seen);
@@ -89,21 +89,21 @@ fn timed(bench: &Bench) -> [Timed; 3] {
             step: Step::sleep(nap as u32, TIMES),
             times: TIMES,
             least: all * 9 / 10,
-            missing: "time blocked in HLT is",
+            missing: "time blocked in HLT",
         },
         Timed {
             reason: reasons.io,
             step: Step::out(SLOW_PORT, TIMES),
             times: TIMES,
             least: all,
-            missing: "time in user space is",
+            missing: "time in user space",
         },
         Timed {
             reason: reasons.wrmsr,
             step: Step::send_ipi(0, FAST),
             times: FAST,
             least: LEAST * u64::from(FAST),
-            missing: "fast paths are",
+            missing: "time of fast paths",
         },
     ]
 }

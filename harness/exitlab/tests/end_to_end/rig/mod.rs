@@ -4,42 +4,20 @@
 
 pub mod linux;
 pub mod machine;
+pub mod planted;
 pub mod running;
 pub mod shared;
 pub mod slurm;
 pub mod twin;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+pub use planted::{own_file, planted_kernel};
 
 use crate::support::run;
 
 /// The repository that exitlab is in.
 pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
-/// A file that belongs to the tests.
-pub fn own_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join(name)
-}
-
-/// The `--set` words of the one kernel in which things are planted that its command line
-/// switches on: ten mistakes in the census, and a faster tick.
-pub fn planted_kernel() -> [String; 2] {
-    let list = |names: &[&str]| {
-        format!(
-            "{:?}",
-            names.iter().map(|name| own_file(name)).collect::<Vec<_>>()
-        )
-    };
-    [
-        format!(
-            "kernel.patches={}",
-            list(&["mistakes/all.patch", "planted/tick.patch"])
-        ),
-        format!("kernel.fragments={}", list(&["planted/planted.config"])),
-    ]
-}
 
 /// The path that `exitlab build` prints.
 pub fn built(args: &[&str]) -> PathBuf {
