@@ -27,14 +27,6 @@ pub struct Series {
     pub minor: u32,
 }
 
-impl Series {
-    /// How far apart two series are; another major version is farther than any minor one.
-    pub fn distance(self, other: Self) -> u32 {
-        let rank = |series: Self| series.major * 1000 + series.minor;
-        rank(self).abs_diff(rank(other))
-    }
-}
-
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
@@ -202,7 +194,8 @@ fn debian_tarball(name: &str) -> Result<PathBuf> {
     })
 }
 
-fn not_a_kernel(path: &Path, problem: &str) -> Error {
+/// What is wrong with a source that is none.
+pub fn not_a_kernel(path: &Path, problem: &str) -> Error {
     Error::Config {
         message: format!(
             "kernel.source: {} is not a kernel source: {problem}",
