@@ -168,7 +168,7 @@ fn processor(host: &HostPlan, engine: Engine) -> Vec<String> {
             let shift = icount_shift(host.instructions_per_second).unwrap_or_default();
             let icount = format!("shift={shift},sleep=off");
             let accel = "tcg,thread=single,tb-size=512";
-            words(&["-accel", accel, "-icount", &icount, "-cpu", "EPYC,+svm"])
+            words(&["-accel", accel, "-icount", &icount, "-cpu", "EPYC,+svm,-xsave"])
         }
         // `enforce`: a KVM that cannot hand on the virtualization ends QEMU with a word,
         // not the host's KVM without one.
@@ -176,7 +176,7 @@ fn processor(host: &HostPlan, engine: Engine) -> Vec<String> {
             let cpu = format!("host,+{},enforce", hardware::flag(isa));
             words(&["-accel", "kvm", "-cpu", &cpu])
         }
-        Engine::Tcg => words(&["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm"]),
+        Engine::Tcg => words(&["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm,-xsave"]),
     }
 }
 
