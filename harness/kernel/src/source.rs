@@ -190,7 +190,10 @@ fn debian_tarball(name: &str) -> Result<PathBuf> {
     }
     Err(Error::Prerequisite {
         missing: vec![format!("kernel source {} (kernel.source)", path.display())],
-        cure: format!("apt-get install {name}"),
+        cure: format!(
+            "apt-get install {name}; where this system's suite has none, \
+             scripts/fetch-linux-source fetches that of another (docs/kernel-build.md)"
+        ),
     })
 }
 
@@ -329,7 +332,11 @@ mod tests {
         let error = find(KernelSource::Tarball(dir.path().join("none.tar")));
         assert!(error.to_string().contains("none.tar"), "{error}");
         let error = find(KernelSource::Debian("linux-source-0.1".into()));
-        assert_eq!(error.cure(), "apt-get install linux-source-0.1");
+        assert!(
+            error
+                .cure()
+                .starts_with("apt-get install linux-source-0.1;")
+        );
     }
 
     #[tokio::test]
