@@ -131,7 +131,8 @@ impl Command {
             Command::Conformance(args) => Some(&args.cache),
             Command::Kernel(kernel::KernelCommand::Install(args)) => Some(&args.cache),
             Command::Kernel(kernel::KernelCommand::Modules(args)) => Some(&args.cache),
-            Command::BisectStep(_)
+            Command::Kernel(kernel::KernelCommand::Patch(_))
+            | Command::BisectStep(_)
             | Command::Plan(_)
             | Command::Merge(_)
             | Command::Compare(_)

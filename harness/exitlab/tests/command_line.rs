@@ -108,7 +108,7 @@ fn what_is_no_image_is_refused_before_anything_is_built() {
 const MAKEFILE: &str = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 0\nEXTRAVERSION =\nmrproper:\n";
 
 #[test]
-fn hooks_that_do_not_apply_are_named_by_file_and_hunk() {
+fn hooks_that_find_no_place_are_named_with_file_and_what_was_looked_for() {
     let place = Place::new();
     // Its KVM has nothing that the hooks look for.
     place.write("linux/Makefile", MAKEFILE);
@@ -139,7 +139,12 @@ fn hooks_that_do_not_apply_are_named_by_file_and_hunk() {
     ]);
     outcome.assert_failed(
         4,
-        &["6.12.patch", "arch/x86/kvm/vmx/vmx.c", "hunk", "cure:"],
+        &[
+            "VM exit on VMX",
+            "arch/x86/kvm/vmx/vmx.c",
+            "trace_kvm_exit(",
+            "cure:",
+        ],
     );
     assert!(!out.exists());
     place.assert_deserted();

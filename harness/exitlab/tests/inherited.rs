@@ -21,7 +21,7 @@ fn started_by(words: &[&str]) -> Command {
 }
 
 /// What comes of building a kernel from a source to which no hooks fit. It takes the compiler's
-/// version, and runs `make` and `patch`.
+/// version, and runs `make`.
 fn build(words: &[&str]) -> Outcome {
     let place = Place::new();
     let makefile = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 0\nEXTRAVERSION =\nmrproper:\n";
@@ -49,7 +49,7 @@ fn children_are_waited_for_though_the_parent_ignores_their_end() {
         &["prlimit", "--nofile=24:4096"],
     ] {
         let outcome = build(words);
-        outcome.assert_failed(4, &["6.12.patch"]);
+        outcome.assert_failed(4, &["census.toml"]);
         assert!(!outcome.stderr.contains("missing"), "{}", outcome.stderr);
     }
 }

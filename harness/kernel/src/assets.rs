@@ -25,8 +25,8 @@ pub const OVERLAY: &[Asset] = embed!("overlay":
     "arch/x86/kvm/vmx/exit_census_reasons.h",
 );
 
-/// Patches that call the census, one for each kernel series.
-pub const HOOKS: &[Asset] = embed!("hooks": "6.1.patch", "6.12.patch");
+/// The table of the lines by which KVM calls the census.
+pub const HOOKS: &[Asset] = embed!("hooks": "census.toml");
 
 /// Kconfig fragments, in the order in which they are merged.
 pub const FRAGMENTS: &[Asset] = embed!("kconfig": "common.config", "host.config", "guest.config");

@@ -1,187 +1,198 @@
-//! Applying the hooks, without touching the tree: pristine texts in, changed texts out.
+//! The hooks, by which KVM calls the census: one table (`kernel/hooks/census.toml`) for all
+//! kernel series. A hook goes to a place that has a meaning in the code, not to lines that
+//! look as they did.
+//!
+//! Pure but for what `pristine` does: untouched texts in, changed texts out.
 
+mod edit;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod makefile;
+mod pattern;
+mod place;
+mod tokens;
+
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::assets::{Asset, HOOKS};
-use super::patch::{Files, Misfit, Patch};
+use serde::Deserialize;
+
+use self::edit::Edit;
+use self::place::{Anchor, Place};
+use super::assets;
+use super::patch::Files;
 use super::source::Series;
 use crate::stage;
 use exitlab_base::error::{Error, Result};
 
-/// What the hooked files of a tree of `series` hold after the hooks. `pristine` gives a
-/// file of the untouched tree; the work is done in `scratch`, an empty directory.
-///
-/// A series without a patch of its own gets the nearest one that fits without fuzz.
-pub async fn apply(
-    series: Series,
-    pristine: impl Fn(&Path) -> Result<Option<Vec<u8>>>,
-    scratch: &Path,
-) -> Result<Files> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    hook: Vec<Hook>,
+}
+
+/// Some lines of KVM's that call the census.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hook {
+    name: String,
+    file: PathBuf,
+    /// What would be missing without it.
+    why: String,
+    text: String,
+    /// Whether a tree without the file needs none.
+    #[serde(default)]
+    optional: bool,
+    /// The first that the tree has counts.
+    at: Vec<Place>,
+}
+
+/// A hook for which the tree has no place.
+struct Misfit {
+    hook: String,
+    why: String,
+    /// A file and what is wrong with it, for each place that was tried.
+    reasons: Vec<String>,
+    /// Whether the tree has the hook already.
+    hooked: bool,
+}
+
+/// What the hooked files of a tree of `series` hold after the hooks. `pristine` gives a file
+/// of the untouched tree. Fails with the name of every hook that finds no place, and what
+/// was looked for.
+pub fn apply(series: Series, pristine: impl Fn(&Path) -> Result<Option<Vec<u8>>>) -> Result<Files> {
+    let (table, source) = table()?;
+    let mut texts: BTreeMap<PathBuf, Option<Vec<u8>>> = BTreeMap::new();
+    let mut edits: BTreeMap<PathBuf, Vec<Edit>> = BTreeMap::new();
     let mut misfits = Vec::new();
-    for (attempt, (name, text)) in nearest_first(series, HOOKS).into_iter().enumerate() {
-        let dir = scratch.join(attempt.to_string());
-        let patch = Patch {
-            name: name.to_owned(),
-            text: text.as_bytes().to_vec(),
-        };
-        match patch.apply(&pristine, &dir).await? {
-            Ok(files) => return Ok(files),
+    for hook in &table {
+        for file in hook.files() {
+            if !texts.contains_key(file) {
+                texts.insert(file.to_owned(), pristine(file)?);
+            }
+        }
+        match hook.place(&texts) {
+            Ok(Some((file, more))) => edits.entry(file.to_owned()).or_default().extend(more),
+            Ok(None) => {}
             Err(misfit) => misfits.push(misfit),
         }
     }
-    Err(no_patch_fits(series, &misfits))
+    if !misfits.is_empty() {
+        return Err(no_place(series, source, &misfits));
+    }
+    let hooked = |(path, edits): (PathBuf, Vec<Edit>)| {
+        let text = texts.get(&path).and_then(Option::as_deref).unwrap_or(&[]);
+        let text = edit::apply(text, edits);
+        (path, Some(text))
+    };
+    Ok(edits.into_iter().map(hooked).collect())
 }
 
-/// The patch of this series if there is one: only it is tried. Else all, nearest first.
-fn nearest_first(series: Series, patches: &[Asset]) -> Vec<Asset> {
-    let mut ranked: Vec<(u32, Asset)> = patches
-        .iter()
-        .filter_map(|asset| {
-            let theirs: Series = asset.0.strip_suffix(".patch")?.parse().ok()?;
-            Some((series.distance(theirs), *asset))
+/// The table, and the name of its file.
+fn table() -> Result<(Vec<Hook>, &'static str)> {
+    let (name, text) = assets::HOOKS[0];
+    let table: Table = toml::from_str(text).map_err(|error| Error::Build {
+        stage: stage::named(stage::HOOKS),
+        message: format!("kernel/hooks/{name}: {error}"),
+        tail: Vec::new(),
+        cure: format!("mend kernel/hooks/{name}, and build exitlab again"),
+    })?;
+    Ok((table.hook, name))
+}
+
+impl Hook {
+    fn file<'a>(&'a self, place: &'a Place) -> &'a Path {
+        place.file.as_deref().unwrap_or(&self.file)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.at.iter().map(|place| self.file(place))
+    }
+
+    /// The first place that there is: a file, and what to write into it; none if none is
+    /// needed.
+    fn place(
+        &self,
+        texts: &BTreeMap<PathBuf, Option<Vec<u8>>>,
+    ) -> Result<Option<(&Path, Vec<Edit>)>, Misfit> {
+        let text_of = |file: &Path| texts.get(file).and_then(Option::as_deref);
+        if self.optional && self.files().all(|file| text_of(file).is_none()) {
+            return Ok(None);
+        }
+        let mut reasons = Vec::new();
+        let mut hooked = false;
+        for place in &self.at {
+            let file = self.file(place);
+            let reason = match (text_of(file), place.anchor()) {
+                (None, _) => "no such file in the tree".to_owned(),
+                (_, None) => "kernel/hooks/ names no place".to_owned(),
+                (Some(text), Some(anchor)) => match self.edits(&anchor, text) {
+                    Ok(edits) => return Ok(Some((file, edits))),
+                    Err(None) => {
+                        hooked = true;
+                        "has this hook already".to_owned()
+                    }
+                    Err(Some(reason)) => reason,
+                },
+            };
+            reasons.push(format!("{}: {reason}", file.display()));
+            if hooked {
+                break;
+            }
+        }
+        Err(Misfit {
+            hook: self.name.clone(),
+            why: self.why.replace('\n', " "),
+            reasons,
+            hooked,
         })
-        .collect();
-    ranked.sort_by_key(|(distance, _)| *distance);
-    let own = ranked.first().is_some_and(|(distance, _)| *distance == 0);
-    ranked.truncate(if own { 1 } else { ranked.len() });
-    ranked.into_iter().map(|(_, asset)| asset).collect()
+    }
+
+    /// What to write, or why not: nothing if the hook is there already.
+    fn edits(&self, anchor: &Anchor, text: &[u8]) -> Result<Vec<Edit>, Option<String>> {
+        if anchor.is_hooked(text, &self.text) {
+            return Err(None);
+        }
+        let edits = anchor.edits(text, &self.text);
+        edits.map_err(|missing| Some(missing.to_string()))
+    }
 }
 
-fn no_patch_fits(series: Series, misfits: &[Misfit]) -> Error {
-    let mut message = String::new();
+fn no_place(series: Series, source: &str, misfits: &[Misfit]) -> Error {
+    let mut message = format!("kernel/hooks/{source} does not fit this {series} tree:");
     for misfit in misfits {
-        let separator = if message.is_empty() { "" } else { "\n" };
-        let _ = write!(
-            message,
-            "{separator}kernel/hooks/{} does not fit this {series} tree:",
-            misfit.patch
-        );
-        for reject in &misfit.rejects {
-            let _ = write!(message, "\n  {reject}");
+        let _ = write!(message, "\n  {} ({})", misfit.hook, misfit.why);
+        for reason in &misfit.reasons {
+            let _ = write!(message, "\n    {reason}");
         }
     }
-    let cure = cure(series, misfits);
-    let tail = misfits
-        .iter()
-        .flat_map(|misfit| misfit.output.iter().cloned())
-        .collect();
+    let cure = if misfits.iter().all(|misfit| misfit.hooked) {
+        "this tree carries the census already: set kernel.census to false, or choose an \
+         untouched source"
+            .to_owned()
+    } else {
+        format!(
+            "find in your tree what these hooks look for, add its place to their `at` in \
+             kernel/hooks/{source} and build exitlab again; or choose another source; or set \
+             kernel.census to false and sampling.channels to [\"trace\"], which needs no hooks \
+             (docs/kernel-build.md)"
+        )
+    };
     Error::Build {
         stage: stage::named(stage::HOOKS),
         message,
-        tail,
+        tail: Vec::new(),
         cure,
     }
 }
 
-fn cure(series: Series, misfits: &[Misfit]) -> String {
-    let mut rejects = misfits.iter().flat_map(|misfit| &misfit.rejects).peekable();
-    if rejects.peek().is_some() && rejects.all(|reject| reject.applied_before) {
-        return "this tree carries the census already: set kernel.census to false, or choose an \
-                untouched source"
-            .into();
-    }
-    let own = format!("{series}.patch");
-    let edit = match misfits.first() {
-        Some(nearest) if nearest.patch != own => format!(
-            "copy kernel/hooks/{} to kernel/hooks/{own}, name it in harness/kernel/src/assets.rs \
-             and edit it",
-            nearest.patch
-        ),
-        _ => format!("edit kernel/hooks/{own}"),
-    };
-    format!(
-        "{edit} so that these hunks match the files of your tree, and build exitlab again; or \
-         choose a source that the hooks fit (docs/kernel-build.md)"
-    )
+/// Everything that is read out of the text of a kernel's file.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_text(text: &[u8]) {
+    let series = Series { major: 7, minor: 3 };
+    let _ = apply(series, |_| Ok(Some(text.to_vec())));
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    const SERIES: Series = Series {
-        major: 6,
-        minor: 12,
-    };
-
-    /// The text that a patch expects in a file, at the lines where it expects it.
-    fn snippet(patch: &str, file: &Path) -> Vec<u8> {
-        let mut lines: Vec<String> = Vec::new();
-        let mut here = false;
-        for line in patch.lines() {
-            if let Some(path) = line.strip_prefix("--- a/") {
-                here = Path::new(path) == file;
-            } else if let Some(rest) = line.strip_prefix("@@ -").filter(|_| here) {
-                let start: usize = rest.split([',', ' ']).next().unwrap().parse().unwrap();
-                lines.resize(start - 1, String::new());
-            } else if line.starts_with("diff ") || line.starts_with("+++ ") {
-                here &= !line.starts_with("diff ");
-            } else if here && !line.starts_with('+') {
-                lines.push(line.get(1..).unwrap_or("").to_owned());
-            }
-        }
-        (lines.join("\n") + "\n").into_bytes()
-    }
-
-    async fn apply_to(change: impl Fn(&Path, Vec<u8>) -> Option<Vec<u8>>) -> Result<Files> {
-        let scratch = tempfile::tempdir().unwrap();
-        let (_, patch) = HOOKS.iter().find(|hooks| hooks.0 == "6.12.patch").unwrap();
-        let pristine = |path: &Path| Ok(change(path, snippet(patch, path)));
-        apply(SERIES, pristine, scratch.path()).await
-    }
-
-    #[tokio::test]
-    async fn hooks_apply_to_the_text_they_expect() {
-        let files = apply_to(|_, text| Some(text)).await.unwrap();
-        assert_eq!(files.len(), 7);
-        let vmx = files[Path::new("arch/x86/kvm/vmx/vmx.c")].as_ref().unwrap();
-        assert!(String::from_utf8_lossy(vmx).contains("kvm_exit_census_count("));
-    }
-
-    #[tokio::test]
-    async fn a_reject_names_patch_file_hunk_and_line() {
-        let rename = |path: &Path, text: Vec<u8>| {
-            let text = String::from_utf8(text).unwrap();
-            let renamed = text.replace("trace_kvm_exit", "trace_kvm_vmexit");
-            (!path.ends_with("cpuid.c")).then(|| renamed.into_bytes())
-        };
-        let error = apply_to(rename).await.unwrap_err();
-        insta::assert_snapshot!(error.to_string(), @r"
-        kernel: apply hooks: kernel/hooks/6.12.patch does not fit this 6.12 tree:
-          arch/x86/kvm/cpuid.c: no such file in the tree
-          arch/x86/kvm/svm/svm.c: hunk 3 (line 4499)
-          arch/x86/kvm/vmx/vmx.c: hunk 3 (line 7485)
-        ");
-        assert!(
-            error
-                .cure()
-                .starts_with("edit kernel/hooks/6.12.patch so that")
-        );
-    }
-
-    #[tokio::test]
-    async fn a_tree_with_the_census_is_recognised() {
-        let applied = apply_to(|_, text| Some(text)).await.unwrap();
-        let error = apply_to(|path, _| applied.get(path).cloned().flatten())
-            .await
-            .unwrap_err();
-        assert!(error.cure().contains("kernel.census"), "{error}");
-    }
-
-    #[test]
-    fn the_nearest_series_comes_first_and_an_exact_one_is_alone() {
-        let patches = [("6.12.patch", ""), ("6.6.patch", ""), ("7.0.patch", "")];
-        let order = |series: &str| -> Vec<_> {
-            nearest_first(series.parse().unwrap(), &patches)
-                .into_iter()
-                .map(|p| p.0)
-                .collect()
-        };
-        assert_eq!(order("6.12"), ["6.12.patch"]);
-        assert_eq!(order("6.8"), ["6.6.patch", "6.12.patch", "7.0.patch"]);
-        assert_eq!(order("7.1"), ["7.0.patch", "6.12.patch", "6.6.patch"]);
-    }
-}
+mod tests;

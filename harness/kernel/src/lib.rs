@@ -9,6 +9,7 @@
 
 mod assets;
 pub mod base;
+pub mod census;
 pub mod deploy;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -99,8 +100,7 @@ struct Changes {
     patches: Vec<Patch>,
 }
 
-/// Every input of the kernel. All hooks count, whichever fits: which one does is known
-/// only after unpacking, and a warm start unpacks nothing.
+/// Every input of the kernel.
 fn key(
     source: &Source,
     changes: &Changes,
@@ -198,7 +198,13 @@ impl Changes {
     async fn make_in(&self, tree: &WorkTree) -> Result<()> {
         let scratch = tree.scratch()?;
         let files = if self.census {
-            census_files(tree, scratch.path()).await?
+            let series = source::series_of(&tree.dir()).map_err(|message| Error::Build {
+                stage: "kernel: unpack".into(),
+                message,
+                tail: Vec::new(),
+                cure: format!("remove {}", tree.dir().display()),
+            })?;
+            census::files(series, |path| tree.pristine(path))?
         } else {
             Files::new()
         };
@@ -231,21 +237,6 @@ async fn compile_targets(tree: &WorkTree, words: &[&str], progress: &dyn Fn(&str
     make::run(&tree.dir(), &words, &log, stage::COMPILE, count).await?;
     progress(&format!("compiled {} objects", objects.get()));
     Ok(())
-}
-
-/// The files that make the census: hooked ones, and the overlay.
-async fn census_files(tree: &WorkTree, scratch: &Path) -> Result<Files> {
-    let series = source::series_of(&tree.dir()).map_err(|message| Error::Build {
-        stage: "kernel: unpack".into(),
-        message,
-        tail: Vec::new(),
-        cure: format!("remove {}", tree.dir().display()),
-    })?;
-    let mut files = hooks::apply(series, |path| tree.pristine(path), scratch).await?;
-    for (path, text) in assets::OVERLAY {
-        files.insert(path.into(), Some(text.as_bytes().to_vec()));
-    }
-    Ok(files)
 }
 
 /// Takes what is kept of a build out of the tree.

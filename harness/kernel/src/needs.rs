@@ -89,7 +89,7 @@ fn kernel_build() -> Vec<Need> {
         Need::program("bison", "builds the kernel's configurator", "bison"),
         Need::program("bc", "kernel build", "bc"),
         Need::program("perl", "kernel build", "perl"),
-        Need::program("patch", "applies exitlab's hooks", "patch"),
+        Need::program("patch", "applies kernel.patches", "patch"),
         Need::program("lz4", "compresses the kernel", "lz4"),
     ]
 }

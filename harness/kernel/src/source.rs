@@ -27,14 +27,6 @@ pub struct Series {
     pub minor: u32,
 }
 
-impl Series {
-    /// How far apart two series are; another major version is farther than any minor one.
-    pub fn distance(self, other: Self) -> u32 {
-        let rank = |series: Self| series.major * 1000 + series.minor;
-        rank(self).abs_diff(rank(other))
-    }
-}
-
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
@@ -198,11 +190,15 @@ fn debian_tarball(name: &str) -> Result<PathBuf> {
     }
     Err(Error::Prerequisite {
         missing: vec![format!("kernel source {} (kernel.source)", path.display())],
-        cure: format!("apt-get install {name}"),
+        cure: format!(
+            "apt-get install {name}; where this system's suite has none, \
+             scripts/fetch-linux-source fetches that of another (docs/kernel-build.md)"
+        ),
     })
 }
 
-fn not_a_kernel(path: &Path, problem: &str) -> Error {
+/// What is wrong with a source that is none.
+pub fn not_a_kernel(path: &Path, problem: &str) -> Error {
     Error::Config {
         message: format!(
             "kernel.source: {} is not a kernel source: {problem}",
@@ -336,7 +332,11 @@ mod tests {
         let error = find(KernelSource::Tarball(dir.path().join("none.tar")));
         assert!(error.to_string().contains("none.tar"), "{error}");
         let error = find(KernelSource::Debian("linux-source-0.1".into()));
-        assert_eq!(error.cure(), "apt-get install linux-source-0.1");
+        assert!(
+            error
+                .cure()
+                .starts_with("apt-get install linux-source-0.1;")
+        );
     }
 
     #[tokio::test]

@@ -99,7 +99,7 @@ fn the_key_names_overlay_and_hooks_only_where_the_census_is() {
             .collect()
     };
     assert!(names(true).contains(&"overlay/arch/x86/kvm/exit_census.c".to_owned()));
-    assert!(names(true).contains(&"hooks/6.12.patch".to_owned()));
+    assert!(names(true).contains(&"hooks/census.toml".to_owned()));
     assert!(names(false).contains(&"patch mine.patch".to_owned()));
     assert!(
         !names(false)

@@ -233,7 +233,7 @@ mod tests {
         let stage = "kernel: compile";
         let syntax = "`make bzImage` failed\n  a.c:1:1: error: expected ';'";
         assert!(is_of_the_commit(&build(stage, syntax, "make: *** Error 2")));
-        let hooks = "kernel/hooks/6.12.patch does not fit";
+        let hooks = "kernel/hooks/census.toml does not fit";
         assert!(is_of_the_commit(&build("kernel: apply hooks", hooks, "")));
         for (stage, message, last) in [
             (stage, "a.c: fatal error: No space left on device", ""),

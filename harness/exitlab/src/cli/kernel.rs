@@ -23,6 +23,13 @@ Examples:
 
 It builds, says where the modules lie and prints the commands that load them. It loads none.";
 
+const PATCH_EXAMPLES: &str = "\
+Examples:
+  exitlab kernel patch ~/src/linux >census.patch
+  exitlab kernel patch . | git apply --index       in a tree of your own
+
+It only reads the tree. What the tree lacks of what the census is hooked to is named.";
+
 /// The commands about kernels of machines that exitlab does not boot.
 #[derive(Debug, Subcommand)]
 pub enum KernelCommand {
@@ -30,6 +37,8 @@ pub enum KernelCommand {
     Install(InstallArgs),
     /// Build only KVM's modules with the exit census, for a kernel that is installed.
     Modules(ModulesArgs),
+    /// Print the exit census as a patch for a kernel tree.
+    Patch(PatchArgs),
 }
 
 /// `exitlab kernel install`
@@ -85,4 +94,13 @@ pub struct ModulesArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
+}
+
+/// `exitlab kernel patch`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = PATCH_EXAMPLES)]
+pub struct PatchArgs {
+    /// The unpacked tree.
+    #[arg(value_name = "TREE")]
+    pub tree: PathBuf,
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::ExperimentArgs;
-use crate::cli::kernel::{InstallArgs, KernelCommand, ModulesArgs, PackageForm};
+use crate::cli::kernel::{InstallArgs, KernelCommand, ModulesArgs, PackageForm, PatchArgs};
 use crate::doctor::{self, KernelBuild};
 use crate::ui::Progress;
 use crate::ui::Ui;
@@ -13,8 +13,8 @@ use exitlab_base::error::{Error, Result};
 use exitlab_kernel::base::Base;
 use exitlab_kernel::deploy::{Steps, Target};
 use exitlab_kernel::headers::Headers;
-use exitlab_kernel::{modules, package};
-use exitlab_model::plan::Plan;
+use exitlab_kernel::{census, modules, package};
+use exitlab_model::plan::{KernelSource, Plan};
 
 use super::asked::{cache_dir, listen, load};
 use super::told::print;
@@ -24,7 +24,14 @@ pub async fn run(command: KernelCommand) -> Result<()> {
     match command {
         KernelCommand::Install(args) => install(args).await,
         KernelCommand::Modules(args) => build_modules(args).await,
+        KernelCommand::Patch(args) => show_patch(args).await,
     }
+}
+
+async fn show_patch(args: PatchArgs) -> Result<()> {
+    let tree = KernelSource::Tree(args.tree);
+    let patch = listen()?.or(census::patch(&tree)).await?;
+    print(&patch)
 }
 
 async fn install(args: InstallArgs) -> Result<()> {
@@ -100,7 +107,7 @@ fn plan(config: Option<PathBuf>, mut sets: Vec<String>, source: Option<String>) 
         platform: None,
         host: None,
     })?;
-    if let exitlab_model::plan::KernelSource::Image(path) = &plan.kernel.source {
+    if let KernelSource::Image(path) = &plan.kernel.source {
         return Err(Error::Config {
             message: format!("kernel.source: {} is built already", path.display()),
             cure: "name a source: a Debian package such as debian:linux-source-6.12, a tree or a \

@@ -78,7 +78,7 @@ MODULE_PARM_DESC(exit_census_leaf_map, "Which leaf answers what: 1 (default), 2 
  * long the host was busy elsewhere.
  */
 DEFINE_STATIC_KEY_FALSE(kvm_exit_census_timing);
-EXPORT_SYMBOL_GPL(kvm_exit_census_timing);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_census_timing);
 
 static bool exit_census_cycles;
 
@@ -132,7 +132,7 @@ void __kvm_exit_census_exit(struct kvm_vcpu *vcpu, unsigned int slot)
 	census->exit_cpu = smp_processor_id();
 	census->exit_period = READ_ONCE(census_period);
 }
-EXPORT_SYMBOL_GPL(__kvm_exit_census_exit);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(__kvm_exit_census_exit);
 
 /**
  * __kvm_exit_census_enter() - attribute the time since the last VM exit to it
@@ -165,7 +165,7 @@ void __kvm_exit_census_enter(struct kvm_vcpu *vcpu)
 
 	vcpu->stat.exit_cycles_by_reason[census->exit_slot] += delta;
 }
-EXPORT_SYMBOL_GPL(__kvm_exit_census_enter);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(__kvm_exit_census_enter);
 
 struct census_regs {
 	u32 eax;

@@ -2,7 +2,18 @@
 #ifndef _ASM_X86_KVM_EXIT_CENSUS_H
 #define _ASM_X86_KVM_EXIT_CENSUS_H
 
+#include <linux/kvm_types.h>
 #include <linux/types.h>
+
+/*
+ * KVM's own name for exports to its vendor modules.  A KVM that has it refuses
+ * any other in its directory, so kernels that lack it learn it here.
+ */
+#ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
+#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol) EXPORT_SYMBOL_GPL(symbol)
+#endif
+
+struct kvm_exit_census_ops;
 
 /*
  * Slots of the per-vCPU histograms.  A slot is a dense index: on VMX it is the

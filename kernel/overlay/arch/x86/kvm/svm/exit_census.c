@@ -10,6 +10,17 @@
 #include "svm.h"
 #include "svm_exit_census.h"
 
+/* One word of the VMCB under two names. */
+#ifdef SVM_MISC_ENABLE_NP
+#define census_nested_ctl	misc_ctl
+#define CENSUS_NP_ENABLE	SVM_MISC_ENABLE_NP
+#define CENSUS_SEV_ES_ENABLE	SVM_MISC_ENABLE_SEV_ES
+#else
+#define census_nested_ctl	nested_ctl
+#define CENSUS_NP_ENABLE	SVM_NESTED_CTL_NP_ENABLE
+#define CENSUS_SEV_ES_ENABLE	SVM_NESTED_CTL_SEV_ES_ENABLE
+#endif
+
 enum census_rule {
 	CENSUS_NEVER,		/* nothing that KVM ever sets up */
 	CENSUS_ALWAYS,		/* unconditional */
@@ -109,11 +120,11 @@ static bool svm_census_enabled(struct kvm_vcpu *vcpu, unsigned int slot)
 	case CENSUS_INTERCEPT:
 		return vmcb_is_intercept(now, want->intercept);
 	case CENSUS_NPT:
-		return now->nested_ctl & SVM_NESTED_CTL_NP_ENABLE;
+		return now->census_nested_ctl & CENSUS_NP_ENABLE;
 	case CENSUS_AVIC:
 		return now->int_ctl & AVIC_ENABLE_MASK;
 	case CENSUS_SEV_ES:
-		return now->nested_ctl & SVM_NESTED_CTL_SEV_ES_ENABLE;
+		return now->census_nested_ctl & CENSUS_SEV_ES_ENABLE;
 	default:
 		return false;
 	}

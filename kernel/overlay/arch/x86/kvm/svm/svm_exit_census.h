@@ -19,7 +19,10 @@
 
 unsigned int svm_exit_census_rare(struct kvm_vcpu *vcpu, u32 code);
 
-/* Count one VM exit; @code comes from the VMCB, never from a guest's register. */
+/*
+ * Count one VM exit; @code comes from the VMCB, never from a guest's register.
+ * Where KVM keeps codes in 64 bits, the low half tells all of them apart.
+ */
 static __always_inline void svm_exit_census_count(struct kvm_vcpu *vcpu, u32 code)
 {
 	unsigned int slot = code;

@@ -128,6 +128,21 @@ static bool vmx_census_enabled(struct kvm_vcpu *vcpu, unsigned int slot)
 	}
 }
 
+#ifdef KVM_X86_TDX_VM
+/*
+ * The controls of a TDX guest are the TDX module's: there is no VMCS to be
+ * read.  Beside unconditional exits only what has occurred is known.
+ */
+static bool vt_census_enabled(struct kvm_vcpu *vcpu, unsigned int slot)
+{
+	if (vcpu->kvm->arch.vm_type == KVM_X86_TDX_VM)
+		return census_reasons[slot].rule == CENSUS_ALWAYS;
+	return vmx_census_enabled(vcpu, slot);
+}
+#else
+#define vt_census_enabled vmx_census_enabled
+#endif
+
 /* The same rows once more, to count them. */
 #define CENSUS_REASON(_nr, ...) CENSUS_DEFINED_##_nr,
 
@@ -140,7 +155,7 @@ const struct kvm_exit_census_ops vmx_exit_census_ops = {
 	.isa = KVM_EXIT_CENSUS_VMX,
 	.nr_reasons = CENSUS_NR_DEFINED,
 	.slot = vmx_census_slot,
-	.enabled = vmx_census_enabled,
+	.enabled = vt_census_enabled,
 };
 
 static_assert(ARRAY_SIZE(census_reasons) <= KVM_EXIT_CENSUS_OTHER);
