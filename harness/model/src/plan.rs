@@ -206,6 +206,10 @@ pub struct SamplingPlan {
     pub schedule: Vec<Moment>,
     /// The channels.
     pub channels: Vec<Channel>,
+    /// Whether the host decides: `channels` are right where its KVM carries the census, and
+    /// where it carries none it is [`Channel::Trace`].
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub auto: bool,
     /// Whether KVM counts cycles, too. The host's command line says so to KVM.
     pub cycles: bool,
 }
