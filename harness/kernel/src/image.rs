@@ -30,6 +30,7 @@ pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
     Ok(HostKernel {
         image: path.to_owned(),
         vmlinux: None,
+        modules: None,
         config: None,
         release,
         key: key.hex().to_owned(),

@@ -16,6 +16,7 @@ use exitlab_model::reasons::Isa;
 
 use header::Header;
 pub use kvm::{Kvm, Part};
+pub(crate) use payload::{Failed, filtered};
 pub use unfit::Unfit;
 
 /// No image of a kernel is larger, bytes: what is, is a disk or a film.
@@ -77,6 +78,18 @@ fn of_bytes(image: &[u8]) -> Result<Look, Unfit> {
         release: header.release,
         kvm: kernel.map(|kernel| Kvm::of(&kernel)),
     })
+}
+
+/// The uncompressed kernel in the image at `path`, an ELF file without symbols; none where
+/// this machine lacks what unpacks it.
+pub fn unpacked(path: &Path) -> Result<Option<Vec<u8>>, Unfit> {
+    let image = read(path)?;
+    if let Some(kind) = kind::other_than_kernel(&image) {
+        return Err(Unfit::new(Hindrance::NoKernel, kind));
+    }
+    let header = Header::of(&image)?;
+    header.require_whole(&image)?;
+    payload::unpacked(header.payload(&image))
 }
 
 #[cfg(test)]
