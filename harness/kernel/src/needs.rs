@@ -65,7 +65,11 @@ fn package_needs(package: &KernelPackage) -> Vec<Need> {
         Need::program("lz4", "unpacks the kernel", "lz4"),
     ];
     if let KernelPackage::Named(_) = package {
-        needs.push(Need::program("apt-get", "fetches the kernel's package", "apt"));
+        needs.push(Need::program(
+            "apt-get",
+            "fetches the kernel's package",
+            "apt",
+        ));
     }
     needs
 }

@@ -24,7 +24,11 @@ const ROOT: &str = "initramfs.cpio";
 pub fn add(tree: &mut Tree, dir: &Path, order: &[PlainName]) -> Result<()> {
     let mut list = String::new();
     for name in order {
-        tree.copy(&dir.join(format!("{name}.ko")), &format!("{DIR}/{name}.ko"), 0o644)?;
+        tree.copy(
+            &dir.join(format!("{name}.ko")),
+            &format!("{DIR}/{name}.ko"),
+            0o644,
+        )?;
         list += &format!("{name}\n");
     }
     tree.file(&format!("{DIR}/order"), list, 0o644);

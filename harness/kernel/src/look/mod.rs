@@ -15,12 +15,17 @@ use exitlab_model::hindrance::Hindrance;
 use exitlab_model::reasons::Isa;
 
 use header::Header;
+use kvm::has_text;
 pub use kvm::{Kvm, Part};
 pub(crate) use payload::{Failed, filtered};
 pub use unfit::Unfit;
 
 /// No image of a kernel is larger, bytes: what is, is a disk or a film.
 const LARGEST: u64 = 1 << 30;
+
+/// The name of the driver in the driver itself (`KBUILD_MODNAME`), between zeros: a kernel
+/// that has it as a module does not hold the text.
+const NETWORK: &[u8] = b"virtio_net\0";
 
 /// What an image tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,9 @@ pub struct Look {
     pub release: String,
     /// The KVM in it; none if its payload could not be read here.
     pub kvm: Option<Kvm>,
+    /// Whether the driver of a guest's network (`virtio_net`) is built in; none if its payload
+    /// could not be read here.
+    pub network: Option<bool>,
 }
 
 /// Looks at the image at `path`. Reads a regular file only: nothing else ends.
@@ -76,6 +84,7 @@ fn of_bytes(image: &[u8]) -> Result<Look, Unfit> {
     let kernel = payload::unpacked(header.payload(image))?;
     Ok(Look {
         release: header.release,
+        network: kernel.as_deref().map(|kernel| has_text(kernel, NETWORK)),
         kvm: kernel.map(|kernel| Kvm::of(&kernel)),
     })
 }

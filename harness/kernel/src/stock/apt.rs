@@ -45,7 +45,11 @@ fn follow(
         };
         next.extend(package.needs.iter().cloned());
         // What leads to an image holds none itself.
-        if !package.needs.iter().any(|need| need.starts_with(KERNELS[0])) {
+        if !package
+            .needs
+            .iter()
+            .any(|need| need.starts_with(KERNELS[0]))
+        {
             holders.push(package);
         }
     }
@@ -55,7 +59,9 @@ fn follow(
 
 fn unknown(name: &str) -> Error {
     Error::Prerequisite {
-        missing: vec![format!("package {name}, which apt does not know (kernel.source)")],
+        missing: vec![format!(
+            "package {name}, which apt does not know (kernel.source)"
+        )],
         cure: "run apt-get update, look for the name with apt-cache search linux-image, or name \
                a file: kernel.source=package:PATH.deb"
             .to_owned(),
@@ -166,7 +172,12 @@ SHA256: 33
             let (name, other) = (name.to_owned(), format!("{name}x"));
             let needs = vec![other];
             let (version, sha256) = ("1".to_owned(), "1".to_owned());
-            Ok(Some(Package { name, version, sha256, needs }))
+            Ok(Some(Package {
+                name,
+                version,
+                sha256,
+                needs,
+            }))
         };
         assert!(follow("linux-image-", each).is_err());
     }

@@ -75,7 +75,10 @@ pub async fn load(
         unpack(&debs, staging, progress).await?;
         collect(staging)
     };
-    of_artifact(cache, &cache.get_or_build("stock-kernel", &key, build).await?)
+    of_artifact(
+        cache,
+        &cache.get_or_build("stock-kernel", &key, build).await?,
+    )
 }
 
 /// What is needed meanwhile, in the artifact that is being made.
@@ -101,8 +104,13 @@ impl Origin {
             .env("LC_ALL", "C")
             .current_dir(&dir);
         let fetched = tool::run(&stage::named("fetch"), command, &dir.join("log")).await;
-        fetched.map_err(|error| with_cure(error, "run apt-get update and try again, or fetch the \
-            package elsewhere and name the file: kernel.source=package:PATH.deb"))?;
+        fetched.map_err(|error| {
+            with_cure(
+                error,
+                "run apt-get update and try again, or fetch the \
+            package elsewhere and name the file: kernel.source=package:PATH.deb",
+            )
+        })?;
         let entries = fs::read_dir(&dir).map_err(Error::io("read", &dir))?;
         let paths = entries.flatten().map(|entry| entry.path());
         let mut debs: Vec<PathBuf> = paths
@@ -115,7 +123,12 @@ impl Origin {
 
 fn with_cure(error: Error, better: &str) -> Error {
     match error {
-        Error::Build { stage, message, tail, .. } => Error::Build {
+        Error::Build {
+            stage,
+            message,
+            tail,
+            ..
+        } => Error::Build {
             stage,
             message,
             tail,
@@ -130,11 +143,18 @@ async fn unpack(debs: &[PathBuf], staging: &Path, progress: &dyn Fn(&str)) -> Re
     let dir = staging.join(TREE);
     for deb in debs {
         let mut command = Command::new("dpkg-deb");
-        command.arg("--extract").arg(deb).arg(&dir).env("LC_ALL", "C");
+        command
+            .arg("--extract")
+            .arg(deb)
+            .arg(&dir)
+            .env("LC_ALL", "C");
         let log = staging.join("unpack.log");
         let unpacked = tool::run(&stage::named("unpack"), command, &log).await;
         unpacked.map_err(|error| {
-            with_cure(error, "kernel.source=package: takes a package of Debian's kind, whole")
+            with_cure(
+                error,
+                "kernel.source=package: takes a package of Debian's kind, whole",
+            )
         })?;
         let _ = fs::remove_file(log);
     }
@@ -204,8 +224,13 @@ fn modules(found: &Unpacked, dir: &Path) -> Result<ModuleOrder> {
         host: keep(&selection::HOST)?,
         guest: keep(&selection::GUEST)?,
     };
-    if !selection::HOST.iter().any(|name| order.host.iter().any(|have| have == name)) {
-        return Err(unpacked::none("it has KVM neither for Intel nor for AMD among its modules"));
+    if !selection::HOST
+        .iter()
+        .any(|name| order.host.iter().any(|have| have == name))
+    {
+        return Err(unpacked::none(
+            "it has KVM neither for Intel nor for AMD among its modules",
+        ));
     }
     Ok(order)
 }

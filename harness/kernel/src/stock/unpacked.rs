@@ -52,11 +52,17 @@ impl Unpacked {
         let release = PlainName::new(release).map_err(|why| none(&why.to_string()))?;
         let dir = one.path();
         let is_file = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|m| m.is_file());
-        let image = [root.join(format!("boot/vmlinuz-{release}")), dir.join("vmlinuz")];
+        let image = [
+            root.join(format!("boot/vmlinuz-{release}")),
+            dir.join("vmlinuz"),
+        ];
         let Some(image) = image.into_iter().find(is_file) else {
             return Err(none("it holds modules, and no boot/vmlinuz of theirs"));
         };
-        let config = [root.join(format!("boot/config-{release}")), dir.join("config")];
+        let config = [
+            root.join(format!("boot/config-{release}")),
+            dir.join("config"),
+        ];
         let mut modules = BTreeMap::new();
         index(&dir, DEEPEST, &mut modules);
         Ok(Unpacked {
@@ -83,7 +89,10 @@ impl Unpacked {
         let unpacked = filtered(program, &bytes, LARGEST_MODULE);
         unpacked.map(Some).map_err(|why| match why {
             Failed::Absent => Error::Prerequisite {
-                missing: vec![format!("program `{}`: unpacks the kernel's modules", program[0])],
+                missing: vec![format!(
+                    "program `{}`: unpacks the kernel's modules",
+                    program[0]
+                )],
                 cure: format!("install {}", program[0]),
             },
             Failed::Said(why) => none(&format!("{} cannot be unpacked: {why}", path.display())),
@@ -158,7 +167,9 @@ mod tests {
         let kvm = "lib/modules/6.12-x/kernel/kvm.ko";
         let dir = package(&["lib/modules/6.12-x/vmlinuz", kvm]);
         let plain = fs::read(dir.path().join(kvm)).unwrap();
-        let status = std::process::Command::new("xz").arg(dir.path().join(kvm)).status();
+        let status = std::process::Command::new("xz")
+            .arg(dir.path().join(kvm))
+            .status();
         assert!(status.unwrap().success());
         let found = Unpacked::find(dir.path()).unwrap();
         assert_eq!(found.module("kvm").unwrap(), Some(plain));
@@ -167,7 +178,11 @@ mod tests {
     #[test]
     fn what_is_no_kernel_is_refused_and_no_link_is_followed() {
         let refused = |dir: &tempfile::TempDir| Unpacked::find(dir.path()).unwrap_err();
-        assert!(refused(&package(&["usr/share/doc/x"])).to_string().contains("no kernel"));
+        assert!(
+            refused(&package(&["usr/share/doc/x"]))
+                .to_string()
+                .contains("no kernel")
+        );
         let modules = package(&["lib/modules/6.1-x/kernel/kvm.ko"]);
         assert!(refused(&modules).to_string().contains("no boot/vmlinuz"));
         fs::create_dir(modules.path().join("boot")).unwrap();

@@ -48,12 +48,13 @@ pub async fn build(
             let loader = assemble(dir).await?;
             let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
             let (elf, initramfs) = (read(vmlinux)?, initramfs.map(read).transpose()?);
-            let image = image(loader, &elf, initramfs.as_deref(), words).map_err(|why| Error::Build {
-                stage: "boot disk".to_owned(),
-                message: format!("{}: {why}", vmlinux.display()),
-                tail: Vec::new(),
-                cure: "report this as a mistake of exitlab".to_owned(),
-            })?;
+            let image =
+                image(loader, &elf, initramfs.as_deref(), words).map_err(|why| Error::Build {
+                    stage: "boot disk".to_owned(),
+                    message: format!("{}: {why}", vmlinux.display()),
+                    tail: Vec::new(),
+                    cure: "report this as a mistake of exitlab".to_owned(),
+                })?;
             let path = dir.join(IMAGE);
             std::fs::write(&path, image).map_err(Error::io("write", path))
         })
@@ -168,7 +169,10 @@ impl Memory {
     /// Puts an initramfs behind the kernel, on a page of its own: its address and size.
     fn append(&mut self, initramfs: &[u8]) -> [u64; 2] {
         let start = self.address as usize;
-        let at = self.end.max(start + self.bytes.len()).next_multiple_of(PAGE);
+        let at = self
+            .end
+            .max(start + self.bytes.len())
+            .next_multiple_of(PAGE);
         self.bytes.resize(at - start, 0);
         self.bytes.extend_from_slice(initramfs);
         [at as u64, initramfs.len() as u64]
