@@ -8,6 +8,7 @@ use exitlab_model::hardware;
 use exitlab_model::reasons::{Isa, ReasonTable};
 
 use super::failure::Failure;
+use super::watchdog::Watchdog;
 
 /// KVM's parameter that says whether cycles are counted.
 const CYCLES: &str = "/sys/module/kvm/parameters/exit_census_cycles";
@@ -48,6 +49,19 @@ impl Counted {
         }
         Ok(counted)
     }
+}
+
+/// Whether KVM here carries the census, by the parameter that comes with it.
+pub fn is_here() -> bool {
+    Path::new(CYCLES).exists()
+}
+
+/// The failure of a KVM whose statistics lack it.
+pub fn missing(watchdog: &Watchdog) -> Failure {
+    let message = "KVM on this host carries no exit census: no statistic 'exits_by_reason'";
+    let mut failure = watchdog.failure(FailureKind::NoCensus, message);
+    failure.tail.clear();
+    failure
 }
 
 /// The processor's virtualization extension.

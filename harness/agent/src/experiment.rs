@@ -24,7 +24,7 @@ use crate::sample::Channels;
 use crate::shell::Shell;
 use crate::trace::{self, Trace};
 use crate::watchdog::Watchdog;
-use crate::{no_kvm, parameters, with_ssh, without_ssh};
+use crate::{census, no_kvm, parameters, with_ssh, without_ssh};
 
 /// Carries out an order, in a directory that `private_dir` makes.
 pub async fn run(
@@ -38,6 +38,7 @@ pub async fn run(
     // Before anything that speaks of KVM, and would name only what lacks for want of it.
     no_kvm::require(Stage::Host)?;
     let counted = Counted::here(order.sampling.cycles)?;
+    let order = &chosen(order, census::is_here(), events);
     if !order.kvm.is_empty() {
         let parameters = parameters::verify(&order.kvm, counted.reasons.isa())?;
         events.emit(Event::Parameters { parameters });
@@ -68,6 +69,19 @@ pub async fn run(
     qemu.stop().await;
     // The first failure is the cause.
     outcome.and(trace.map_or(Ok(()), Trace::disarm))
+}
+
+/// An order whose channels are those of this host, if that is left to it.
+fn chosen(order: &Order, census: bool, events: &Events) -> Order {
+    let mut order = order.clone();
+    if order.sampling.auto {
+        if !census {
+            order.sampling.channels = vec![Channel::Trace];
+        }
+        let channels = order.sampling.channels.clone();
+        events.emit(Event::Channels { channels });
+    }
+    order
 }
 
 /// A QEMU that was started, and what is to be done with it.
@@ -103,13 +117,16 @@ impl Started<'_> {
         events.emit(Event::Qemu {
             version: qmp.version(&opening).await?,
         });
+        let channels = &order.sampling.channels;
         // Without a channel nothing is read, and any KVM will do.
-        if !order.sampling.channels.is_empty() {
-            qmp.require_census(&opening).await?;
+        let census = !channels.is_empty() && qmp.has_census(&opening).await?;
+        if !census && channels.iter().any(|channel| *channel != Channel::Trace) {
+            return Err(census::missing(&opening));
         }
         let channels = Channels {
             order,
             qmp,
+            census,
             trace,
             events,
         };

@@ -15,6 +15,7 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod keys;
+mod kvm_debug;
 mod leash;
 mod leftovers;
 mod login;
@@ -56,7 +57,16 @@ use events::Events;
 use failure::Failure;
 use leash::Leash;
 use private_dir::PrivateDir;
-pub use private_dir::sweep;
+
+/// Clears away what killed agents left on this machine, below `place` and in the kernel.
+///
+/// # Errors
+///
+/// If the directory of agents cannot be locked.
+pub fn sweep(place: &Path) -> exitlab_base::error::Result<()> {
+    trace::sweep();
+    private_dir::sweep(place)
+}
 
 /// How long the last events may take on their way out.
 const FAREWELL: Duration = Duration::from_secs(10);

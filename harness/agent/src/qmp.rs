@@ -89,17 +89,24 @@ impl Qmp {
         })
     }
 
-    /// Fails unless KVM's statistics carry the exit census.
-    pub async fn require_census(&self, watchdog: &Watchdog) -> Result<(), Failure> {
-        let vcpus = self.query_stats(watchdog).await?;
-        if vcpus.iter().any(|vcpu| stats::has(vcpu, stats::CENSUS)) {
-            return Ok(());
-        }
-        let census = stats::CENSUS;
-        let message = format!("KVM on this host carries no exit census: no statistic '{census}'");
-        let mut failure = watchdog.failure(FailureKind::NoCensus, message);
-        failure.tail.clear();
-        Err(failure)
+    /// Whether KVM's statistics carry the exit census.
+    pub async fn has_census(&self, watchdog: &Watchdog) -> Result<bool, Failure> {
+        let vcpus = match self.query_stats(watchdog).await {
+            Err(failure) if is_unknown(&failure) => return Ok(false),
+            vcpus => vcpus?,
+        };
+        Ok(vcpus.iter().any(|vcpu| stats::has(vcpu, stats::CENSUS)))
+    }
+
+    /// KVM's own count of exits, summed over vCPUs; none from a QEMU that has no `query-stats`.
+    pub async fn exits(&self, watchdog: &Watchdog) -> Result<Option<u64>, Failure> {
+        let vcpus = match self.query_stats(watchdog).await {
+            Err(failure) if is_unknown(&failure) => return Ok(None),
+            vcpus => vcpus?,
+        };
+        let exits = stats::exits(&vcpus);
+        let exits = exits.map_err(|why| watchdog.failure(FailureKind::Protocol, why))?;
+        Ok(Some(exits))
     }
 
     /// The census and what KVM counts by itself, summed over vCPUs, from one
@@ -169,6 +176,11 @@ impl Qmp {
             .wait(&format!("answer to {}", C::NAME), answer)
             .await
     }
+}
+
+/// Whether QEMU answered that it has no `query-stats`: it is older than 7.1.
+fn is_unknown(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Protocol && failure.message.contains("has not been found")
 }
 
 /// As QEMU writes it.

@@ -3,11 +3,14 @@
 use exitlab_model::event::Event;
 use exitlab_model::failure::FailureKind;
 use exitlab_model::order::Order;
-use exitlab_model::record::{Channel, Clocks, Sample, StatsReading, TraceReading};
+use exitlab_model::record::{
+    Channel, Clocks, OwnExits, OwnSource, Sample, StatsReading, TraceReading,
+};
 
 use crate::clock::{host_seconds, tsc};
 use crate::events::Events;
 use crate::failure::Failure;
+use crate::kvm_debug;
 use crate::qmp::Qmp;
 use crate::sampler::Sampler;
 use crate::trace::Trace;
@@ -19,6 +22,8 @@ pub struct Channels<'a> {
     pub order: &'a Order,
     /// Reads KVM's statistics.
     pub qmp: &'a Qmp,
+    /// Whether they carry the census.
+    pub census: bool,
     /// Counts the tracepoint, where that is asked for.
     pub trace: Option<&'a Trace>,
     /// Where a sample goes.
@@ -104,7 +109,11 @@ impl Channels<'_> {
         if running {
             self.qmp.pause(watchdog).await?;
         }
-        let stats = self.qmp.stats(watchdog).await?;
+        let (stats, exits) = if self.census {
+            (Some(self.qmp.stats(watchdog).await?), None)
+        } else {
+            (None, self.own_exits(trace, watchdog).await?)
+        };
         let tally = trace
             .read()
             .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
@@ -114,7 +123,25 @@ impl Channels<'_> {
         Ok(TraceReading {
             counts: tally.counts,
             other: tally.other,
+            dropped: tally.dropped,
             stats,
+            exits,
         })
+    }
+
+    /// KVM's own count, of whoever tells it.
+    async fn own_exits(
+        &self,
+        trace: &Trace,
+        watchdog: &Watchdog,
+    ) -> Result<Option<OwnExits>, Failure> {
+        let told = self.qmp.exits(watchdog).await?;
+        let told = told.map(|exits| (exits, OwnSource::QueryStats));
+        let read = || Some((kvm_debug::exits(trace.process())?, OwnSource::Debugfs));
+        Ok(told.or_else(read).map(|(exits, source)| OwnExits {
+            least: exits,
+            most: exits,
+            source,
+        }))
     }
 }

@@ -135,7 +135,7 @@ async fn inspect(
     shell: &dyn Shell,
     watchdog: &Watchdog,
 ) -> Result<Inspection, Failure> {
-    let counts = !channels.order.sampling.channels.is_empty();
+    let counts = channels.census;
     let before = channels.stats(counts, watchdog).await?;
     let printed = Printed::up_to(MOST_PRINTED);
     let end = exec(shell, command, command, &printed, watchdog).await;

@@ -54,6 +54,7 @@ pub(super) fn plan() -> Plan {
         sampling: SamplingPlan {
             schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],
             channels: vec![Channel::Cpuid, Channel::Stats],
+            auto: false,
             // Counts are those of the cheapest census.
             cycles: false,
         },

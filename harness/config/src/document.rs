@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 /// A value, if the document gives it, and where.
@@ -14,6 +16,39 @@ pub(super) type Given<T> = Option<Spanned<T>>;
 
 /// A list in which every entry knows where it is.
 pub(super) type List = Vec<Spanned<String>>;
+
+/// `sampling.channels`: a word, or a list.
+#[derive(Debug)]
+pub(super) enum Channels {
+    /// `"auto"`
+    Word(String),
+    /// `["cpuid", "stats"]`
+    List(List),
+}
+
+impl<'de> Deserialize<'de> for Channels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Channels, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Channels;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"auto\" or a list of strings")
+            }
+
+            fn visit_str<E>(self, word: &str) -> Result<Channels, E> {
+                Ok(Channels::Word(word.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Channels, A::Error> {
+                List::deserialize(SeqAccessDeserializer::new(list)).map(Channels::List)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
 
 /// A section whose keys exitlab does not know: parameters of a kernel module.
 pub(super) type Parameters = BTreeMap<String, Spanned<toml::Value>>;
@@ -158,7 +193,7 @@ pub(super) struct Guest {
 #[serde(default, deny_unknown_fields, expecting = "a section")]
 pub(super) struct Sampling {
     pub schedule: Given<List>,
-    pub channels: Given<List>,
+    pub channels: Given<Channels>,
     pub cycles: Given<bool>,
 }
 

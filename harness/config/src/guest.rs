@@ -205,7 +205,7 @@ impl<'a> Resolver<'a> {
     fn only_watched(&mut self, plan: &Plan) {
         let cure = "leave it out, or set guest.ssh to true";
         self.refuse(
-            plan.sampling.channels.contains(&Channel::Cpuid),
+            !self.leaves_channels() && plan.sampling.channels.contains(&Channel::Cpuid),
             "sampling.channels",
             |d| &d.sampling.channels,
             [

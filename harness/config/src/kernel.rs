@@ -33,10 +33,13 @@ impl<'a> Resolver<'a> {
             &mut plan.fragments,
             existing_file,
         );
-        if matches!(plan.source, KernelSource::Image(_)) {
+        if plan.source.is_ready() {
             self.built("kernel.census", |d| &d.kernel.census, |census| *census);
             self.built("kernel.patches", |d| &d.kernel.patches, Vec::is_empty);
             self.built("kernel.fragments", |d| &d.kernel.fragments, Vec::is_empty);
+        }
+        if matches!(plan.source, KernelSource::Package(_)) {
+            plan.census = false;
         }
     }
 
@@ -57,8 +60,19 @@ impl<'a> Resolver<'a> {
             return;
         }
         self.problems.push(entry.problem(Wrong::new(
-            "says how a kernel is built, and kernel.source is a ready image",
+            format!(
+                "says how a kernel is built, and kernel.source is {}",
+                ready(source.value)
+            ),
             format!("leave {key} out, or choose a source that is built"),
         )));
+    }
+}
+
+/// What a source is that is not built.
+fn ready(source: &str) -> &'static str {
+    match source.starts_with("package:") {
+        true => "a distribution's kernel, which stays as it is",
+        false => "a ready image",
     }
 }

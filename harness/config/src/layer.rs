@@ -246,8 +246,18 @@ impl<'a, T> Entry<'a, T> {
 impl<'a> Entry<'a, List> {
     /// The entries of a list, each with its own place.
     pub(super) fn elements(&self) -> impl Iterator<Item = Entry<'a, String>> + use<'a> {
+        self.elements_of(self.value)
+    }
+}
+
+impl<'a, T> Entry<'a, T> {
+    /// The entries of a list that is the value, each with its own place.
+    pub(super) fn elements_of(
+        &self,
+        list: &'a List,
+    ) -> impl Iterator<Item = Entry<'a, String>> + use<'a, T> {
         let (key, layer) = (self.key, self.layer);
-        self.value.iter().map(move |element| {
+        list.iter().map(move |element| {
             let span = element.span();
             let label = format!("{} in {key}", snippet(&layer.text, span.clone()));
             Entry {

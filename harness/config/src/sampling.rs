@@ -1,13 +1,18 @@
 //! `[sampling]`: what is read, and when.
 
+use super::document::{Channels, Document};
 use super::resolver::Resolver;
 use super::schedule::Clock;
 use super::value::choose;
 use exitlab_base::toml::Wrong;
-use exitlab_model::plan::Plan;
+use exitlab_model::plan::{KernelPlan, KernelSource, Plan, SamplingPlan};
+use exitlab_model::platform::PlatformKind;
 use exitlab_model::record::Channel;
 
-impl Resolver<'_> {
+/// Leaves the channels to what there is.
+const AUTO: &str = "auto";
+
+impl<'a> Resolver<'a> {
     /// The section; the channels decide whether the kernel traces.
     pub(super) fn sampling(&mut self, plan: &mut Plan) {
         let Plan {
@@ -15,8 +20,10 @@ impl Resolver<'_> {
             kernel,
             inspect,
             guest,
+            platform,
             ..
         } = plan;
+        let platform = *platform;
         let ssh = guest.ssh;
         let mut clock = Clock::of(ssh);
         self.list(
@@ -31,39 +38,79 @@ impl Resolver<'_> {
             "begin the schedule with \"boot\"",
         );
 
-        let mut seen = Vec::new();
-        self.list(
-            "sampling.channels",
-            |d| &d.sampling.channels,
-            &mut plan.channels,
-            |e| {
-                let channels = [
-                    ("cpuid", Channel::Cpuid),
-                    ("stats", Channel::Stats),
-                    ("trace", Channel::Trace),
-                ];
-                let channel = choose(e.value, "channel", &channels)?;
-                if seen.contains(&channel) {
-                    return Err(Wrong::new("given twice", "give each channel once"));
-                }
-                seen.push(channel);
-                Ok(channel)
-            },
-        );
-        if inspect.is_empty() {
-            self.refuse_empty(
-                "sampling.channels",
-                |d| &d.sampling.channels,
-                "choose from \"cpuid\", \"stats\", \"trace\"; only where inspect has commands may \
-                 it be empty",
-            );
-        }
-        kernel.tracing = plan.channels.contains(&Channel::Trace);
         self.value(
             "sampling.cycles",
             |d| &d.sampling.cycles,
             &mut plan.cycles,
             |e| Ok(*e.value),
         );
+        let nothing = inspect.is_empty();
+        match self.channels(nothing) {
+            Some(channels) => plan.channels = channels,
+            None => choose_channels(platform, kernel, plan),
+        }
+        kernel.tracing = plan.channels.contains(&Channel::Trace);
+    }
+
+    /// Whether no channel is named.
+    pub(super) fn leaves_channels(&self) -> bool {
+        let get = |d: &'a Document| &d.sampling.channels;
+        let entry = self.layers.entry("sampling.channels", get);
+        entry.is_none_or(|entry| matches!(entry.value, Channels::Word(_)))
+    }
+
+    /// The channels that are named; none where they are left to what there is. `nothing` else
+    /// is to be done in the guest.
+    fn channels(&mut self, nothing: bool) -> Option<Vec<Channel>> {
+        let get = |d: &'a Document| &d.sampling.channels;
+        let entry = self.layers.entry("sampling.channels", get)?;
+        let list = match entry.value {
+            Channels::Word(word) if word == AUTO => return None,
+            Channels::Word(word) => {
+                let wrong = choose(word, "word for channels", &[(AUTO, ())]);
+                self.problems.extend(wrong.err().map(|w| entry.problem(w)));
+                return None;
+            }
+            Channels::List(list) => list,
+        };
+        if list.is_empty() && nothing {
+            let wrong = Wrong::new(
+                "an empty list",
+                "choose from \"cpuid\", \"stats\", \"trace\", or set it to \"auto\"; only where \
+                 inspect has commands may it be empty",
+            );
+            self.problems.push(entry.problem(wrong));
+        }
+        let mut channels = Vec::new();
+        for element in entry.elements_of(list) {
+            match channel(element.value, &channels) {
+                Ok(channel) => channels.push(channel),
+                Err(wrong) => self.problems.push(element.problem(wrong)),
+            }
+        }
+        Some(channels)
+    }
+}
+
+fn channel(name: &str, seen: &[Channel]) -> Result<Channel, Wrong> {
+    let channels = [
+        ("cpuid", Channel::Cpuid),
+        ("stats", Channel::Stats),
+        ("trace", Channel::Trace),
+    ];
+    let channel = choose(name, "channel", &channels)?;
+    match seen.contains(&channel) {
+        true => Err(Wrong::new("given twice", "give each channel once")),
+        false => Ok(channel),
+    }
+}
+
+/// The census where it is, the tracepoint where it is not. Of a kernel that is not built here
+/// that is known on the host only. Cycles are the census's alone.
+fn choose_channels(platform: PlatformKind, kernel: &KernelPlan, plan: &mut SamplingPlan) {
+    let built = platform.boots() && !matches!(kernel.source, KernelSource::Image(_));
+    plan.auto = !built && !plan.cycles;
+    if built && !kernel.census && !plan.cycles {
+        plan.channels = vec![Channel::Trace];
     }
 }

@@ -12,6 +12,7 @@ use exitlab_base::error::Result;
 use exitlab_model::plan::Plan;
 use exitlab_model::plan::{KernelSource, LeftBehind, Machine, Moment};
 use exitlab_model::platform::{Accelerator, PlatformKind};
+use exitlab_model::record::Channel;
 
 mod matrix;
 mod wrong;
@@ -101,6 +102,29 @@ fn without_channels_commands_are_enough_and_the_channel_trace_makes_a_kernel_tha
     assert!(silent.sampling.channels.is_empty() && !silent.kernel.tracing);
     let traced = plan(&["sampling.channels=[\"trace\"]"]);
     assert!(traced.kernel.tracing);
+}
+
+#[test]
+fn channels_that_are_left_to_exitlab_are_the_census_or_the_tracepoint() {
+    let dir = project("name = 'x'");
+    let plan = |sets: &[&str]| load_in(&dir, sets).expect("a good experiment");
+    let auto = "sampling.channels=auto";
+    // The kernel of the experiment carries the census, and nothing is left open.
+    assert_eq!(
+        plan(&[auto]),
+        plan(&["sampling.channels=[\"cpuid\", \"stats\"]"])
+    );
+    let plain = plan(&[auto, "kernel.census=false"]);
+    assert_eq!(plain.sampling.channels, [Channel::Trace]);
+    assert!(plain.kernel.tracing && !plain.sampling.auto);
+    // That kernel is known on the host only.
+    let local = plan(&["platform=local"]);
+    assert!(local.sampling.auto && !local.kernel.tracing);
+    let cycles = plan(&["platform=local", "sampling.cycles=true"]);
+    assert!(!cycles.sampling.auto, "cycles are the census's alone");
+    let watched = plan(&[auto, "guest.ssh=false"]);
+    assert_eq!(watched.sampling.channels.len(), 2);
+    assert!(load_in(&dir, &["sampling.channels=msr"]).is_err());
 }
 
 /// Every dotted key that a TOML text gives a value.

@@ -7,7 +7,7 @@ use super::layer::Entry;
 use super::size;
 use exitlab_base::git::Repository;
 use exitlab_base::toml::Wrong;
-use exitlab_model::plan::KernelSource;
+use exitlab_model::plan::{KernelPackage, KernelSource};
 
 /// Below this the guest's kernel and initramfs have no room.
 const GUEST_LEAST_MIB: u32 = 64;
@@ -173,6 +173,9 @@ pub(super) fn kernel_source(entry: &Entry<'_, String>) -> Result<KernelSource, W
     if let Some(image) = entry.value.strip_prefix("image:") {
         return existing(entry.path_of(image)).map(KernelSource::Image);
     }
+    if let Some(package) = entry.value.strip_prefix("package:") {
+        return kernel_package(entry, package);
+    }
     if let Some(revision) = entry.value.strip_prefix("git:") {
         return kernel_revision(entry, revision);
     }
@@ -191,7 +194,8 @@ pub(super) fn kernel_source(entry: &Entry<'_, String>) -> Result<KernelSource, W
     Err(Wrong::new(
         format!("{what} {}", path.display()),
         "give \"debian:linux-source-6.12\", the path of a kernel tree or tarball, \
-         \"git:REPOSITORY#REVISION\", or \"image:\" and the path of a bzImage",
+         \"git:REPOSITORY#REVISION\", \"package:linux-image-cloud-amd64\", or \"image:\" and the \
+         path of a bzImage",
     ))
 }
 
@@ -222,6 +226,21 @@ fn kernel_revision(entry: &Entry<'_, String>, text: &str) -> Result<KernelSource
         repo: repo.dir().to_owned(),
         commit,
     })
+}
+
+/// A package with a kernel: a path, by its end or its slash, else a name.
+fn kernel_package(entry: &Entry<'_, String>, text: &str) -> Result<KernelSource, Wrong> {
+    if text.ends_with(".deb") || text.contains('/') {
+        let path = existing(entry.path_of(text))?;
+        return Ok(KernelSource::Package(KernelPackage::File(path)));
+    }
+    if !text.starts_with("linux-image-") {
+        return Err(Wrong::new(
+            "not a package of a kernel",
+            "name it as apt does, \"package:linux-image-cloud-amd64\", or give the path of a .deb",
+        ));
+    }
+    package(text).map(|name| KernelSource::Package(KernelPackage::Named(name)))
 }
 
 fn debian_package(package: &str) -> Result<KernelSource, Wrong> {

@@ -27,12 +27,14 @@ pub async fn build(plan: &Plan, cache: &Cache, ui: &mut Ui) -> Result<Artifacts>
     let kernel = kernel::build(cache, &plan.kernel, &|progress| ui.note(progress)).await?;
     ui.stage("guest image");
     let guest = image::build_guest(cache, &plan.guest, &|progress| ui.note(progress)).await?;
+    let guest = guest.with_modules(cache, kernel.modules.as_ref()).await?;
     let host = match platform::host_form(plan.platform) {
         None => None,
         Some(form) => {
             ui.stage("host image");
             let files = guest.files(&kernel.image);
-            Some(image::build_host(cache, &files, form).await?)
+            let modules = kernel.modules.as_ref();
+            Some(image::build_host(cache, &files, modules, form).await?)
         }
     };
     Ok(Artifacts {

@@ -34,6 +34,7 @@ fn check_on(system: &System, plan: &Plan) -> Report {
     let mut report = machine_on(system, plan);
     let kernel = ready_kernel::prerequisite(plan, system);
     report.prerequisites.extend(kernel);
+    report.prerequisites.extend(ready_kernel::drivers(plan));
     report
 }
 

@@ -14,6 +14,10 @@ pub struct Expected {
     samples: Vec<PlannedSample>,
     inspections: Vec<String>,
     channels: Vec<Channel>,
+    /// Whether the host may choose others.
+    auto: bool,
+    /// Whether the guest can be asked.
+    ssh: bool,
     /// How many slots a census of this host has, once that is known.
     slots: Option<usize>,
     /// How many samples and inspections came.
@@ -25,7 +29,6 @@ impl Expected {
     /// All that a plan asks for.
     pub fn of(plan: &Plan) -> Expected {
         let ssh = plan.guest.ssh;
-        let channels = plan.sampling.channels.iter().copied();
         Expected {
             samples: planned::samples(&plan.sampling, &plan.phases, ssh),
             inspections: if ssh {
@@ -33,8 +36,9 @@ impl Expected {
             } else {
                 Vec::new()
             },
-            // A guest that is only watched cannot be asked.
-            channels: channels.filter(|c| ssh || *c != Channel::Cpuid).collect(),
+            channels: readable(&plan.sampling.channels, ssh),
+            auto: plan.sampling.auto,
+            ssh,
             slots: None,
             taken: (0, 0),
             clocks: None,
@@ -53,6 +57,7 @@ impl Expected {
                 self.slots = Some(reasons.len_slots());
                 Ok(())
             }
+            Event::Channels { channels } => self.choice(channels),
             Event::Statuses { statuses } => self.length("statuses", statuses.len()),
             Event::Sample(sample) => self.sample(sample),
             Event::Inspected(inspection) => {
@@ -68,6 +73,18 @@ impl Expected {
             Event::Finished { .. } => self.finished(),
             _ => Ok(()),
         }
+    }
+
+    /// The host's choice, where it has one: the channels of the plan, or the tracepoint.
+    fn choice(&mut self, channels: &[Channel]) -> Result<(), Broken> {
+        let readable = readable(channels, self.ssh);
+        let may = readable == self.channels || readable == [Channel::Trace];
+        if !self.auto || !may {
+            let came = format!("a choice of channels: {channels:?}");
+            return Err(Broken::by_the_agent("the channels of the plan", came));
+        }
+        self.channels = readable;
+        Ok(())
     }
 
     fn sample(&mut self, sample: &Sample) -> Result<(), Broken> {
@@ -130,7 +147,7 @@ impl Expected {
         }
         if let Some(trace) = &sample.trace {
             lists.push(Some(trace.counts.len()));
-            lists.extend(stats(&trace.stats));
+            lists.extend(trace.stats.iter().flat_map(stats));
         }
         let what = format!("counters in sample {}", sample.number);
         let mut lists = lists.into_iter().flatten();
@@ -179,6 +196,12 @@ impl Expected {
             format!("`finished` after {samples} of {planned} samples"),
         ))
     }
+}
+
+/// A guest that is only watched cannot be asked.
+fn readable(channels: &[Channel], ssh: bool) -> Vec<Channel> {
+    let channels = channels.iter().copied();
+    channels.filter(|c| ssh || *c != Channel::Cpuid).collect()
 }
 
 fn quoted(command: &str) -> String {

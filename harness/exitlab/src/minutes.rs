@@ -61,6 +61,7 @@ fn enter(event: &Event, record: &mut RunRecord) {
         }
         Event::Qemu { version } => record.provenance.qemu = version,
         Event::Parameters { parameters } => record.kvm_parameters = parameters,
+        Event::Channels { channels } => record.plan.choose_channels(&channels),
         Event::Discovered(discovery) => record.discovery = Some(discovery),
         Event::Statuses { statuses } => record.statuses = statuses,
         Event::Sample(sample) => record.samples.push(*sample),

@@ -21,8 +21,8 @@ pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
     let release = release(&setup).ok_or_else(|| Error::Config {
         message: format!("kernel.source: {} is no bzImage", path.display()),
         cure: "give image: the path of arch/x86/boot/bzImage of a build with CONFIG_KVM=y and \
-               CONFIG_KVM_INTEL=y or CONFIG_KVM_AMD=y (distributions have KVM as modules, which \
-               no host here loads)"
+               CONFIG_KVM_INTEL=y or CONFIG_KVM_AMD=y (a distribution has it as modules: name \
+               its package, kernel.source=package:linux-image-cloud-amd64)"
             .into(),
     })?;
     let digest = cache.file_digest(path)?.hex().to_owned();
@@ -30,6 +30,7 @@ pub fn load(cache: &Cache, path: &Path) -> Result<HostKernel> {
     Ok(HostKernel {
         image: path.to_owned(),
         vmlinux: None,
+        modules: None,
         config: None,
         release,
         key: key.hex().to_owned(),

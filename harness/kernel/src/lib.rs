@@ -26,6 +26,7 @@ mod patch;
 mod patches;
 mod source;
 pub mod stage;
+mod stock;
 mod tree;
 
 use std::cell::Cell;
@@ -66,8 +67,10 @@ pub async fn build(
     plan: &KernelPlan,
     progress: &dyn Fn(&str),
 ) -> Result<HostKernel> {
-    if let KernelSource::Image(path) = &plan.source {
-        return image::load(cache, path);
+    match &plan.source {
+        KernelSource::Image(path) => return image::load(cache, path),
+        KernelSource::Package(package) => return stock::load(cache, package, progress).await,
+        _ => {}
     }
     let source = Source::find(cache, &plan.source)?;
     let changes = Changes {
@@ -289,6 +292,7 @@ fn load(cache: &Cache, artifact: &Artifact) -> Result<HostKernel> {
         image,
         vmlinux: Some(artifact.dir.join("vmlinux")),
         config: Some(artifact.dir.join("config")),
+        modules: None,
         release: about.release,
         key: artifact.key.hex().to_owned(),
         inputs: artifact.key.inputs().to_vec(),

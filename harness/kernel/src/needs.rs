@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use exitlab_base::need::{Find, Need};
-use exitlab_model::plan::KernelSource;
+use exitlab_model::plan::{KernelPackage, KernelSource};
 
 /// Room in the cache, MiB: what a first build and its artifacts take, and a later one.
 pub const FIRST_BUILD: Find = Find::Disk(6 * 1024, 1024);
@@ -37,6 +37,7 @@ pub fn source_needs(source: &KernelSource) -> Vec<Need> {
     ];
     match source {
         KernelSource::Image(_) => needs.clear(),
+        KernelSource::Package(package) => needs = package_needs(package),
         KernelSource::Tree(_) => {}
         KernelSource::Revision { .. } => {
             needs.push(Need::program(
@@ -52,6 +53,23 @@ pub fn source_needs(source: &KernelSource) -> Vec<Need> {
             needs.push(Need::file(&name, &[place], "kernel source", package));
             needs.extend(unpack);
         }
+    }
+    needs
+}
+
+/// What a distribution's kernel is taken out of its package with.
+fn package_needs(package: &KernelPackage) -> Vec<Need> {
+    let mut needs = vec![
+        Need::program("dpkg-deb", "unpacks the kernel's package", "dpkg"),
+        Need::program("xz", "unpacks the kernel's modules", "xz-utils"),
+        Need::program("lz4", "unpacks the kernel", "lz4"),
+    ];
+    if let KernelPackage::Named(_) = package {
+        needs.push(Need::program(
+            "apt-get",
+            "fetches the kernel's package",
+            "apt",
+        ));
     }
     needs
 }

@@ -13,7 +13,7 @@ use exitlab_base::error::{Error, Result};
 use exitlab_base::files;
 use exitlab_base::git::Repository;
 use exitlab_base::process;
-use exitlab_model::plan::KernelSource;
+use exitlab_model::plan::{KernelPackage, KernelSource};
 
 /// Where Debian's `linux-source-*` packages put their tarballs.
 const DEBIAN_SOURCES: &str = "/usr/src";
@@ -94,7 +94,13 @@ impl Source {
                     place: Place::Revision(Revision { repo, tree }),
                 })
             }
-            KernelSource::Image(path) => Err(not_a_kernel(path, "it is a ready image")),
+            KernelSource::Image(path) | KernelSource::Package(KernelPackage::File(path)) => {
+                Err(not_a_kernel(path, "it is a kernel that is built already"))
+            }
+            KernelSource::Package(KernelPackage::Named(name)) => Err(not_a_kernel(
+                Path::new(name),
+                "it is a package of a kernel that is built already",
+            )),
         }
     }
 

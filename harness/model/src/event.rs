@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureKind;
 use crate::reasons::Isa;
-use crate::record::{Discovery, Inspection, ParameterReading, ReasonStatus, Remainder, Sample};
+use crate::record::{
+    Channel, Discovery, Inspection, ParameterReading, ReasonStatus, Remainder, Sample,
+};
 use crate::rule::{Finding, Rule};
 
 /// Version of the event stream. Conductor and agent are of one commit, so a difference means
@@ -102,6 +104,11 @@ pub enum Event {
     Parameters {
         /// The parameters, as the host has them.
         parameters: Vec<ParameterReading>,
+    },
+    /// What a plan that leaves the channels to the host reads here.
+    Channels {
+        /// The channels.
+        channels: Vec<Channel>,
     },
     /// What the guest's discovery leaf answers.
     Discovered(Discovery),

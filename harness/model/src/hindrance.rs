@@ -18,7 +18,7 @@ pub enum Hindrance {
     WrongMachine,
     /// The kernel has no KVM.
     NoKvm,
-    /// The kernel has KVM as modules, which nobody loads.
+    /// The kernel has KVM as modules, which its image does not hold.
     KvmModules,
     /// The kernel has only the other vendor's KVM.
     OtherVendor,

@@ -86,6 +86,26 @@ pub enum KernelSource {
     /// A bzImage, ready to boot: nothing is built, and the rest of [`KernelPlan`] says
     /// nothing about it.
     Image(PathBuf),
+    /// A distribution's kernel as it is, with its modules: as for [`KernelSource::Image`],
+    /// nothing is built.
+    Package(KernelPackage),
+}
+
+impl KernelSource {
+    /// Whether the kernel is there already, and nothing of it is built.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, KernelSource::Image(_) | KernelSource::Package(_))
+    }
+}
+
+/// A package of Debian's kind that holds a kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelPackage {
+    /// By its name, which apt knows: `linux-image-cloud-amd64`.
+    Named(String),
+    /// A file: `linux-image-6.1.0-56-cloud-amd64.deb`.
+    File(PathBuf),
 }
 
 /// The host (L1).
@@ -206,6 +226,10 @@ pub struct SamplingPlan {
     pub schedule: Vec<Moment>,
     /// The channels.
     pub channels: Vec<Channel>,
+    /// Whether the host decides: `channels` are right where its KVM carries the census, and
+    /// where it carries none it is [`Channel::Trace`].
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub auto: bool,
     /// Whether KVM counts cycles, too. The host's command line says so to KVM.
     pub cycles: bool,
 }

@@ -110,6 +110,7 @@ mod tests {
         SamplingPlan {
             schedule: vec![Moment::Boot, Moment::After(0.5)],
             channels: channels.to_vec(),
+            auto: false,
             cycles: false,
         }
     }

@@ -4,6 +4,7 @@
 
 mod outcome;
 mod plan;
+pub mod tracepoint;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::reasons::{Isa, ReasonTable};
 pub use crate::left_behind::Remainder;
 pub use outcome::Outcome;
 pub use plan::RecordedPlan;
+pub use tracepoint::{OwnExits, OwnSource, TraceReading};
 
 /// Version of `run.json`. A record of version 1 reads as one: it holds no cycles, no
 /// totals, and its host was VMX.
@@ -153,18 +155,6 @@ pub struct StatsReading {
     pub failed_entries: Option<u64>,
     /// KVM's own `exits` statistic in the same query, summed over vCPUs.
     pub exits: u64,
-}
-
-/// A census by the host's `kvm_exit` tracepoint, and KVM's statistics at the same moment:
-/// QMP `stop` held the guest while both were read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TraceReading {
-    /// Events by reason, summed over QEMU's threads; the index is the reason number.
-    pub counts: Vec<u64>,
-    /// Events whose basic reason no table defines.
-    pub other: u64,
-    /// `stats` channel at the same standstill.
-    pub stats: StatsReading,
 }
 
 /// All counters at one moment of the schedule.

@@ -70,6 +70,13 @@ pub fn sum(results: &[StatsResult], counted: Counted) -> Result<StatsReading, St
     Ok(reading)
 }
 
+/// KVM's own count of exits, of all vCPUs.
+pub fn exits(results: &[StatsResult]) -> Result<u64, String> {
+    let of = |result| scalar(result, EXITS)?.ok_or_else(|| missing(EXITS));
+    let mut all = results.iter().map(of);
+    all.try_fold(0u64, |sum, exits| Ok(sum.saturating_add(exits?)))
+}
+
 fn add(sums: &mut [u64], slots: &[u64]) {
     for (sum, slot) in sums.iter_mut().zip(slots) {
         *sum += slot;

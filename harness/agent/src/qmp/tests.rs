@@ -41,8 +41,7 @@ async fn a_real_qemu_answers_and_quits() {
         "{version}"
     );
     // Without KVM there are no statistics of KVM, and so no census.
-    let failure = qmp.require_census(&watchdog).await.unwrap_err();
-    assert_eq!(failure.kind, FailureKind::NoCensus);
+    assert!(!qmp.has_census(&watchdog).await.unwrap());
     qmp.pause(&watchdog).await.unwrap();
     qmp.resume(&watchdog).await.unwrap();
     qmp.quit(&watchdog).await.unwrap();

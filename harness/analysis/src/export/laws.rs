@@ -2,12 +2,12 @@
 //! of one.
 
 mod possible;
+mod trace;
 
 use super::line::{every, law, listed};
 use super::numbers::{counted, grouped, signed};
 use crate::figures::{
-    Checks, Disagreement, Law, Quantity, ReadingCost, Rise, RunFigures, TraceMismatch, Traced,
-    Unbracketed,
+    Checks, Disagreement, Law, Quantity, ReadingCost, Rise, RunFigures, Unbracketed,
 };
 use exitlab_model::record::Channel;
 
@@ -23,7 +23,7 @@ pub(super) fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         monotony(figures, checks),
         totals(checks),
         overruns(figures, checks),
-        tracepoint(figures, checks),
+        trace::tracepoint(figures, checks),
     ];
     lines.into_iter().flatten().collect()
 }
@@ -143,38 +143,6 @@ fn monotony(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     law(checks.followed_readings, held, Law::Monotony, broken)
 }
 
-/// Nothing is said where the tracepoint was not asked for: it takes a kernel of its own.
-fn tracepoint(figures: &RunFigures, checks: &Checks) -> Vec<String> {
-    if checks.trace.samples == 0 {
-        return Vec::new();
-    }
-    let held = format!(
-        "The kernel's tracepoint counted the same, reason by reason: {}{}, in {}.",
-        every(checks.trace.reasons, "reason number"),
-        match checks.emulated {
-            None => " and KVM's own count of exits",
-            Some(_) => "",
-        },
-        every(checks.trace.samples, "sample"),
-    );
-    let sentence = |broken: &TraceMismatch| {
-        let what = match broken.what {
-            Traced::Reason(reason) => figures.reason_label(reason),
-            Traced::Other => "all undefined reasons".to_owned(),
-            Traced::All => "all reasons together".to_owned(),
-        };
-        format!(
-            "The kernel's tracepoint counted {} of {what} in sample {}, KVM {} ({}).",
-            grouped(broken.trace),
-            broken.sample,
-            grouped(broken.stats),
-            signed(broken.trace as i128 - broken.stats as i128),
-        )
-    };
-    let broken = listed(&checks.trace.mismatches, sentence);
-    law(checks.trace.samples, held, Law::Tracepoint, broken)
-}
-
 /// The totals around the single reasons.
 fn totals(checks: &Checks) -> Vec<String> {
     let seen = &checks.totals;
@@ -268,7 +236,9 @@ mod tests {
         record.samples[2].trace = Some(TraceReading {
             counts,
             other: 0,
-            stats,
+            dropped: 0,
+            stats: Some(stats),
+            exits: None,
         });
         let figures = RunFigures::of_record(&record, ReasonTable::vmx());
         insta::assert_snapshot!(checks(&figures, figures.checks.as_ref().unwrap()).join("\n"));

@@ -153,6 +153,7 @@ impl Checks {
                 .and_then(|planned| planned::mismatch(planned, samples)),
             clocks: ClockCheck::of(record, planned.as_deref().unwrap_or_default()),
             totals: TotalsCheck::of(samples, reasons),
+            trace: TraceCheck::of(record, reasons),
             emulated: record.emulates.then_some(0),
             ..Checks::default()
         };
@@ -161,7 +162,6 @@ impl Checks {
                 checks.agreement(sample, quantity, reasons);
             }
             checks.sums(sample);
-            checks.trace.add(sample, record.emulates, reasons);
             if let Some(possible) = Excess::of(sample, record) {
                 checks.possible_samples += 1;
                 checks.excesses.extend(possible.err());
@@ -199,6 +199,7 @@ impl Checks {
             Law::Totals => self.totals.unbracketed.len(),
             Law::Time => self.overruns.len(),
             Law::Tracepoint => self.trace.mismatches.len(),
+            Law::Unseen => self.trace.missed.len(),
         }
     }
 

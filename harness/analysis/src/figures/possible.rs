@@ -45,8 +45,9 @@ fn most(sample: &Sample) -> Option<u128> {
         all.push(sum(&cpuid.counts).max(cpuid.leaves.into()));
     }
     if let Some(trace) = &sample.trace {
-        all.push(sum(&trace.counts) + u128::from(trace.other));
-        all.push(stats(&trace.stats));
+        all.push(trace.sum());
+        all.extend(trace.stats.as_ref().map(stats));
+        all.extend(trace.exits.map(|own| u128::from(own.least)));
     }
     all.into_iter().max()
 }

@@ -143,12 +143,17 @@ fn provenance(record: &RunRecord, origin: &Provenance) -> Vec<(String, String)> 
     let finished = record.finished.as_deref().unwrap_or("");
     let isa = record.isa.map_or("", |isa| isa.name());
     let interface = record.discovery.as_ref().map_or(String::new(), interface);
+    let mut channels = record.plan.channels().join(" · ");
+    if record.plan.leaves_channels() {
+        channels += " (chosen by what the host has)";
+    }
     let parameters: Vec<String> = record.kvm_parameters.iter().map(parameter).collect();
     let parameters = parameters.join(" · ");
     let facts = [
         ("platform", &*record.platform),
         ("instruction set", isa),
         ("CPUID leaves", &interface),
+        ("channels", &channels),
         ("KVM parameters", &parameters),
         ("started", &record.started),
         ("finished", finished),

@@ -14,7 +14,7 @@ use exitlab_kernel::base::Base;
 use exitlab_kernel::deploy::{Steps, Target};
 use exitlab_kernel::headers::Headers;
 use exitlab_kernel::{census, modules, package};
-use exitlab_model::plan::{KernelSource, Plan};
+use exitlab_model::plan::{KernelPackage, KernelSource, Plan};
 
 use super::asked::{cache_dir, listen, load};
 use super::told::print;
@@ -107,9 +107,16 @@ fn plan(config: Option<PathBuf>, mut sets: Vec<String>, source: Option<String>) 
         platform: None,
         host: None,
     })?;
-    if let KernelSource::Image(path) = &plan.kernel.source {
+    let ready = match &plan.kernel.source {
+        KernelSource::Image(path) | KernelSource::Package(KernelPackage::File(path)) => {
+            Some(path.display().to_string())
+        }
+        KernelSource::Package(KernelPackage::Named(name)) => Some(name.clone()),
+        _ => None,
+    };
+    if let Some(ready) = ready {
         return Err(Error::Config {
-            message: format!("kernel.source: {} is built already", path.display()),
+            message: format!("kernel.source: {ready} is built already"),
             cure: "name a source: a Debian package such as debian:linux-source-6.12, a tree or a \
                    tarball"
                 .into(),

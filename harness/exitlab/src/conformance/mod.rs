@@ -55,6 +55,9 @@ pub async fn run(
     out: &OutDir,
     cx: &mut Context,
 ) -> Result<Report, Box<Broken>> {
+    if let KernelSource::Package(_) = plan.kernel.source {
+        return Err(without_census().into());
+    }
     out.prepare()?;
     cx.ui.choice(plan);
     if let KernelSource::Image(path) = &plan.kernel.source {
@@ -72,6 +75,16 @@ pub async fn run(
         let why = Why::Failed(error, failed);
         Box::new(Broken { why, report })
     })
+}
+
+/// A distribution's kernel as it is has nothing to judge.
+fn without_census() -> Error {
+    Error::Config {
+        message: "kernel.source: a distribution's kernel has no exit census to judge".to_owned(),
+        cure: "judge its modules with the census (exitlab kernel modules), or a kernel that is \
+               built from a source"
+            .to_owned(),
+    }
 }
 
 /// Reads the image of the user's own, beside whatever else goes on.

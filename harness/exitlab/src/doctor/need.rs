@@ -45,7 +45,7 @@ fn resources(plan: &Plan) -> Vec<Need> {
     };
     let disk = match (&plan.kernel.source, plan.platform.boots()) {
         (KernelSource::Image(_), false) => Find::Disk(GUEST_IMAGE_MIB, GUEST_IMAGE_MIB),
-        (KernelSource::Image(_), true) => Find::Disk(LATER_RUN_MIB, LATER_RUN_MIB),
+        (source, _) if source.is_ready() => Find::Disk(LATER_RUN_MIB, LATER_RUN_MIB),
         _ => kernel::FIRST_BUILD,
     };
     let cure = format!(

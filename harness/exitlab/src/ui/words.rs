@@ -8,6 +8,10 @@ pub fn describe(event: &Event) -> Option<String> {
     match event {
         Event::Started { kernel, cpu, .. } => Some(format!("host is up: Linux {kernel} on {cpu}")),
         Event::Qemu { version } => Some(format!("QEMU {version}")),
+        Event::Channels { channels } => {
+            let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
+            Some(format!("channels: {}", names.join(", ")))
+        }
         Event::Phase { name, .. } => Some(format!("phase {name}")),
         Event::Sample(sample) => {
             let total: u128 = sample.counts().iter().map(|&n| u128::from(n)).sum();

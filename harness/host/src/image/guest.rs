@@ -9,6 +9,7 @@ use super::made_of::Packages;
 use super::{debian, tiny};
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::Result;
+use exitlab_model::artifacts::KernelModules;
 use exitlab_model::guest_files::GuestFiles;
 use exitlab_model::plan::{GuestPlan, GuestRecipe};
 
@@ -20,6 +21,8 @@ pub struct GuestImage {
     files: GuestFiles,
     /// Digest of everything but the host's kernel.
     pub digest: String,
+    /// Whether its initramfs is that of [`GuestRecipe::Tiny`].
+    is_tiny: bool,
     /// The packages that the files of [`GuestRecipe::Tiny`] are from.
     pub packages: Packages,
 }
@@ -55,6 +58,23 @@ impl GuestImage {
             files.kernel = Some(path.clone());
         }
         files
+    }
+
+    /// The same with the drivers of the host's kernel, where that is the guest's kernel, too,
+    /// has them as modules, and the initramfs is ours to add them to.
+    pub async fn with_modules(
+        mut self,
+        cache: &Cache,
+        modules: Option<&KernelModules>,
+    ) -> Result<GuestImage> {
+        let (Some(modules), Some(initramfs)) = (modules, &self.files.initramfs) else {
+            return Ok(self);
+        };
+        if self.is_tiny && matches!(self.kernel, GuestKernel::Hosts) {
+            self.files.initramfs = Some(tiny::with_modules(cache, initramfs, modules).await?);
+            self.digest = digest(cache, &self.own_files())?;
+        }
+        Ok(self)
     }
 
     /// The largest part: what a person would look into.
@@ -105,6 +125,7 @@ pub async fn build_guest(
     }
     let mut image = GuestImage {
         kernel,
+        is_tiny: plan.uses_recipe() && plan.image == GuestRecipe::Tiny,
         files,
         digest: String::new(),
         packages,

@@ -5,6 +5,8 @@ export PATH=/bin:/usr/bin
 [ -c /dev/ttyS1 ] || busybox mount -t devtmpfs devtmpfs /dev
 busybox mount -t proc proc /proc
 busybox mount -t sysfs sysfs /sys
+# A distribution's kernel has KVM as modules.
+[ ! -f /modules/load ] || . /modules/load
 # KVM's own counters tell a guest that spins for good.
 busybox mount -t debugfs debugfs /sys/kernel/debug
 busybox mount -t tmpfs tmpfs /tmp

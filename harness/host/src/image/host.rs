@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::companion::{AGENT, companion};
 use super::made_of::{self, Packages};
+use super::modules;
 use super::needs::{BUSYBOX, BUSYBOX_PACKAGE};
 use crate::qemu_files::{QEMU as QEMU_PROGRAM, QEMU_PACKAGE, firmware_places};
 use exitlab_base::archive::Tree;
@@ -14,6 +15,7 @@ use exitlab_base::artifact::{Cache, KeyBuilder};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::need::Search;
 use exitlab_base::tool;
+use exitlab_model::artifacts::KernelModules;
 use exitlab_model::guest_files::GuestFiles;
 use exitlab_model::order::HostFiles;
 
@@ -77,11 +79,19 @@ pub struct HostImage {
     pub packages: Packages,
 }
 
-/// Builds the host's root file system with this machine's QEMU and the guest's files, or
-/// finds it in the cache.
-pub async fn build_host(cache: &Cache, guest: &GuestFiles, form: HostForm) -> Result<HostImage> {
+/// Builds the host's root file system with this machine's QEMU, the guest's files, and KVM
+/// where that is modules of the host's kernel, or finds it in the cache.
+pub async fn build_host(
+    cache: &Cache,
+    guest: &GuestFiles,
+    modules: Option<&KernelModules>,
+    form: HostForm,
+) -> Result<HostImage> {
     let mut tree = agent_tree()?;
     add_guest(&mut tree, guest)?;
+    if let Some(modules) = modules {
+        modules::add(&mut tree, &modules.dir, &modules.order.host)?;
+    }
     build(cache, &tree, form).await
 }
 

@@ -6,6 +6,7 @@ mod debian;
 mod guest;
 mod host;
 mod made_of;
+mod modules;
 pub(crate) mod needs;
 mod tiny;
 
@@ -15,3 +16,4 @@ pub use host::{
     CYLINDER, HostForm, HostImage, build_bare_host, build_host, host_files, order_archive,
 };
 pub use made_of::Packages;
+pub use modules::root_initramfs;

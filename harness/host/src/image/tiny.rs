@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::companion::{SAMPLER, companion};
 use super::made_of::{self, Packages};
+use super::modules;
 use super::needs::{BUSYBOX, BUSYBOX_PACKAGE, DROPBEAR, DROPBEAR_PACKAGE};
 use exitlab_base::archive::Tree;
 use exitlab_base::archive::archive;
 use exitlab_base::artifact::{Cache, KeyBuilder};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::need::Search;
+use exitlab_model::artifacts::KernelModules;
 
 const INIT: &str = include_str!("../../../../guest-image/init");
 
@@ -36,6 +38,30 @@ pub async fn build(cache: &Cache, files: &[PathBuf]) -> Result<(PathBuf, Package
         .await?;
     let packages = made_of::read(&artifact)?;
     Ok((artifact.dir.join("initramfs.cpio"), packages))
+}
+
+/// The same initramfs, followed by an archive with the drivers of a kernel that has them as
+/// modules: Linux unpacks one archive after the other.
+pub async fn with_modules(
+    cache: &Cache,
+    initramfs: &Path,
+    kernel: &KernelModules,
+) -> Result<PathBuf> {
+    let mut tree = Tree::default();
+    modules::add(&mut tree, &kernel.dir, &kernel.order.guest)?;
+    let digest = tree.digest().to_hex().to_string();
+    let key = KeyBuilder::new()
+        .file("initramfs", initramfs)?
+        .text("modules", digest)
+        .build();
+    let build = async |dir: &Path| {
+        let path = dir.join("initramfs.cpio");
+        let mut bytes = std::fs::read(initramfs).map_err(Error::io("read", initramfs))?;
+        bytes.extend(archive(&tree));
+        std::fs::write(&path, bytes).map_err(Error::io("write", path))
+    };
+    let artifact = cache.get_or_build("guest-image", &key, build).await?;
+    Ok(artifact.dir.join("initramfs.cpio"))
 }
 
 fn tree(files: &[PathBuf], sampler: &Path) -> Result<Tree> {

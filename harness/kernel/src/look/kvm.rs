@@ -52,12 +52,12 @@ impl Kvm {
                 by_config: true,
             };
         }
-        let intel = has_name(kernel, b"kvm_intel.");
-        let amd = has_name(kernel, b"kvm_amd.");
+        let intel = has_text(kernel, b"kvm_intel.");
+        let amd = has_text(kernel, b"kvm_amd.");
         let part = |there| match there {
             true => Part::BuiltIn,
             false if intel || amd => Part::Absent,
-            false if has_name(kernel, FOR_MODULES) => Part::Module,
+            false if has_text(kernel, FOR_MODULES) => Part::Module,
             false => Part::NotBuiltIn,
         };
         Kvm {
@@ -82,7 +82,7 @@ impl Kvm {
             (Part::BuiltIn, _) => return Ok(()),
             (Part::Module, _) => (
                 Hindrance::KvmModules,
-                format!("it has {module} as a module, which nobody loads ({by})"),
+                format!("it has {module} as a module, which only its package brings ({by})"),
             ),
             (_, Part::BuiltIn | Part::Module) => (
                 Hindrance::OtherVendor,
@@ -122,7 +122,7 @@ fn configured(config: &str, symbol: &str) -> Part {
 }
 
 /// Whether a text of the kernel begins so: a zero ends the one before it.
-fn has_name(kernel: &[u8], beginning: &[u8]) -> bool {
+pub(super) fn has_text(kernel: &[u8], beginning: &[u8]) -> bool {
     let mut from = 0;
     while let Some(at) = find(&kernel[from..], beginning).map(|at| from + at) {
         if at > 0 && kernel[at - 1] == 0 {

@@ -15,11 +15,17 @@ use exitlab_model::hindrance::Hindrance;
 use exitlab_model::reasons::Isa;
 
 use header::Header;
+use kvm::has_text;
 pub use kvm::{Kvm, Part};
+pub(crate) use payload::{Failed, filtered};
 pub use unfit::Unfit;
 
 /// No image of a kernel is larger, bytes: what is, is a disk or a film.
 const LARGEST: u64 = 1 << 30;
+
+/// The name of the driver in the driver itself (`KBUILD_MODNAME`), between zeros: a kernel
+/// that has it as a module does not hold the text.
+const NETWORK: &[u8] = b"virtio_net\0";
 
 /// What an image tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,9 @@ pub struct Look {
     pub release: String,
     /// The KVM in it; none if its payload could not be read here.
     pub kvm: Option<Kvm>,
+    /// Whether the driver of a guest's network (`virtio_net`) is built in; none if its payload
+    /// could not be read here.
+    pub network: Option<bool>,
 }
 
 /// Looks at the image at `path`. Reads a regular file only: nothing else ends.
@@ -75,8 +84,21 @@ fn of_bytes(image: &[u8]) -> Result<Look, Unfit> {
     let kernel = payload::unpacked(header.payload(image))?;
     Ok(Look {
         release: header.release,
+        network: kernel.as_deref().map(|kernel| has_text(kernel, NETWORK)),
         kvm: kernel.map(|kernel| Kvm::of(&kernel)),
     })
+}
+
+/// The uncompressed kernel in the image at `path`, an ELF file without symbols; none where
+/// this machine lacks what unpacks it.
+pub fn unpacked(path: &Path) -> Result<Option<Vec<u8>>, Unfit> {
+    let image = read(path)?;
+    if let Some(kind) = kind::other_than_kernel(&image) {
+        return Err(Unfit::new(Hindrance::NoKernel, kind));
+    }
+    let header = Header::of(&image)?;
+    header.require_whole(&image)?;
+    payload::unpacked(header.payload(&image))
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ pub fn unpacked(payload: Option<&[u8]>) -> Result<Option<Vec<u8>>, Unfit> {
 
 /// Why a filter gave nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Failed {
+pub(crate) enum Failed {
     /// The program is not here, or cannot be run.
     Absent,
     /// Its last words.
@@ -95,7 +95,7 @@ pub(super) enum Failed {
 }
 
 /// What a program makes of some bytes: at most `most`.
-pub(super) fn filtered(program: &[&str], input: &[u8], most: u64) -> Result<Vec<u8>, Failed> {
+pub(crate) fn filtered(program: &[&str], input: &[u8], most: u64) -> Result<Vec<u8>, Failed> {
     let (name, options) = program.split_first().ok_or(Failed::Absent)?;
     let mut child = Command::new(name)
         .args(options)

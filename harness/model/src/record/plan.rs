@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::plan::{Phase, Plan, SamplingPlan};
 use crate::planned::{self, PlannedSample};
+use crate::record::Channel;
 
 /// A plan as `run.json` holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,27 @@ impl RecordedPlan {
         };
         let ssh = of("guest").and_then(|guest| guest.get("ssh")?.as_bool());
         Some(planned::samples(&sampling, &phases, ssh.unwrap_or(true)))
+    }
+
+    /// The channels, as a host to which they were left has chosen them.
+    pub fn choose_channels(&mut self, channels: &[Channel]) {
+        let names = channels.iter().map(|c| Value::String(c.to_string()));
+        if let Some(sampling) = self.whole.get_mut("sampling") {
+            sampling["channels"] = names.collect();
+        }
+    }
+
+    /// The names of its channels; none if it does not say.
+    pub fn channels(&self) -> Vec<&str> {
+        let channels = self.whole.get("sampling").and_then(|s| s.get("channels"));
+        let channels = channels.and_then(Value::as_array).into_iter().flatten();
+        channels.filter_map(Value::as_str).collect()
+    }
+
+    /// Whether they were left to the host.
+    pub fn leaves_channels(&self) -> bool {
+        let auto = self.whole.get("sampling").and_then(|s| s.get("auto"));
+        auto.and_then(Value::as_bool).unwrap_or(false)
     }
 
     /// All of it, as it is written.

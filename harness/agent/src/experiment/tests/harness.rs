@@ -45,6 +45,7 @@ pub fn order(channels: &[Channel]) -> Order {
         sampling: SamplingPlan {
             schedule: vec![Moment::Boot, Moment::After(0.01)],
             channels: channels.to_vec(),
+            auto: false,
             cycles: false,
         },
         inspect: vec!["uname".into()],

@@ -152,7 +152,13 @@ async fn the_guest_stands_still_while_tracepoint_and_statistics_are_read_and_the
     ];
     assert_eq!(went.between("$ login", DD), standstill);
     let reading = went.samples()[0].trace.as_ref().unwrap();
-    assert_eq!((reading.counts[10], reading.stats.counts[10]), (7, 2));
+    assert_eq!(
+        (
+            reading.counts[10],
+            reading.stats.as_ref().unwrap().counts[10]
+        ),
+        (7, 2)
+    );
     trace.disarm().unwrap();
     let trigger = tracefs.path().join("events/kvm/kvm_exit/trigger");
     let trigger = std::fs::read_to_string(trigger).unwrap();

@@ -26,6 +26,8 @@ pub enum Law {
     Time,
     /// The tracepoint counted the same.
     Tracepoint,
+    /// The tracepoint is where every exit comes by.
+    Unseen,
 }
 
 /// What a breach means.
@@ -40,7 +42,7 @@ pub enum Class {
 
 impl Law {
     /// All of them, in the order of tables.
-    pub const ALL: [Law; 11] = [
+    pub const ALL: [Law; 12] = [
         Law::Plan,
         Law::Clocks,
         Law::Possible,
@@ -52,6 +54,7 @@ impl Law {
         Law::Totals,
         Law::Time,
         Law::Tracepoint,
+        Law::Unseen,
     ];
 
     /// What a breach means.
@@ -60,6 +63,8 @@ impl Law {
             // Programs of the guest execute CPUID for themselves: an init of systemd does
             // while it is still at work.
             Law::Price => Class::Observation,
+            // It is where it is on the kernels of some years, and what it misses is told.
+            Law::Unseen => Class::Observation,
             Law::Plan
             | Law::Clocks
             | Law::Possible
@@ -88,6 +93,7 @@ impl std::fmt::Display for Law {
             Law::Totals => "the sum over reasons lies between the totals around it",
             Law::Time => "the cycles of all reasons fit into the time that passed",
             Law::Tracepoint => "the tracepoint counted the same",
+            Law::Unseen => "the tracepoint sees every exit",
         })
     }
 }

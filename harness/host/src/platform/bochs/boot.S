@@ -3,7 +3,7 @@
 # loader looks for files, and the kernel unpacks nothing. Those two took half of the time
 # before the kernel's first instruction.
 #
-# The disk: these ten sectors, then the kernel. disk.rs writes it, and fills
+# The disk: these ten sectors, then the kernel, and the initramfs of one that needs it. disk.rs writes it, and fills
 # in PARAMETERS and the command line.
 
 	.set	ORIGIN, 0x7c00		# where the firmware loads the first sector
@@ -142,6 +142,9 @@ protected:
 	movl	$START_INFO, %ebx
 	movl	$PVH_MAGIC, (%ebx)
 	movl	$1, 4(%ebx)		# version
+	movl	modules, %eax
+	movl	%eax, 12(%ebx)
+	movl	$initramfs, 16(%ebx)
 	movl	$command_line, 24(%ebx)
 	movl	$MEMORY_MAP, 40(%ebx)
 	movl	entries, %eax
@@ -166,6 +169,10 @@ address:
 	.long	0			# of its first byte in memory
 entry:
 	.long	0			# of its first instruction
+modules:
+	.long	0			# 1 with an initramfs behind the kernel
+initramfs:				# as PVH describes it: address, size, two zeros
+	.quad	0, 0, 0, 0
 	.org	_start + 0x900
 command_line:
 	.org	_start + SECTORS * 512

@@ -14,19 +14,31 @@ const LOADER: &str = include_str!("boot.S");
 const IMAGE: &str = "boot.img";
 
 const SECTOR: usize = 512;
+const PAGE: usize = 4096;
 /// Where `boot.S` has its parameters, its command line, and its end.
 const PARAMETERS: usize = 0x800;
+/// In the parameters: how many initramfses there are, and where the first one is.
+const MODULES: usize = 12;
+const MODULE: usize = 16;
 const COMMAND_LINE: usize = 0x900;
 const KERNEL: usize = 10 * SECTOR;
 
-/// The disk with the uncompressed kernel `vmlinux`, whose command line is `words`; built, or
-/// found in the cache.
-pub async fn build(cache: &Cache, vmlinux: &Path, words: &str) -> Result<PathBuf> {
+/// The disk with the uncompressed kernel `vmlinux`, whose command line is `words`, and an
+/// initramfs if it has one; built, or found in the cache.
+pub async fn build(
+    cache: &Cache,
+    vmlinux: &Path,
+    initramfs: Option<&Path>,
+    words: &str,
+) -> Result<PathBuf> {
     let digest = cache.file_digest(vmlinux)?;
     let mut key = KeyBuilder::new()
         .text("kernel", digest.hex())
         .text("command line", words)
         .text("loader", LOADER);
+    if let Some(initramfs) = initramfs {
+        key = key.text("initramfs", cache.file_digest(initramfs)?.hex());
+    }
     for program in ["as", "ld"] {
         let version = tool::require_version(program, &["--version"], "makes the boot disk")?;
         key = key.text(program, version);
@@ -34,13 +46,15 @@ pub async fn build(cache: &Cache, vmlinux: &Path, words: &str) -> Result<PathBuf
     let artifact = cache
         .get_or_build("boot-disk", &key.build(), async |dir: &Path| {
             let loader = assemble(dir).await?;
-            let elf = std::fs::read(vmlinux).map_err(Error::io("read", vmlinux))?;
-            let image = image(loader, &elf, words).map_err(|why| Error::Build {
-                stage: "boot disk".to_owned(),
-                message: format!("{}: {why}", vmlinux.display()),
-                tail: Vec::new(),
-                cure: "report this as a mistake of exitlab".to_owned(),
-            })?;
+            let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
+            let (elf, initramfs) = (read(vmlinux)?, initramfs.map(read).transpose()?);
+            let image =
+                image(loader, &elf, initramfs.as_deref(), words).map_err(|why| Error::Build {
+                    stage: "boot disk".to_owned(),
+                    message: format!("{}: {why}", vmlinux.display()),
+                    tail: Vec::new(),
+                    cure: "report this as a mistake of exitlab".to_owned(),
+                })?;
             let path = dir.join(IMAGE);
             std::fs::write(&path, image).map_err(Error::io("write", path))
         })
@@ -67,8 +81,14 @@ async fn assemble(dir: &Path) -> Result<Vec<u8>> {
 }
 
 /// The whole disk.
-fn image(mut disk: Vec<u8>, elf: &[u8], words: &str) -> Result<Vec<u8>, String> {
-    let kernel = Memory::of(elf).ok_or("is no kernel with a PVH entry")?;
+fn image(
+    mut disk: Vec<u8>,
+    elf: &[u8],
+    initramfs: Option<&[u8]>,
+    words: &str,
+) -> Result<Vec<u8>, String> {
+    let mut kernel = Memory::of(elf).ok_or("is no kernel with a PVH entry")?;
+    let module = initramfs.map(|initramfs| kernel.append(initramfs));
     let room = KERNEL - COMMAND_LINE - 1;
     if words.len() > room {
         return Err(format!("its command line is longer than {room} characters"));
@@ -77,6 +97,12 @@ fn image(mut disk: Vec<u8>, elf: &[u8], words: &str) -> Result<Vec<u8>, String> 
     let sectors = kernel.bytes.len().div_ceil(SECTOR) as u32;
     for (i, value) in [sectors, kernel.address, kernel.entry].iter().enumerate() {
         disk[PARAMETERS + 4 * i..][..4].copy_from_slice(&value.to_le_bytes());
+    }
+    if let Some(place) = module {
+        disk[PARAMETERS + MODULES] = 1;
+        for (i, value) in place.iter().enumerate() {
+            disk[PARAMETERS + MODULE + 8 * i..][..8].copy_from_slice(&value.to_le_bytes());
+        }
     }
     disk[COMMAND_LINE..][..words.len()].copy_from_slice(words.as_bytes());
     disk.extend_from_slice(&kernel.bytes);
@@ -92,6 +118,8 @@ struct Memory {
     entry: u32,
     /// Everything that is loaded.
     bytes: Vec<u8>,
+    /// Physical address after what is loaded and what the kernel clears (`.bss`, `.brk`).
+    end: usize,
 }
 
 impl Memory {
@@ -105,7 +133,7 @@ impl Memory {
         if !elf.starts_with(b"\x7fELF\x02\x01") {
             return None;
         }
-        let (mut entry, mut loaded) = (None, Vec::new());
+        let (mut entry, mut loaded, mut end) = (None, Vec::new(), 0);
         let (table, size) = (number::<8>(elf, 32)?, number::<2>(elf, 54)?);
         for i in 0..number::<2>(elf, 56)? {
             let header = table + i * size;
@@ -113,7 +141,11 @@ impl Memory {
             let length = number::<8>(elf, header + 32)?;
             let bytes = elf.get(offset..offset.checked_add(length)?)?;
             match number::<4>(elf, header)? as u32 {
-                Memory::LOAD => loaded.push((number::<8>(elf, header + 24)?, bytes)),
+                Memory::LOAD => {
+                    let address = number::<8>(elf, header + 24)?;
+                    loaded.push((address, bytes));
+                    end = end.max(address.checked_add(number::<8>(elf, header + 40)?)?);
+                }
                 Memory::NOTE => entry = entry.or_else(|| pvh_entry(bytes)),
                 _ => {}
             }
@@ -130,7 +162,20 @@ impl Memory {
             address: start.try_into().ok()?,
             entry: entry?,
             bytes: memory,
+            end,
         })
+    }
+
+    /// Puts an initramfs behind the kernel, on a page of its own: its address and size.
+    fn append(&mut self, initramfs: &[u8]) -> [u64; 2] {
+        let start = self.address as usize;
+        let at = self
+            .end
+            .max(start + self.bytes.len())
+            .next_multiple_of(PAGE);
+        self.bytes.resize(at - start, 0);
+        self.bytes.extend_from_slice(initramfs);
+        [at as u64, initramfs.len() as u64]
     }
 }
 
@@ -161,6 +206,9 @@ mod tests {
 
     use super::*;
 
+    /// What a segment takes in memory, more than in the file.
+    const MEMORY: u8 = 100;
+
     /// Two segments with a gap, and a note of another program's before the one that counts.
     fn elf() -> Vec<u8> {
         let mut elf = vec![0; 64 + 3 * 56];
@@ -187,6 +235,7 @@ mod tests {
             elf[header + 8..][..8].copy_from_slice(&offset.to_le_bytes());
             elf[header + 24..][..8].copy_from_slice(&address.to_le_bytes());
             elf[header + 32] = bytes.len() as u8;
+            elf[header + 40] = MEMORY;
             elf.extend_from_slice(bytes);
         }
         elf
@@ -194,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_kernel_lies_on_the_disk_as_in_memory() {
-        let disk = image(vec![0xfa; KERNEL], &elf(), "quiet").unwrap();
+        let disk = image(vec![0xfa; KERNEL], &elf(), None, "quiet").unwrap();
         assert_eq!(disk.len() as u64 % CYLINDER, 0);
         let parameter = |i: usize| number::<4>(&disk, PARAMETERS + 4 * i).unwrap();
         assert_eq!([0, 1, 2].map(parameter), [1, 0x100_0000, 0x100_0010]);
@@ -203,13 +252,25 @@ mod tests {
     }
 
     #[test]
+    fn an_initramfs_lies_behind_what_the_kernel_clears() {
+        let zeros = vec![0; KERNEL];
+        let disk = image(zeros, &elf(), Some(b"070701"), "quiet").unwrap();
+        assert_eq!(number::<4>(&disk, PARAMETERS + MODULES), Some(1));
+        let place = [0, 8].map(|at| number::<8>(&disk, PARAMETERS + MODULE + at).unwrap());
+        assert_eq!(place, [0x100_1000, 6]);
+        assert!(disk[KERNEL + 0x1000..].starts_with(b"070701"));
+        let sectors = number::<4>(&disk, PARAMETERS).unwrap();
+        assert_eq!(sectors, (0x1000_usize + 6).div_ceil(SECTOR));
+    }
+
+    #[test]
     fn what_is_no_kernel_is_refused() {
         let no_kernel: [&[u8]; 3] = [b"", b"\x7fELF\x02\x01", b"MZ"];
         for bytes in no_kernel {
-            assert!(image(Vec::new(), bytes, "").is_err());
+            assert!(image(Vec::new(), bytes, None, "").is_err());
         }
         let long = "x".repeat(KERNEL);
-        assert!(image(Vec::new(), &elf(), &long).is_err());
+        assert!(image(Vec::new(), &elf(), None, &long).is_err());
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::disk;
+use crate::image::root_initramfs;
 use exitlab_base::artifact::{Cache, KeyBuilder};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files;
@@ -104,7 +105,12 @@ pub async fn build(
     match &kernel.vmlinux {
         Some(vmlinux) => {
             let words = kernel_command_line(host, Medium::Disk);
-            Ok((disk::build(cache, vmlinux, &words).await?, Medium::Disk))
+            let initramfs = match &kernel.modules {
+                Some(modules) => Some(root_initramfs(cache, modules).await?),
+                None => None,
+            };
+            let disk = disk::build(cache, vmlinux, initramfs.as_deref(), &words).await?;
+            Ok((disk, Medium::Disk))
         }
         // A ready image of the user's own has no uncompressed twin, and boots more slowly.
         None => Ok((boot_iso(cache, kernel, host).await?, Medium::Cd)),

@@ -1,0 +1,161 @@
+//! The text of a histogram (Documentation/trace/histogram.rst).
+
+use std::collections::BTreeSet;
+
+use exitlab_model::reasons::{Isa, ReasonTable};
+
+/// Exits by reason, as the tracepoint counted them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Counts; the index is that of a census.
+    pub counts: Vec<u64>,
+    /// Exits whose reason no table defines.
+    pub other: u64,
+    /// Exits for which there was no room, of all VMs.
+    pub dropped: u64,
+}
+
+/// Sums the entries of `threads` by reason. Entries of one key may come in several lines.
+pub fn tally(text: &str, threads: &BTreeSet<u64>, table: &ReasonTable) -> Result<Tally, String> {
+    let mut tally = Tally {
+        counts: vec![0; table.len_slots()],
+        other: 0,
+        dropped: 0,
+    };
+    let mut dropped = None;
+    for line in text.lines().map(str::trim) {
+        if let Some(count) = line.strip_prefix("Dropped:") {
+            dropped = Some(count.trim().parse());
+        } else if line.starts_with('{') {
+            let entry = Entry::of(line).ok_or_else(|| format!("the histogram has '{line}'"))?;
+            if !threads.contains(&entry.thread) {
+                continue;
+            }
+            if entry.isa != isa_number(table.isa()) {
+                let isa = table.isa();
+                return Err(format!(
+                    "the histogram has '{line}', which is not of {isa:?}"
+                ));
+            }
+            let slot = slot(table, entry.reason).and_then(|slot| tally.counts.get_mut(slot));
+            *slot.unwrap_or(&mut tally.other) += entry.count;
+        }
+    }
+    match dropped {
+        Some(Ok(dropped)) => Ok(Tally { dropped, ..tally }),
+        _ => Err("the histogram of kvm_exit does not say what it dropped".to_owned()),
+    }
+}
+
+/// `KVM_ISA_VMX` and `KVM_ISA_SVM` (arch/x86/kvm/trace.h).
+fn isa_number(isa: Isa) -> u64 {
+    match isa {
+        Isa::Vmx => 1,
+        Isa::Svm => 2,
+    }
+}
+
+/// The place of a reason in a census. On VMX the tracepoint has the whole field: the
+/// basic reason is in bits 15:0, and bit 31 stands for an entry that failed.
+fn slot(table: &ReasonTable, reason: u64) -> Option<usize> {
+    match table.isa() {
+        Isa::Vmx => usize::try_from(reason & 0xffff).ok(),
+        Isa::Svm => table.slot(u32::try_from(reason).ok()?),
+    }
+}
+
+/// `{ common_pid: 93, exit_reason: 48, isa: 1 } hitcount: 8655`
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    thread: u64,
+    reason: u64,
+    isa: u64,
+    count: u64,
+}
+
+impl Entry {
+    fn of(line: &str) -> Option<Entry> {
+        let (keys, count) = line.strip_prefix('{')?.split_once('}')?;
+        let key = |name: &str| {
+            let field = keys
+                .split(',')
+                .find_map(|field| field.trim().strip_prefix(name));
+            field?.strip_prefix(':')?.trim().parse().ok()
+        };
+        Some(Entry {
+            thread: key("common_pid")?,
+            reason: key("exit_reason")?,
+            isa: key("isa")?,
+            count: count
+                .trim()
+                .strip_prefix("hitcount:")?
+                .trim()
+                .parse()
+                .ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Linux 6.12 prints it.
+    const HISTOGRAM: &str = "# event histogram
+#
+# trigger info: hist:keys=common_pid,exit_reason,isa:vals=hitcount:sort=hitcount:size=8192 [active]
+#
+
+{ common_pid:         91, exit_reason:         54, isa:          1 } hitcount:          2
+{ common_pid:         92, exit_reason:         48, isa:          1 } hitcount:       8655
+{ common_pid:         91, exit_reason: 2147483681, isa:          1 } hitcount:          3
+{ common_pid:         91, exit_reason:         48, isa:          1 } hitcount:         10
+{ common_pid:        400, exit_reason:         48, isa:          1 } hitcount:      10000
+{ common_pid:         91, exit_reason:        300, isa:          1 } hitcount:          4
+
+Totals:
+    Hits: 18674
+    Entries: 6
+    Dropped: 0
+";
+
+    fn tally_of(text: &str) -> Result<Tally, String> {
+        tally(text, &BTreeSet::from([91, 92]), ReasonTable::vmx())
+    }
+
+    #[test]
+    fn threads_are_summed_by_basic_reason_and_other_processes_left_out() {
+        let tally = tally_of(HISTOGRAM).unwrap();
+        let counted: Vec<_> = (0..).zip(&tally.counts).filter(|(_, n)| **n > 0).collect();
+        assert_eq!(counted, [(33, &3), (48, &8665), (54, &2)]);
+        assert_eq!(tally.other, 4);
+    }
+
+    #[test]
+    fn svm_codes_become_places_in_the_table() {
+        let table = ReasonTable::svm();
+        let npf = "{ common_pid: 91, exit_reason: 1024, isa: 2 } hitcount: 7\nDropped: 0";
+        let tally = tally(npf, &BTreeSet::from([91]), table).unwrap();
+        let place = table.defined().position(|reason| reason.number == 0x400);
+        assert_eq!(tally.counts[place.unwrap()], 7);
+    }
+
+    #[test]
+    fn what_is_dropped_is_told_and_what_is_missing_or_of_another_isa_is_an_error() {
+        let dropped = HISTOGRAM.replace("Dropped: 0", "Dropped: 12");
+        assert_eq!(tally_of(&dropped).unwrap().dropped, 12);
+        let silent = HISTOGRAM.replace("    Dropped: 0\n", "");
+        assert!(tally_of(&silent).unwrap_err().contains("does not say"));
+        let other = HISTOGRAM.replace("isa:          1", "isa:          2");
+        assert!(tally_of(&other).unwrap_err().contains("not of Vmx"));
+        let broken = HISTOGRAM.replace("hitcount:       8655", "hitcount: many");
+        assert!(tally_of(&broken).unwrap_err().contains("many"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_panics(line in "\\{?( ?(common_pid|exit_reason|isa): ?[0-9]{0,20},?){0,4}\\}?( hitcount: [0-9]{0,22})?") {
+            let _ = tally_of(&line);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! An instance of tracefs (Documentation/trace/ftrace.rst, "Instances"): triggers of our own,
+//! which nobody else's tracing sees. It is called by its owner: who finds one whose owner is
+//! dead clears it away.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use exitlab_base::dir::Dir;
+use exitlab_model::event::Stage;
+use exitlab_model::failure::FailureKind;
+
+use super::kernel_fs::KernelFs;
+use crate::failure::Failure;
+
+/// Where tracefs belongs. Without tracing in the kernel there is no such directory.
+const TRACEFS: &str = "/sys/kernel/tracing";
+
+/// The directory of instances.
+const INSTANCES: &str = "instances";
+
+/// Begins the name of every instance of ours.
+const PREFIX: &str = "exitlab-";
+
+/// An instance of this process's.
+#[derive(Debug)]
+pub struct Instance {
+    /// Tracefs.
+    tracefs: KernelFs,
+    name: String,
+    dir: PathBuf,
+    there: bool,
+}
+
+impl Instance {
+    /// Makes one, after clearing away those of the dead.
+    pub fn make() -> Result<Instance, Failure> {
+        let tracefs = open()?;
+        let instances = tracefs.path().join(INSTANCES);
+        if !is_there(&instances)? {
+            return Err(no_tracing("its tracefs has no instances"));
+        }
+        sweep_in(&instances, Path::new("/proc"));
+        let name = Owner::this().name();
+        let dir = instances.join(&name);
+        std::fs::create_dir(&dir).map_err(|e| refused("make", &dir, &e))?;
+        // It has room for events, which nobody writes: a megabyte for each processor. What
+        // cannot be made smaller does no harm.
+        let _ = std::fs::write(dir.join("buffer_size_kb"), "4");
+        Ok(Instance {
+            tracefs,
+            name,
+            dir,
+            there: true,
+        })
+    }
+
+    /// What is its own.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Removes it, and whatever it counts.
+    pub fn remove(mut self) -> Result<(), Failure> {
+        self.there = false;
+        let removed = Dir::open(&self.tracefs.path().join(INSTANCES));
+        let removed = removed.and_then(|dir| dir.remove_if_empty(&self.name));
+        removed.map_err(|e| {
+            let message = format!("failed to remove {}: {e}", self.dir.display());
+            Failure::new(Stage::Host, FailureKind::Host, message)
+        })
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // What stays is cleared away by the next agent.
+        if self.there {
+            let _ = std::fs::remove_dir(&self.dir);
+        }
+    }
+}
+
+/// Clears away the instances of agents that died without doing so themselves. Where there is no
+/// tracefs, or none that we may change, nobody has left anything that we could.
+pub fn sweep() {
+    if let Ok(tracefs) = open() {
+        sweep_in(&tracefs.path().join(INSTANCES), Path::new("/proc"));
+    }
+}
+
+fn sweep_in(instances: &Path, proc: &Path) {
+    let Ok(dir) = Dir::open(instances) else {
+        return;
+    };
+    let this = Owner::this();
+    for name in dir.names().unwrap_or_default() {
+        let owner = name.to_str().and_then(Owner::of_name);
+        // Who lives in another namespace of processes cannot be seen to live.
+        let dead = owner.is_some_and(|o| o.namespace == this.namespace && !o.lives(proc));
+        if dead {
+            let _ = dir.remove_if_empty(&name);
+        }
+    }
+}
+
+/// A process for which no other can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    /// Inode of the namespace that `process` is of; 0 where there are none.
+    namespace: u64,
+    process: u32,
+    /// When it was started, ticks since boot (proc(5), `starttime`).
+    start: u64,
+}
+
+impl Owner {
+    fn this() -> Owner {
+        let process = std::process::id();
+        let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let namespace = namespace.to_string_lossy();
+        let digits: String = namespace.chars().filter(char::is_ascii_digit).collect();
+        Owner {
+            namespace: digits.parse().unwrap_or(0),
+            process,
+            start: start_of(Path::new("/proc"), process).unwrap_or(0),
+        }
+    }
+
+    fn name(self) -> String {
+        let Owner {
+            namespace,
+            process,
+            start,
+        } = self;
+        format!("{PREFIX}{namespace}-{process}-{start}")
+    }
+
+    fn of_name(name: &str) -> Option<Owner> {
+        let mut numbers = name.strip_prefix(PREFIX)?.split('-');
+        let mut number = || numbers.next()?.parse::<u64>().ok();
+        let owner = Owner {
+            namespace: number()?,
+            process: number()?.try_into().ok()?,
+            start: number()?,
+        };
+        (owner.name() == name).then_some(owner)
+    }
+
+    fn lives(self, proc: &Path) -> bool {
+        start_of(proc, self.process) == Some(self.start)
+    }
+}
+
+/// The 22nd word of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
+pub fn start_of(proc: &Path, process: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(proc.join(process.to_string()).join("stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(19)?.trim().parse().ok()
+}
+
+fn open() -> Result<KernelFs, Failure> {
+    let place = Path::new(TRACEFS);
+    KernelFs::open("tracefs", place, "events").map_err(|e| match e.raw_os_error() {
+        // No such file system; a kernel that is older than fsopen(2).
+        Some(ENODEV) => no_tracing("it has no tracefs (CONFIG_FTRACE)"),
+        Some(ENOSYS) => no_tracing("tracefs is not mounted on /sys/kernel/tracing"),
+        _ => refused("open", place, &e),
+    })
+}
+
+const ENODEV: i32 = 19;
+const ENOSYS: i32 = 38;
+
+/// What may not be looked at is not called missing.
+pub fn is_there(path: &Path) -> Result<bool, Failure> {
+    path.try_exists().map_err(|e| refused("look at", path, &e))
+}
+
+fn refused(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    let why = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            "; the channel \"trace\" needs root (or CAP_SYS_ADMIN and CAP_DAC_OVERRIDE), and a \
+             kernel that is not locked down to confidentiality (/sys/kernel/security/lockdown)"
+        }
+        ErrorKind::ReadOnlyFilesystem => "; in a container, tracefs must be there to write to",
+        _ => "",
+    };
+    let message = format!("failed to {what} {}: {error}{why}", path.display());
+    Failure::new(Stage::Host, FailureKind::Host, message)
+}
+
+/// The kernel cannot do it.
+pub fn no_tracing(lacks: &str) -> Failure {
+    let message = format!("the host's kernel cannot count its tracepoint kvm_exit: {lacks}");
+    Failure::new(Stage::Host, FailureKind::NoTracing, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_instances_of_the_dead_are_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |name: &str| dir.path().join(name);
+        let this = Owner::this();
+        let alive = this.name();
+        // Its number was given to us; another namespace's; nobody's.
+        let earlier = Owner { start: 1, ..this }.name();
+        let elsewhere = Owner {
+            namespace: 7,
+            start: 1,
+            ..this
+        }
+        .name();
+        for name in [
+            &alive,
+            &earlier,
+            &elsewhere,
+            "exitlab-mine",
+            "somebody-else",
+        ] {
+            std::fs::create_dir(of(name)).unwrap();
+        }
+        sweep_in(dir.path(), Path::new("/proc"));
+        assert!(!of(&earlier).exists());
+        for name in [&alive, &elsewhere, "exitlab-mine", "somebody-else"] {
+            assert!(of(name).exists(), "{name}");
+        }
+    }
+}
