@@ -214,13 +214,22 @@ impl RealMachine {
 
     /// Fails unless, soon, no agent and no QEMU are left there and no directory of one.
     pub fn assert_deserted(&self) {
+        self.assert_none_of(&[" --below ", "qemu-system-x86_64"]);
+    }
+
+    /// Fails unless, soon, no agent is left there and no directory of one.
+    pub fn assert_no_agent(&self) {
+        self.assert_none_of(&[" --below "]);
+    }
+
+    fn assert_none_of(&self, words: &[&str]) {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
-            let agents = self.processes(" --below ");
-            let qemus = self.processes("qemu-system-x86_64");
+            let found = words.iter().flat_map(|words| self.processes(words));
+            let found: Vec<u32> = found.collect();
             let dirs = self.told("ls -d /root/.cache/exitlab/agents/agent-* 2>/dev/null; true");
-            let left = format!("agents {agents:?}, QEMUs {qemus:?}, directories {dirs:?}");
-            if agents.is_empty() && qemus.is_empty() && dirs.is_empty() {
+            let left = format!("processes {found:?} of {words:?}, directories {dirs:?}");
+            if found.is_empty() && dirs.is_empty() {
                 return;
             }
             assert!(Instant::now() < end, "left on the machine: {left}");
