@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 
 use exitlab_model::event::Stage;
 use exitlab_model::failure::FailureKind;
 
 use super::failure::Failure;
-use exitlab_model::order::{LONGEST, Task};
+use exitlab_model::order::{END, LONGEST, Task};
 
 /// How long the agent goes on without one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The agent's end of the line.
-pub struct Leash(UnboundedReceiver<String>);
+pub struct Leash {
+    lines: UnboundedReceiver<String>,
+    end: watch::Sender<bool>,
+}
 
 impl Leash {
     /// Takes hold of standard input.
@@ -36,7 +40,10 @@ impl Leash {
                 }
             }
         });
-        Leash(lines)
+        Leash {
+            lines,
+            end: watch::Sender::new(false),
+        }
     }
 
     /// The task.
@@ -45,10 +52,15 @@ impl Leash {
             let message = format!("failed to read the plan from standard input: {why}");
             Failure::new(Stage::Host, FailureKind::Host, message)
         };
-        let line = tokio::time::timeout(PATIENCE, self.0.recv()).await;
+        let line = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
         let line = line.ok().flatten();
         let line = line.ok_or_else(|| failure("nothing came".to_owned()))?;
         serde_json::from_str(&line).map_err(|e| failure(e.to_string()))
+    }
+
+    /// Whether the conductor has asked for the good end.
+    pub fn end(&self) -> watch::Receiver<bool> {
+        self.end.subscribe()
     }
 
     /// Returns when there is nobody left to work for, with the reason.
@@ -63,7 +75,8 @@ impl Leash {
 
     async fn silence(&mut self) -> &'static str {
         loop {
-            match tokio::time::timeout(PATIENCE, self.0.recv()).await {
+            match tokio::time::timeout(PATIENCE, self.lines.recv()).await {
+                Ok(Some(line)) if line.trim() == END => drop(self.end.send_replace(true)),
                 Ok(Some(_)) => {}
                 Ok(None) => return "the conductor is gone",
                 Err(_) => return "the conductor gave no sign of life for a minute",

@@ -4,6 +4,7 @@
 //! `experiment` is the story; every other module is one noun of it.
 
 mod argv;
+mod attach;
 mod awaited;
 mod census;
 mod clock;
@@ -24,6 +25,7 @@ mod parameters;
 mod private_dir;
 mod qemu;
 mod qmp;
+mod running_vms;
 mod sample;
 mod sampler;
 #[cfg(test)]
@@ -46,6 +48,8 @@ mod workload;
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use exitlab_base::panics;
 use exitlab_model::event::{Event, PROTOCOL, Stage};
@@ -77,7 +81,8 @@ pub async fn run(plan: &Path, events: &Path) -> std::io::Result<bool> {
     let events = Events::open(events)?;
     let work = async {
         let task = task::read(plan)?;
-        carry_out(task, PrivateDir::in_temp, &events).await
+        let (_never, end) = watch::channel(false);
+        carry_out(task, PrivateDir::in_temp, end, &events).await
     };
     let good = report(work, &events).await;
     events.close().await;
@@ -93,8 +98,9 @@ pub async fn run_on_leash(place: &Path) -> std::io::Result<bool> {
     let mut leash = Leash::hold();
     let work = async {
         let task = leash.task().await?;
+        let end = leash.end();
         tokio::select! {
-            outcome = carry_out(task, || PrivateDir::below(place), &events) => outcome,
+            outcome = carry_out(task, || PrivateDir::below(place), end, &events) => outcome,
             failure = leash.let_go() => Err(failure),
         }
     };
@@ -141,11 +147,13 @@ async fn report(work: impl Future<Output = Result<(), Failure>>, events: &Events
 async fn carry_out(
     task: Task,
     private_dir: impl FnOnce() -> Result<PrivateDir, Failure>,
+    end: watch::Receiver<bool>,
     events: &Events,
 ) -> Result<(), Failure> {
     events.stage(Stage::Host);
     match task {
         Task::Experiment(order) => experiment::run(&order, private_dir, events).await,
         Task::Trial(order) => trial::run(order, events).await,
+        Task::Attach(order) => attach::run(&order, end, events).await,
     }
 }

@@ -47,7 +47,7 @@ impl<'a> Resolver<'a> {
         let nothing = inspect.is_empty();
         match self.channels(nothing) {
             Some(channels) => plan.channels = channels,
-            None => choose_channels(platform, kernel, plan),
+            None => choose_channels(platform, kernel, plan, ssh),
         }
         kernel.tracing = plan.channels.contains(&Channel::Trace);
     }
@@ -107,7 +107,15 @@ fn channel(name: &str, seen: &[Channel]) -> Result<Channel, Wrong> {
 
 /// The census where it is, the tracepoint where it is not. Of a kernel that is not built here
 /// that is known on the host only. Cycles are the census's alone.
-fn choose_channels(platform: PlatformKind, kernel: &KernelPlan, plan: &mut SamplingPlan) {
+fn choose_channels(
+    platform: PlatformKind,
+    kernel: &KernelPlan,
+    plan: &mut SamplingPlan,
+    ssh: bool,
+) {
+    // A guest that is only watched cannot be asked.
+    plan.channels
+        .retain(|channel| ssh || *channel != Channel::Cpuid);
     let built = platform.boots() && !matches!(kernel.source, KernelSource::Image(_));
     plan.auto = !built && !plan.cycles;
     if built && !kernel.census && !plan.cycles {

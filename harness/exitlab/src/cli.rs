@@ -7,6 +7,7 @@
 )]
 
 mod ab;
+mod attach;
 mod bisect;
 mod compare;
 mod conformance;
@@ -24,6 +25,7 @@ use exitlab_analysis::export;
 use exitlab_model::matrix::Shard;
 
 pub use ab::AbArgs;
+pub use attach::AttachArgs;
 pub use bisect::{BisectArgs, BisectStepArgs};
 pub use compare::{
     BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, PromisesArgs, VerdictsArgs,
@@ -37,6 +39,7 @@ Examples:
   exitlab run                                boot against idle, the built-in experiment
   exitlab run configs/microvm.toml           an experiment of your own
   exitlab run --set guest.machine=pc         one key changed
+  exitlab attach                             which VMs run here already; count one of them
   exitlab compare results/a results/b        did this change alter the exits?
   exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
@@ -86,6 +89,8 @@ pub struct Cli {
 pub enum Command {
     /// Run an experiment and write its tables.
     Run(RunArgs),
+    /// Count the exits of a VM that runs already, or list those that do.
+    Attach(Box<AttachArgs>),
     /// Run the same experiments on two kernels, and compare.
     Ab(Box<AbArgs>),
     /// Find the commit that altered the exits.
@@ -124,6 +129,7 @@ impl Command {
     pub fn cache(&self) -> Option<&CacheArgs> {
         match self {
             Command::Run(args) => Some(&args.cache),
+            Command::Attach(args) => Some(&args.cache),
             Command::Ab(args) => Some(&args.cache),
             Command::Bisect(args) => Some(&args.cache),
             Command::Build(args) => Some(&args.cache),

@@ -2,6 +2,7 @@
 
 mod ab;
 mod asked;
+mod attach;
 mod bisect;
 mod conformance;
 mod kernels;
@@ -54,6 +55,7 @@ fn start(command: Command) -> Result<Ended> {
             Command::Bisect(args) => return bisect::run(*args).await,
             Command::Conformance(args) => return conformance::run(*args).await,
             Command::Gate(args) => return regression::gate(args),
+            Command::Attach(args) => attach::run(*args).await,
             Command::Run(args) => run_experiment(args).await,
             Command::BisectStep(args) => bisect::step(&args),
             Command::Plan(args) => matrix::plan(&args),

@@ -42,6 +42,10 @@ fn machine_on(system: &System, plan: &Plan) -> Report {
     let mut report = platforms::report(system, plan.platform, plan.host.accelerator);
     let shared = need::shared(plan);
     let shared = shared.iter().map(|need| need::look_up(need, system));
+    if plan.platform == PlatformKind::Local {
+        let counting = local::counting(system, Some(&plan.sampling));
+        report.prerequisites.extend(counting);
+    }
     report.prerequisites.extend(shared);
     report.prerequisites.extend(need::old_qemu(plan, system));
     report

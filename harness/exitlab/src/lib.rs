@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod ended;
 pub mod jobs;
 
+pub mod attach;
 pub mod booted;
 pub mod build;
 pub mod context;

@@ -42,7 +42,8 @@ impl Minutes<'_> {
     }
 }
 
-fn enter(event: &Event, record: &mut RunRecord) {
+/// Enters an event that may come.
+pub(crate) fn enter(event: &Event, record: &mut RunRecord) {
     match event.clone() {
         Event::Started {
             kernel,
@@ -71,6 +72,8 @@ fn enter(event: &Event, record: &mut RunRecord) {
         | Event::Pulse { .. }
         | Event::Phase { .. }
         | Event::Judging { .. }
+        | Event::Machines { .. }
+        | Event::Attached(_)
         | Event::Found(_)
         | Event::GuestConsole { .. }
         | Event::QemuLog { .. }

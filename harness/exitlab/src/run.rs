@@ -219,7 +219,7 @@ fn new_record(
 
 /// Keeps tables of what was sampled, and the record. The record comes last: a matrix takes a
 /// cell for done whose record says so, and then its tables must be there.
-fn keep(results: &Results, record: &RunRecord) -> Result<()> {
+pub(crate) fn keep(results: &Results, record: &RunRecord) -> Result<()> {
     let tables = if record.samples.is_empty() {
         Ok(())
     } else {

@@ -1,6 +1,9 @@
 //! A session with a host: it is started, listened to until its agent's last event, and
 //! brought to its end.
 
+use std::future::Future;
+use std::pin::{Pin, pin};
+
 use crate::results::Results;
 use crate::ui::Ui;
 use exitlab_base::artifact::Cache;
@@ -31,14 +34,27 @@ pub struct Session<'a> {
 impl Session<'_> {
     /// Holds the session. `heard` is told every event, before anything follows from it.
     pub async fn hold(self, heard: &mut impl FnMut(&Event, &Results) -> Result<()>) -> Result<()> {
+        self.hold_until(std::future::pending(), heard).await
+    }
+
+    /// The same, and asks the agent for its good end once `until` has come.
+    pub async fn hold_until(
+        self,
+        until: impl Future<Output = ()>,
+        heard: &mut impl FnMut(&Event, &Results) -> Result<()>,
+    ) -> Result<()> {
+        let mut until = pin!(until);
         let words = platform::words(self.plan.platform);
         self.ui.stage(words.start);
         let dir = self.results.machine_dir();
         let ui = &*self.ui;
         let note = |text: &str| ui.note(text);
         let start = platform::start(self.plan, self.boot, &self.task, self.cache, &dir, &note);
-        let machine = start.await?;
-        attend(machine, words.end, self.results, self.ui, heard).await
+        let machine = tokio::select! {
+            machine = start => machine?,
+            () = &mut until => return Err(Error::Interrupted),
+        };
+        attend(machine, words.end, self.results, self.ui, until, heard).await
     }
 }
 
@@ -46,6 +62,8 @@ impl Session<'_> {
 trait Host {
     /// The next thing it says.
     async fn next(&mut self) -> Result<Report>;
+    /// Asks its agent for its good end.
+    fn ask_to_end(&mut self);
     /// Waits for its end after its agent's good one; what it said meanwhile.
     async fn power_off(self) -> Result<Vec<Result<Report>>>;
     /// Ends it at once.
@@ -55,6 +73,10 @@ trait Host {
 impl Host for Machine {
     async fn next(&mut self) -> Result<Report> {
         Machine::next(self).await
+    }
+
+    fn ask_to_end(&mut self) {
+        Machine::ask_to_end(self);
     }
 
     async fn power_off(self) -> Result<Vec<Result<Report>>> {
@@ -72,9 +94,10 @@ async fn attend<H: Host>(
     last_stage: &str,
     results: &mut Results,
     ui: &mut Ui,
+    until: Pin<&mut impl Future<Output = ()>>,
     heard: &mut impl FnMut(&Event, &Results) -> Result<()>,
 ) -> Result<()> {
-    match listen(&mut host, results, ui, heard).await {
+    match listen(&mut host, results, ui, until, heard).await {
         Ok(()) => {
             ui.stage(last_stage);
             for report in host.power_off().await? {
@@ -98,10 +121,20 @@ async fn listen<H: Host>(
     host: &mut H,
     results: &mut Results,
     ui: &mut Ui,
+    mut until: Pin<&mut impl Future<Output = ()>>,
     heard: &mut impl FnMut(&Event, &Results) -> Result<()>,
 ) -> Result<()> {
+    let mut asked = false;
     loop {
-        let event = match host.next().await? {
+        let report = tokio::select! {
+            report = host.next() => report?,
+            () = &mut until, if !asked => {
+                asked = true;
+                host.ask_to_end();
+                continue;
+            }
+        };
+        let event = match report {
             Report::Console(line) => {
                 results.host_console(&line)?;
                 ui.host_console(&line);

@@ -49,8 +49,13 @@ impl Interrupt {
     pub async fn or<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             outcome = work => outcome,
-            // The sender lives as long as the runtime.
-            _ = self.0.wait_for(|asked| *asked) => Err(Error::Interrupted),
+            () = self.asked() => Err(Error::Interrupted),
         }
+    }
+
+    /// Returns when the user asks for an end.
+    pub async fn asked(&mut self) {
+        // The sender lives as long as the runtime.
+        let _ = self.0.wait_for(|asked| *asked).await;
     }
 }

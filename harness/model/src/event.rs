@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attach::FoundVm;
 use crate::failure::FailureKind;
 use crate::reasons::Isa;
 use crate::record::{
@@ -117,6 +118,15 @@ pub enum Event {
         /// By slot ([`crate::reasons::ReasonTable::slot`]).
         statuses: Vec<ReasonStatus>,
     },
+    /// The virtual machines that run on the host.
+    Machines {
+        /// Those that can be seen, by process.
+        machines: Vec<FoundVm>,
+        /// Whether every process could be looked at.
+        all: bool,
+    },
+    /// One of them is attached to: its exits are counted from now on.
+    Attached(FoundVm),
     /// One line of the guest's console.
     GuestConsole {
         /// The line, without its end.

@@ -13,6 +13,8 @@ pub enum FailureKind {
     NoCensus,
     /// The host's kernel cannot count its tracepoints.
     NoTracing,
+    /// No VM, or several, are what is to be attached to.
+    NoSuchVm,
     /// QEMU did not start or ended early.
     QemuDied,
     /// The guest panicked or reset itself.
@@ -72,11 +74,11 @@ impl FailureKind {
                     .to_owned()
             }
             FailureKind::NoTracing => {
-                "leave \"trace\" out of sampling.channels, or boot a kernel that has what \
-                 kernel/kconfig/trace.config asks for: exitlab builds one for that channel, unless \
-                 kernel.source is a ready image"
+                "boot a kernel that has what kernel/kconfig/trace.config asks for, as distributions' \
+                 have: exitlab builds one for that channel, unless kernel.source is a ready image"
                     .to_owned()
             }
+            FailureKind::NoSuchVm => "exitlab attach lists the VMs that run".to_owned(),
             FailureKind::QemuDied => seen("QEMU", QEMU_LOG),
             FailureKind::GuestDied => {
                 let seen = seen("the guest", GUEST_CONSOLE);

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod artifacts;
+pub mod attach;
 pub mod build;
 pub mod event;
 pub mod failure;

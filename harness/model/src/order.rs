@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attach::AttachOrder;
 use crate::guest_files::GuestFiles;
 use crate::plan::Plan;
 use crate::plan::{Deadlines, GuestPlan, KvmParameter, Phase, SamplingPlan};
@@ -13,6 +14,9 @@ use crate::record::Channel;
 
 /// Time between two of the conductor's signs of life.
 pub const BEAT: Duration = Duration::from_secs(5);
+
+/// The conductor's word on an agent's leash that asks for the good end, where that is left to it.
+pub const END: &str = "end";
 
 /// Longest task, bytes: more than any plan needs, less than the disk it comes on.
 pub const LONGEST: u64 = 256 * 1024;
@@ -88,6 +92,8 @@ pub enum Task {
     Experiment(Box<Order>),
     /// Judge the host's exit census.
     Trial(TrialOrder),
+    /// List the virtual machines that run there, or count the exits of one.
+    Attach(AttachOrder),
 }
 
 impl Task {
@@ -95,7 +101,7 @@ impl Task {
     pub fn files(&mut self) -> Vec<&mut PathBuf> {
         match self {
             Task::Experiment(order) => order.files.guest.paths_mut(),
-            Task::Trial(_) => Vec::new(),
+            Task::Trial(_) | Task::Attach(_) => Vec::new(),
         }
     }
 

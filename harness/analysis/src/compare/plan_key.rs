@@ -4,14 +4,17 @@
 pub(super) const PLAN: &str = "plan ";
 
 /// What of a plan decides no count: bounds of waits, how a machine is reached, what runs after
-/// the last sample, what only other platforms read, and the reason of a choice.
-const DECIDES_NOTHING: [&str; 6] = [
+/// the last sample, what only other platforms read, which
+/// process a VM is, and how and why something was chosen.
+const DECIDES_NOTHING: [&str; 8] = [
     "platform_choice",
     "deadlines",
     "inspect",
     "host.address",
     "host.ssh_config",
     "host.accelerator",
+    "attached.pid",
+    "sampling.auto",
 ];
 
 /// Whether a key of a plan decides no count.

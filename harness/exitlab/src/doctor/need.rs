@@ -6,6 +6,7 @@ use exitlab_host::qemu_files;
 use exitlab_kernel::needs as kernel;
 use exitlab_model::plan::{KernelSource, Plan};
 use exitlab_model::platform::PlatformKind;
+use exitlab_model::record::Channel;
 
 use super::report::Prerequisite;
 use super::system::System;
@@ -65,7 +66,9 @@ fn resources(plan: &Plan) -> Vec<Need> {
 
 /// A QEMU here that is too old to tell KVM's statistics; none if it is not.
 pub(super) fn old_qemu(plan: &Plan, system: &System) -> Option<Prerequisite> {
-    let is_here = plan.platform != PlatformKind::Ssh && !plan.sampling.channels.is_empty();
+    let census = |c: &Channel| *c != Channel::Trace;
+    let census = !plan.sampling.auto && plan.sampling.channels.iter().any(census);
+    let is_here = plan.platform != PlatformKind::Ssh && census;
     let version = qemu_files::version(&system.qemu_says).filter(|_| is_here)?;
     let (major, minor) = qemu_files::LEAST;
     (version < qemu_files::LEAST).then(|| Prerequisite {

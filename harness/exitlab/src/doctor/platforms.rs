@@ -38,14 +38,18 @@ pub(super) fn of_this(system: &System, prerequisites: Vec<Prerequisite>) -> Repo
     }
 }
 
+/// The same before there is a plan: this machine as it is counts by the census.
+fn bare(system: &System, platform: PlatformKind) -> Report {
+    let mut report = report(system, platform, Accelerator::Kvm);
+    if platform == PlatformKind::Local {
+        report.prerequisites.extend(local::counting(system, None));
+    }
+    report
+}
+
 /// The platforms whose own needs this machine meets.
 pub(super) fn usable(system: &System) -> Vec<PlatformKind> {
-    let lacks_nothing = |platform: &PlatformKind| {
-        report(system, *platform, Accelerator::Kvm)
-            .missing()
-            .count()
-            == 0
-    };
+    let lacks_nothing = |platform: &PlatformKind| bare(system, *platform).missing().count() == 0;
     PlatformKind::ALL
         .into_iter()
         .filter(lacks_nothing)
@@ -60,7 +64,7 @@ pub(super) fn render(system: &System, plan: &Plan) -> String {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH);
     for platform in PlatformKind::ALL {
-        let report = report(system, platform, Accelerator::Kvm);
+        let report = bare(system, platform);
         let missing: Vec<&str> = report.missing().map(|one| one.what.as_str()).collect();
         let mut text = is(platform).to_owned();
         let mark = if missing.is_empty() {
@@ -88,10 +92,12 @@ fn is(platform: PlatformKind) -> &'static str {
             "AMD with SVM and nested paging, emulated; counts repeat bit for bit"
         }
         PlatformKind::Nested => "this machine's processor, through KVM; real time, nothing repeats",
-        PlatformKind::Local => "this machine as it is, running a kernel with the census; real time",
+        PlatformKind::Local => {
+            "this machine as it is; real time; with any kernel by the tracepoint, as root"
+        }
         PlatformKind::Ssh => {
-            "another machine as it is, running a kernel with the census; real time (what that \
-             machine lacks is said when a run connects to it)"
+            "another machine as it is; real time; with any kernel by the tracepoint, as root (what \
+             that machine lacks is said when a run connects to it)"
         }
     }
 }

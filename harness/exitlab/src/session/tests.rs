@@ -110,7 +110,8 @@ async fn held(script: Vec<String>) -> Held {
     let mut minutes = Minutes::of(&plan, &mut record);
     let mut heard = |event: &Event, _: &Results| minutes.take(event);
     let mut ui = Ui::silent();
-    let outcome = attend(host, "the end", &mut results, &mut ui, &mut heard).await;
+    let never = std::pin::pin!(std::future::pending());
+    let outcome = attend(host, "the end", &mut results, &mut ui, never, &mut heard).await;
     record.outcome = minutes::outcome(&outcome, &record);
     let log = |name| std::fs::read_to_string(results.dir().join(name)).unwrap_or_default();
     Held {

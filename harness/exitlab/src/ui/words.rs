@@ -12,6 +12,10 @@ pub fn describe(event: &Event) -> Option<String> {
             let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
             Some(format!("channels: {}", names.join(", ")))
         }
+        Event::Attached(vm) => Some(format!(
+            "attached to {} (process {}, {}, vCPUs: {})",
+            vm.name, vm.pid, vm.vmm, vm.vcpus
+        )),
         Event::Phase { name, .. } => Some(format!("phase {name}")),
         Event::Sample(sample) => {
             let total: u128 = sample.counts().iter().map(|&n| u128::from(n)).sum();

@@ -5,7 +5,7 @@ use std::io::{PipeWriter, Write};
 use std::time::Instant;
 
 use exitlab_base::error::{Error, Result};
-use exitlab_model::order::{BEAT, Task};
+use exitlab_model::order::{BEAT, END, Task};
 
 /// Holds an agent; letting go of it ends the agent.
 #[derive(Debug)]
@@ -26,6 +26,11 @@ impl Leash {
             pipe,
             beaten: Instant::now(),
         })
+    }
+
+    /// Asks the agent for its good end.
+    pub fn end(&mut self) {
+        let _ = self.pipe.write_all(format!("{END}\n").as_bytes());
     }
 
     /// Gives a sign of life when it is time.

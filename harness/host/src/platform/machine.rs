@@ -184,6 +184,11 @@ impl Machine {
         }
     }
 
+    /// Asks an agent on a leash for its good end.
+    pub fn ask_to_end(&mut self) {
+        self.leash.iter_mut().for_each(Leash::end);
+    }
+
     /// Waits for the end of a host that powers itself off; stops it if it does not. What it
     /// said meanwhile must be no event.
     pub async fn power_off(mut self) -> Result<Vec<Result<Report>>> {
@@ -271,11 +276,8 @@ impl Machine {
     /// The exit status of an agent that is not at its end, as the host's init tells it
     /// (`image/host-init.sh`).
     fn agents_end(&self) -> Option<&str> {
-        let mut lines = self.tail.iter().rev();
-        lines.find_map(|line| {
-            line.trim()
-                .strip_prefix("exitlab: the agent ended with status ")
-        })
+        let mut lines = self.tail.iter().rev().map(|line| line.trim());
+        lines.find_map(|line| line.strip_prefix("exitlab: the agent ended with status "))
     }
 
     fn hear(&mut self) {
@@ -292,11 +294,9 @@ impl Machine {
             ("events", self.events.read()),
             ("emulator's log", log),
         ];
-        for (what, size) in files {
-            if size > MOST_FILE {
-                let most = MOST_FILE >> 20;
-                return Err(self.died(&format!("the {what} came to more than {most} MiB")));
-            }
+        if let Some((what, _)) = files.iter().find(|(_, size)| *size > MOST_FILE) {
+            let most = MOST_FILE >> 20;
+            return Err(self.died(&format!("the {what} came to more than {most} MiB")));
         }
         let pending = self.events.pending();
         if pending > LONGEST_EVENT as u64 {

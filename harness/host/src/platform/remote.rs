@@ -21,7 +21,7 @@ use exitlab_base::shell::quoted;
 use exitlab_model::plan::Plan;
 
 pub use part::Part;
-pub use probe::Facts;
+pub use probe::{Demand, Facts};
 use rustix::process::Signal;
 use words::failed;
 

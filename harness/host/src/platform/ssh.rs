@@ -1,4 +1,4 @@
-//! `ssh`: another machine as it is. Its kernel carries the exit census already. exitlab
+//! `ssh`: another machine as it is. exitlab
 //! brings its agent and the guest's images there, only what is missing, and runs the
 //! agent over the connection. The agent ends and clears up when the connection does.
 
@@ -7,12 +7,25 @@ use std::path::Path;
 use super::aftermath::Aftermath;
 use super::leash::Leash;
 use super::machine::{CONSOLE, EVENTS, Machine};
-use super::remote::{Part, Remote};
+use super::remote::{Demand, Facts, Part, Remote};
 use crate::image::{AGENT, companion};
 use exitlab_base::error::Result;
 use exitlab_base::process::Supervised;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
+use exitlab_model::record::Channel;
+
+/// What the task needs of the machine. Without a channel nothing is read, and any KVM will do;
+/// the tracepoint is any kernel's, and what lacks for it only the agent can see.
+fn demand(plan: &Plan, task: &Task, facts: &Facts) -> Demand {
+    let sampling = &plan.sampling;
+    let census = sampling.channels.iter().any(|c| *c != Channel::Trace);
+    match task {
+        Task::Attach(_) => Demand::Agent,
+        _ if census && (!sampling.auto || facts.has_census()) => Demand::Census,
+        _ => Demand::Guest,
+    }
+}
 
 /// Connects, brings what is missing, starts the agent.
 pub async fn start(plan: &Plan, task: &Task, dir: &Path, note: &dyn Fn(&str)) -> Result<Machine> {
@@ -25,8 +38,7 @@ pub async fn start(plan: &Plan, task: &Task, dir: &Path, note: &dyn Fn(&str)) ->
 
     let remote = Remote::connect(plan, dir).await?;
     let facts = remote.probe(&parts).await?;
-    // Without a channel nothing is read, and any KVM will do.
-    facts.require(remote.address(), !plan.sampling.channels.is_empty())?;
+    facts.require(remote.address(), demand(plan, &task, &facts))?;
     facts.require_room(remote.address(), &parts)?;
     for part in facts.missing(&parts) {
         let (name, size) = (part.name(), part.size() >> 10);

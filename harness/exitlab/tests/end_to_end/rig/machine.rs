@@ -219,17 +219,26 @@ impl RealMachine {
 
     /// What is left there after some time: agents, QEMUs, and directories of theirs.
     pub fn left(&self) -> Option<String> {
+        self.left_of(&[" --below ", "qemu-system-x86_64"])
+    }
+
+    /// Fails unless, soon, no agent is left there and no directory of one.
+    pub fn assert_no_agent(&self) {
+        assert_eq!(self.left_of(&[" --below "]), None);
+    }
+
+    fn left_of(&self, words: &[&str]) -> Option<String> {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
-            let agents = self.processes(" --below ");
-            let qemus = self.processes("qemu-system-x86_64");
+            let found = words.iter().flat_map(|words| self.processes(words));
+            let found: Vec<u32> = found.collect();
             let dirs = self.told("ls -d /root/.cache/exitlab/agents/agent-* 2>/dev/null; true");
-            if agents.is_empty() && qemus.is_empty() && dirs.is_empty() {
+            if found.is_empty() && dirs.is_empty() {
                 return None;
             }
             if Instant::now() > end {
                 return Some(format!(
-                    "left on the machine: agents {agents:?}, QEMUs {qemus:?}, directories {dirs:?}"
+                    "left on the machine: processes {found:?} of {words:?}, directories {dirs:?}"
                 ));
             }
             std::thread::sleep(Duration::from_millis(200));

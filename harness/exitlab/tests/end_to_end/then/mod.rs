@@ -1,5 +1,6 @@
 //! Tests that take less.
 
+mod attach;
 mod experiments;
 mod guests;
 mod kernels;

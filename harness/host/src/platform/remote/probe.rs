@@ -47,6 +47,17 @@ enum Kvm {
     Open,
 }
 
+/// What a task needs of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// To run our agent: the VM runs there already.
+    Agent,
+    /// To run a guest.
+    Guest,
+    /// That KVM counts by reason, and QEMU tells it.
+    Census,
+}
+
 /// What the machine answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -93,9 +104,14 @@ impl Facts {
         }
     }
 
-    /// Fails with everything that the machine lacks. KVM must count by reason if anything
-    /// is to be read.
-    pub fn require(&self, address: &str, counts: bool) -> Result<()> {
+    /// Whether its KVM counts by reason.
+    pub fn has_census(&self) -> bool {
+        self.census
+    }
+
+    /// Fails with everything that the machine lacks.
+    pub fn require(&self, address: &str, demand: Demand) -> Result<()> {
+        let (guest, counts) = (demand != Demand::Agent, demand == Demand::Census);
         let (mut missing, mut cures) = (Vec::new(), Vec::new());
         let mut lacks = |lack: bool, what: &str, cure: &str| {
             if lack {
@@ -112,7 +128,7 @@ impl Facts {
             "choose another machine",
         );
         lacks(
-            self.qemu.is_none(),
+            guest && self.qemu.is_none(),
             "qemu-system-x86_64: runs the guest",
             "sudo apt-get install --no-install-recommends qemu-system-x86",
         );
@@ -127,12 +143,12 @@ impl Facts {
             "install a newer QEMU there, before the other on the search path of `ssh MACHINE COMMAND`",
         );
         lacks(
-            self.kvm == Kvm::None,
+            guest && self.kvm == Kvm::None,
             "/dev/kvm: runs the guest on the processor",
             "sudo modprobe kvm_intel, or kvm_amd; virtualization may be off in the firmware",
         );
         lacks(
-            self.kvm == Kvm::Closed,
+            guest && self.kvm == Kvm::Closed,
             "permission for /dev/kvm: runs the guest on the processor",
             "sudo usermod -aG kvm \"$USER\"",
         );
@@ -234,7 +250,7 @@ exitlab: has abc
     #[test]
     fn a_good_machine_lacks_nothing_but_what_is_brought() {
         let facts = Facts::read(GOOD).unwrap();
-        facts.require("me@there", true).unwrap();
+        facts.require("me@there", Demand::Census).unwrap();
         assert_eq!(facts.free_kib, Some(600));
         assert_eq!(facts.has, ["abc"]);
         assert_eq!(facts.agents(), Path::new("/home/me/.cache/exitlab/agents"));
@@ -243,28 +259,30 @@ exitlab: has abc
     #[test]
     fn everything_that_is_missing_is_said_at_once() {
         let facts = Facts::read("exitlab: base /x\nexitlab: machine aarch64\n").unwrap();
-        insta::assert_snapshot!(text(facts.require("me@there", true).unwrap_err()));
+        insta::assert_snapshot!(text(facts.require("me@there", Demand::Census).unwrap_err()));
         let closed = GOOD
             .replace("kvm open", "kvm closed")
             .replace("exitlab: census\n", "");
         let closed = Facts::read(&closed).unwrap();
-        insta::assert_snapshot!(text(closed.require("me@there", true).unwrap_err()));
-        assert!(closed.require("me@there", false).is_err());
+        insta::assert_snapshot!(text(
+            closed.require("me@there", Demand::Census).unwrap_err()
+        ));
+        assert!(closed.require("me@there", Demand::Guest).is_err());
     }
 
     #[test]
     fn a_qemu_without_statistics_is_refused_unless_nothing_is_read() {
         let with = |version: &str| Facts::read(&GOOD.replace("7.2.22", version)).unwrap();
-        insta::assert_snapshot!(text(with("6.2.0").require("me@there", true).unwrap_err()), @r"
+        insta::assert_snapshot!(text(with("6.2.0").require("me@there", Demand::Census).unwrap_err()), @r"
         exitlab: missing:
           QEMU 7.1 or newer: tells KVM's statistics, query-stats (found: QEMU emulator version 6.2.0 (Debian 1:7.2+dfsg-7+deb12u18)), on me@there
           cure: on me@there:
                 install a newer QEMU there, before the other on the search path of `ssh MACHINE COMMAND`
         ");
-        with("6.2.0").require("me@there", false).unwrap();
-        with("10.0.2").require("me@there", true).unwrap();
+        with("6.2.0").require("me@there", Demand::Guest).unwrap();
+        with("10.0.2").require("me@there", Demand::Census).unwrap();
         assert!(
-            with("x").require("me@there", true).is_err(),
+            with("x").require("me@there", Demand::Census).is_err(),
             "one that does not start"
         );
     }

@@ -104,10 +104,40 @@ fn without_channels_commands_run_on_a_kernel_without_the_census() {
     }
 }
 
+/// Left to exitlab, the channel is the tracepoint, and its sum is KVM's own count.
+#[test]
+fn without_the_census_the_tracepoint_counts_alone() {
+    let place = Place::new();
+    let sets = ["kernel.census=false", QUICK[0], QUICK[1]];
+    let outcome = experiment(&place, "out", &sets);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let record = record(&place.path("out"));
+    assert_eq!(
+        record["plan"]["sampling"]["channels"],
+        serde_json::json!(["trace"])
+    );
+    for sample in record["samples"].as_array().unwrap() {
+        let trace = &sample["trace"];
+        let counts = trace["counts"].as_array().unwrap().iter();
+        let sum = counts.map(|count| count.as_u64().unwrap()).sum::<u64>();
+        let sum = sum + trace["other"].as_u64().unwrap();
+        assert_eq!(trace["exits"]["least"], sum);
+        assert_eq!(trace["exits"]["most"], sum);
+        assert_eq!((sample.get("cpuid"), trace.get("stats")), (None, None));
+    }
+    let table = read(&place.path("out"), "table.md");
+    assert!(
+        table.contains("✓ The kernel's tracepoint counted every exit"),
+        "{table}"
+    );
+    assert!(!table.contains(['✗', '△']), "a check failed:\n{table}");
+}
+
 #[test]
 fn a_kernel_without_the_census_is_recognised() {
     let place = Place::new();
-    let sets = ["kernel.census=false", QUICK[0], QUICK[1]];
+    let channels = "sampling.channels=[\"cpuid\", \"stats\"]";
+    let sets = ["kernel.census=false", channels, QUICK[0], QUICK[1]];
     let outcome = experiment(&place, "out", &sets);
     outcome.assert_failed(5, &["carries no exit census", "kernel.census", "cure:"]);
     assert!(

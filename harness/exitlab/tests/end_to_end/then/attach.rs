@@ -1,0 +1,216 @@
+//! Attaching to VMs that run already, on a machine that exitlab did not boot: its kernel is
+//! without the census, and neither tracefs nor debugfs is mounted on it.
+
+use std::path::Path;
+use std::process::Command;
+
+use exitlab_base::shell::quoted;
+use serde_json::Value;
+
+use crate::rig::built;
+use crate::rig::machine::RealMachine;
+use crate::rig::running::Running;
+use crate::support::{Outcome, Place, exitlab};
+
+/// How often the guests execute CPUID each time they are told to.
+const CPUIDS: u64 = 1000;
+
+/// The exit code of CPUID (APM volume 2, appendix C).
+const CPUID: usize = 0x72;
+
+/// A firmware of 16-bit code: it waits for a byte on the serial port, executes CPUID
+/// [`CPUIDS`] times, says `D`, and begins again.
+const PROGRAM: [u8; 31] = [
+    0xba, 0xfd, 0x03, // mov $0x3fd, %dx
+    0xec, // wait: in %dx, %al
+    0xa8, 0x01, // test $1, %al
+    0x74, 0xfb, // jz wait
+    0xba, 0xf8, 0x03, // mov $0x3f8, %dx
+    0xec, // in %dx, %al
+    0xbe, 0xe8, 0x03, // mov $1000, %si
+    0x66, 0x31, 0xc0, // again: xor %eax, %eax
+    0x0f, 0xa2, // cpuid
+    0x4e, // dec %si
+    0x75, 0xf8, // jnz again
+    0xba, 0xf8, 0x03, // mov $0x3f8, %dx
+    0xb0, b'D', // mov $'D', %al
+    0xee, // out %al, %dx
+    0xeb, 0xe1, // jmp 0
+];
+
+fn firmware() -> Vec<u8> {
+    let mut rom = vec![0xf4; 1 << 16];
+    rom[..PROGRAM.len()].copy_from_slice(&PROGRAM);
+    // Where processors begin: ljmp $0xf000, $0.
+    rom[0xfff0..0xfff5].copy_from_slice(&[0xea, 0x00, 0x00, 0x00, 0xf0]);
+    rom
+}
+
+/// The machine, with the firmware and the kernel of guests on it.
+fn machine(place: &Place) -> RealMachine {
+    let sets = ["kernel.census=false", "sampling.channels=[\"trace\"]"];
+    let kernel = built(&["kernel", "--set", sets[0], "--set", sets[1]]);
+    let files = [("rom", firmware())];
+    let vmlinux = kernel.with_file_name("vmlinux");
+    RealMachine::boot(&place.path("machine"), &vmlinux, &files)
+}
+
+/// Starts a VM that does what its serial port tells it.
+fn start(machine: &RealMachine, name: &str, more: &str) {
+    machine.told(&format!(
+        "mkfifo /tmp/{name}.in /tmp/{name}.out; nice -n 19 qemu-system-x86_64 -accel kvm -cpu host \
+         -machine pc -m 16 -nodefaults -no-user-config -display none -bios /exp/rom \
+         -name guest={name} -serial pipe:/tmp/{name} {more} < /dev/null > /tmp/{name}.log 2>&1 &"
+    ));
+    // It has done its part once, so it is past its beginning.
+    machine.told(&poke(name));
+}
+
+/// What makes a VM execute its CPUIDs, and waits until it has.
+fn poke(name: &str) -> String {
+    format!("printf x > /tmp/{name}.in; test \"$(head -c 1 < /tmp/{name}.out)\" = D")
+}
+
+/// `exitlab attach` on the machine.
+fn attach(machine: &RealMachine, args: &[&str]) -> Command {
+    let mut command = exitlab();
+    command.args(["attach", "--host", "machine", "--ssh-config"]);
+    command.arg(machine.ssh_config()).args(args);
+    command
+}
+
+fn record(dir: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(dir.join("run.json")).unwrap()).unwrap()
+}
+
+/// The CPUIDs of the last sample, of a complete record whose sum is KVM's own count.
+fn cpuids(dir: &Path) -> u64 {
+    let run = record(dir);
+    assert_eq!(run["outcome"]["state"], "complete", "{run}");
+    let table = std::fs::read_to_string(dir.join("table.md")).unwrap();
+    assert!(!table.contains(['✗', '△']), "a check failed:\n{table}");
+    let last = run["samples"].as_array().unwrap().last().unwrap();
+    last["trace"]["counts"][CPUID].as_u64().unwrap()
+}
+
+fn assert_good(outcome: &Outcome) {
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
+#[test]
+fn vms_that_run_already_are_counted_exactly_and_left_alone() {
+    let place = Place::new();
+    let machine = machine(&place);
+    start(&machine, "plain", "");
+    start(
+        &machine,
+        "with-qmp",
+        "-qmp unix:/tmp/qmp,server=on,wait=off",
+    );
+
+    let listed: Outcome = attach(&machine, &[]).output().unwrap().into();
+    assert_good(&listed);
+    for name in ["plain", "with-qmp"] {
+        assert!(listed.stdout.contains(name), "{}", listed.stdout);
+    }
+    let none: Outcome = attach(&machine, &["no-such"]).output().unwrap().into();
+    none.assert_failed(5, &["no VM that runs here", "exitlab attach lists"]);
+
+    two_vms_and_two_observers_do_not_mix(&place, &machine);
+    the_end_of_each_side_is_told(&place, &machine);
+    assert_eq!(
+        machine.told("cat /proc/mounts | grep -c -e tracefs -e debugfs; true"),
+        "0\n"
+    );
+    machine.assert_deserted();
+    drop(machine);
+    place.assert_deserted();
+}
+
+/// While one VM is attached to twice, and executes its CPUIDs once, the other does it twice.
+fn two_vms_and_two_observers_do_not_mix(place: &Place, machine: &RealMachine) {
+    let within = |out: &str, vm: &str, script: &Path| {
+        let run = format!("sh {}", script.display());
+        let out = place.path(out).display().to_string();
+        attach(machine, &[vm, "--run", &run, "--out", &out])
+    };
+    let pokes = [poke("plain"), poke("with-qmp"), poke("with-qmp")].join(" && ");
+    let config = machine.ssh_config().display().to_string();
+    let pokes = place.write(
+        "pokes",
+        &format!("ssh -F {config} machine <<'E'\n{pokes}\nE\n"),
+    );
+    let second = place.write("second", &shell_line(&within("two", "plain", &pokes)));
+    let other = place.write("other", &shell_line(&within("other", "with-qmp", &second)));
+    let outcome: Outcome = within("one", "plain", &other).output().unwrap().into();
+    assert_good(&outcome);
+    for (out, times) in [("one", 1), ("two", 1), ("other", 2)] {
+        assert_eq!(cpuids(&place.path(out)), CPUIDS * times, "{out}");
+    }
+    let compared: Outcome = exitlab()
+        .arg("compare")
+        .args([place.path("one"), place.path("two")])
+        .output()
+        .unwrap()
+        .into();
+    assert_good(&compared);
+}
+
+/// A command as a shell takes it.
+fn shell_line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| quoted(word.to_str().unwrap()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The instances of tracefs that are there.
+fn instances(machine: &RealMachine) -> String {
+    let mount = "mkdir -p /tmp/t && mount -t tracefs tracefs /tmp/t";
+    machine.told(&format!("{mount} && ls /tmp/t/instances; umount /tmp/t"))
+}
+
+/// Attaches for good, and waits for the second sample.
+fn long(machine: &RealMachine, place: &Place, out: &str, vm: &str) -> Running {
+    let out = place.path(out);
+    let args = [vm, "--every", "500ms", "--out", out.to_str().unwrap()];
+    let mut running = Running::start_as(place, attach(machine, &args));
+    running.wait_for("attached 2");
+    assert!(instances(machine).contains("exitlab-"));
+    running
+}
+
+fn the_end_of_each_side_is_told(place: &Place, machine: &RealMachine) {
+    let mut interrupted = long(machine, place, "interrupted", "plain");
+    machine.told(&poke("plain"));
+    interrupted.signal("-INT");
+    assert_eq!(interrupted.code(), Some(0), "{}", interrupted.stderr());
+    assert_eq!(cpuids(&place.path("interrupted")), CPUIDS);
+    assert_eq!(instances(machine), "");
+
+    let mut gone = long(machine, place, "conductor-killed", "plain");
+    gone.signal("-KILL");
+    gone.code();
+    machine.assert_no_agent();
+    assert_eq!(instances(machine), "");
+
+    let mut killed = long(machine, place, "agent-killed", "plain");
+    for agent in machine.processes(" --below ") {
+        machine.told(&format!("kill -9 {agent}"));
+    }
+    assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
+    assert_eq!(instances(machine), "");
+    // The VM has noticed nothing.
+    machine.told(&poke("plain"));
+
+    let mut ended = long(machine, place, "vm-ended", "plain");
+    machine.told(&poke("plain"));
+    for qemu in machine.processes("guest=plain") {
+        machine.told(&format!("kill {qemu}"));
+    }
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    assert_eq!(cpuids(&place.path("vm-ended")), CPUIDS);
+    assert_eq!(instances(machine), "");
+    for qemu in machine.processes("guest=with-qmp") {
+        machine.told(&format!("kill {qemu}"));
+    }
+}
