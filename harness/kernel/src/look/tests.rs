@@ -173,5 +173,8 @@ fn what_is_no_regular_file_is_not_read() {
 fn a_driver_that_is_built_in_is_told_from_one_that_is_a_module() {
     let network = |texts: &[&[u8]]| of_bytes(&image(RELEASE, &kernel(texts))).unwrap().network;
     assert_eq!(network(&[b"virtio_net\0"]), Some(true));
-    assert_eq!(network(&[b"virtio_network\0", b"xvirtio_net\0"]), Some(false));
+    assert_eq!(
+        network(&[b"virtio_network\0", b"xvirtio_net\0"]),
+        Some(false)
+    );
 }
