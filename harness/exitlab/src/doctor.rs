@@ -2,6 +2,7 @@
 //! whatever is missing.
 
 mod allowance;
+mod distribution;
 mod local;
 mod need;
 mod nested;

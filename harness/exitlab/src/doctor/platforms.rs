@@ -3,6 +3,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::distribution::Distribution;
 use super::report::{Prerequisite, Report};
 use super::system::System;
 use super::{local, need, nested};
@@ -33,7 +34,7 @@ pub(super) fn report(system: &System, platform: PlatformKind, accelerator: Accel
 pub(super) fn of_this(system: &System, prerequisites: Vec<Prerequisite>) -> Report {
     Report {
         prerequisites,
-        debian: system.is_debian(),
+        distribution: Distribution::of(&system.search),
         superuser: system.superuser,
     }
 }

@@ -2,6 +2,7 @@
 
 use comfy_table::{Table, presets};
 
+use super::distribution::Distribution;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::foreign::cell;
 use exitlab_base::need::Cure;
@@ -23,8 +24,8 @@ pub struct Prerequisite {
 #[derive(Debug, Clone)]
 pub struct Report {
     pub(super) prerequisites: Vec<Prerequisite>,
-    /// Whether packages have Debian's names and come through apt.
-    pub(super) debian: bool,
+    /// Whose packages it has.
+    pub(super) distribution: Distribution,
     /// Whether packages can be installed without sudo.
     pub(super) superuser: bool,
 }
@@ -95,31 +96,16 @@ impl Report {
                 list.push(cure);
             }
         }
-        let install = (!packages.is_empty()).then(|| self.install(&packages.join(" ")));
-        let source = packages
-            .iter()
-            .find(|package| package.starts_with("linux-source-"));
-        let source = source.map(|package| {
-            format!("if {package} is not to be had, set kernel.source to a kernel tree or tarball")
-        });
+        let installs = match packages.as_slice() {
+            [] => Vec::new(),
+            packages => self.distribution.cures(packages, self.superuser),
+        };
         let actions = actions.into_iter().map(str::to_owned);
-        install
+        installs
             .into_iter()
-            .chain(source)
             .chain(actions)
             .collect::<Vec<_>>()
             .join("\n  ")
-    }
-
-    fn install(&self, packages: &str) -> String {
-        let apt = "apt-get install --no-install-recommends";
-        match (self.debian, self.superuser) {
-            (true, true) => format!("{apt} {packages}"),
-            (true, false) => format!("sudo {apt} {packages}"),
-            (false, _) => {
-                format!("install what is missing; Debian's packages for it are: {packages}")
-            }
-        }
     }
 }
 

@@ -70,13 +70,6 @@ impl System {
         self
     }
 
-    /// Whether packages come through apt.
-    pub(super) fn is_debian(&self) -> bool {
-        self.search
-            .below_root(Path::new("/usr/bin/apt-get"))
-            .is_file()
-    }
-
     /// Whether a program needs no dynamic linker.
     pub(super) fn is_static(&self, program: &Path) -> std::io::Result<bool> {
         let elf = std::fs::read(self.search.below_root(program))?;

@@ -171,6 +171,38 @@ fn debians_kernel() -> (PathBuf, PathBuf, String) {
     (headers, package, release)
 }
 
+/// The default experiment, on the kernel that Debian built, as host and as guest: its KVM, its
+/// disks' and its network's drivers are modules.
+#[test]
+fn a_kernel_that_debian_built_is_counted_as_it_is() {
+    let place = Place::new();
+    let (_, package, release) = debians_kernel();
+    let source = format!("kernel.source=package:{}", package.display());
+    let out = place.path("out");
+    let args = ["run", "--platform", "tcg-svm", "--set", &source, "--out"];
+    // It ends well only if every promise holds: the tracepoint's sum is KVM's own count.
+    good(&[&args[..], &[out.to_str().unwrap()]].concat());
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let record: Value = serde_json::from_str(&read("run.json")).unwrap();
+    let booted = format!("\"kernel\":\"{release}\"");
+    assert!(read("events.jsonl").contains(&booted), "{booted}");
+    let inputs = &record["provenance"]["kernel_inputs"][0];
+    let digest = blake3::hash(&std::fs::read(&package).unwrap());
+    assert_eq!(inputs[0], "package file");
+    assert_eq!(inputs[1], digest.to_hex().as_str());
+    for sample in record["samples"].as_array().unwrap() {
+        let counts = sample["trace"]["counts"].as_array().unwrap();
+        let sum: u64 = counts.iter().map(|count| count.as_u64().unwrap()).sum();
+        let own = &sample["trace"]["exits"];
+        assert_eq!(own["least"], own["most"], "the guest stands still");
+        assert_eq!(
+            sum + sample["trace"]["other"].as_u64().unwrap(),
+            own["least"]
+        );
+        assert!(sum > 1000, "a guest that boots exits often: {sum}");
+    }
+}
+
 #[test]
 fn modules_count_in_a_kernel_that_debian_built() {
     let place = Place::new();
