@@ -187,12 +187,5 @@ fn no_place(series: Series, source: &str, misfits: &[Misfit]) -> Error {
     }
 }
 
-/// Everything that is read out of the text of a kernel's file.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn any_text(text: &[u8]) {
-    let series = Series { major: 7, minor: 3 };
-    let _ = apply(series, |_| Ok(Some(text.to_vec())));
-}
-
 #[cfg(test)]
 mod tests;

@@ -209,16 +209,21 @@ fn every_place_of_the_table_is_understood() {
 }
 
 #[test]
-fn any_text_is_taken_or_refused() {
-    for text in [
-        "",
+fn no_text_makes_it_panic() {
+    let whole: String = tree("7.3").into_values().collect();
+    let cuts = (0..whole.len())
+        .step_by(401)
+        .flat_map(|at| [&whole[..at], &whole[at..]]);
+    let odd = [
         "{",
         "struct kvm_vcpu_stat {",
         "kvm-y +=",
         "#include",
         "/*",
         "\u{0}",
-    ] {
-        any_text(text.as_bytes());
+    ];
+    for text in cuts.chain(odd) {
+        let series = "7.3".parse().unwrap();
+        let _ = apply(series, |_| Ok(Some(text.as_bytes().to_vec())));
     }
 }
