@@ -22,20 +22,34 @@ pub enum End {
     Hung,
 }
 
-/// Waits for the end, but not for ever.
+/// How often it is looked whether the end is there.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits for the end, but not for ever: `most` is the time of a machine that does nothing else.
 pub fn wait(child: &mut Child, most: Duration) -> End {
-    let deadline = Instant::now() + most;
+    let (mut waited, mut last) = (Duration::ZERO, Instant::now());
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return End::Status(status);
         }
-        if Instant::now() > deadline {
+        waited += last.elapsed().mul_f64(share());
+        last = Instant::now();
+        if waited > most {
             let _ = child.kill();
             let _ = child.wait();
             return End::Hung;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(LOOK);
     }
+}
+
+/// Which part of a processor is left for whoever wants one, from the tasks that want to run
+/// (`/proc/loadavg`): no hang waits for more than eight times its deadline.
+fn share() -> f64 {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().and_then(|text| text.parse().ok());
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (processors as f64 / load.unwrap_or(1.0)).clamp(0.125, 1.0)
 }
 
 /// What is wrong with how a run ended: `said` is its standard error, `killed` whether we
