@@ -126,7 +126,7 @@ pub fn full(field: &Field, number: u64, kib: usize, seconds: f64, dice: &mut Dic
             let full = out.with_file_name(format!("{number}-full"));
             seen.wrong
                 .extend(aftermath::of_run(field, &full, &end, &said, false));
-            let told = ["no space", "MiB of disk"]
+            let told = ["No space left", "MiB of disk"]
                 .iter()
                 .any(|words| said.contains(words));
             let told = told || code == 0;
