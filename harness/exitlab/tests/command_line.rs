@@ -142,7 +142,7 @@ fn hooks_that_find_no_place_are_named_with_file_and_what_was_looked_for() {
         &[
             "VM exit on VMX",
             "arch/x86/kvm/vmx/vmx.c",
-            "trace_kvm_exit(",
+            "no `vmx_vcpu_run($arguments) {`",
             "cure:",
         ],
     );
