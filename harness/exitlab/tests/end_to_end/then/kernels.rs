@@ -184,8 +184,7 @@ fn a_kernel_that_debian_built_is_counted_as_it_is() {
     good(&[&args[..], &[out.to_str().unwrap()]].concat());
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     let record: Value = serde_json::from_str(&read("run.json")).unwrap();
-    let booted = format!("\"kernel\":\"{release}\"");
-    assert!(read("events.jsonl").contains(&booted), "{booted}");
+    assert!(read("events.jsonl").contains(&format!("\"kernel\":\"{release}\"")));
     let inputs = &record["provenance"]["kernel_inputs"][0];
     let digest = blake3::hash(&std::fs::read(&package).unwrap());
     assert_eq!(inputs[0], "package file");
@@ -194,7 +193,6 @@ fn a_kernel_that_debian_built_is_counted_as_it_is() {
         let counts = sample["trace"]["counts"].as_array().unwrap();
         let sum: u64 = counts.iter().map(|count| count.as_u64().unwrap()).sum();
         let own = &sample["trace"]["exits"];
-        assert_eq!(own["least"], own["most"], "the guest stands still");
         assert_eq!(
             sum + sample["trace"]["other"].as_u64().unwrap(),
             own["least"]
