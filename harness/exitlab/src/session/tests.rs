@@ -34,6 +34,8 @@ impl Scripted<'_> {
 }
 
 impl Host for Scripted<'_> {
+    fn ask_to_end(&mut self) {}
+
     async fn next(&mut self) -> Result<Report> {
         self.line().unwrap_or_else(|| {
             Err(Error::Experiment {

@@ -58,17 +58,21 @@ fn machine(place: &Place) -> RealMachine {
 /// Starts a VM that does what its serial port tells it.
 fn start(machine: &RealMachine, name: &str, more: &str) {
     machine.told(&format!(
-        "mkfifo /tmp/{name}.in /tmp/{name}.out; nice -n 19 qemu-system-x86_64 -accel kvm -cpu host \
+        "mkfifo /tmp/{name}.in /tmp/{name}.out; qemu-system-x86_64 -accel kvm -cpu host \
          -machine pc -m 16 -nodefaults -no-user-config -display none -bios /exp/rom \
-         -name guest={name} -serial pipe:/tmp/{name} {more} < /dev/null > /tmp/{name}.log 2>&1 &"
+         -name guest={name} -serial pipe:/tmp/{name} {more} < /dev/null > /tmp/{name}.log 2>&1 & echo $! > /tmp/{name}.pid"
     ));
     // It has done its part once, so it is past its beginning.
     machine.told(&poke(name));
 }
 
-/// What makes a VM execute its CPUIDs, and waits until it has.
+/// What makes a VM execute its CPUIDs, and waits until it has. Meanwhile only it runs: on an
+/// emulated machine there is no processor time for guests that wait.
 fn poke(name: &str) -> String {
-    format!("printf x > /tmp/{name}.in; test \"$(head -c 1 < /tmp/{name}.out)\" = D")
+    format!(
+        "kill -CONT $(cat /tmp/{name}.pid) && printf x > /tmp/{name}.in && \
+         test \"$(head -c 1 < /tmp/{name}.out)\" = D && kill -STOP $(cat /tmp/{name}.pid)"
+    )
 }
 
 /// `exitlab attach` on the machine.
@@ -113,7 +117,12 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     for name in ["plain", "with-qmp"] {
         assert!(listed.stdout.contains(name), "{}", listed.stdout);
     }
-    let none: Outcome = attach(&machine, &["no-such"]).output().unwrap().into();
+    let out = place.path("none").display().to_string();
+    let out = out.as_str();
+    let none: Outcome = attach(&machine, &["no-such", "--out", out])
+        .output()
+        .unwrap()
+        .into();
     none.assert_failed(5, &["no VM that runs here", "exitlab attach lists"]);
 
     two_vms_and_two_observers_do_not_mix(&place, &machine);
@@ -140,8 +149,11 @@ fn two_vms_and_two_observers_do_not_mix(place: &Place, machine: &RealMachine) {
         "pokes",
         &format!("ssh -F {config} machine <<'E'\n{pokes}\nE\n"),
     );
-    let second = place.write("second", &shell_line(&within("two", "plain", &pokes)));
-    let other = place.write("other", &shell_line(&within("other", "with-qmp", &second)));
+    let second = place.write("second.sh", &shell_line(&within("two", "plain", &pokes)));
+    let other = place.write(
+        "other.sh",
+        &shell_line(&within("other", "with-qmp", &second)),
+    );
     let outcome: Outcome = within("one", "plain", &other).output().unwrap().into();
     assert_good(&outcome);
     for (out, times) in [("one", 1), ("two", 1), ("other", 2)] {
@@ -205,12 +217,12 @@ fn the_end_of_each_side_is_told(place: &Place, machine: &RealMachine) {
     let mut ended = long(machine, place, "vm-ended", "plain");
     machine.told(&poke("plain"));
     for qemu in machine.processes("guest=plain") {
-        machine.told(&format!("kill {qemu}"));
+        machine.told(&format!("kill -9 {qemu}"));
     }
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     assert_eq!(cpuids(&place.path("vm-ended")), CPUIDS);
     assert_eq!(instances(machine), "");
     for qemu in machine.processes("guest=with-qmp") {
-        machine.told(&format!("kill {qemu}"));
+        machine.told(&format!("kill -9 {qemu}"));
     }
 }
