@@ -14,7 +14,7 @@ mod trial;
 use std::path::{Path, PathBuf};
 
 use asked::{cache_dir, context, listen, load, load_matrix, out_dir};
-use told::{print, shown};
+use told::{print, shown, table};
 
 use crate::cli::{BuildArgs, Command, DoctorArgs, Part, ReasonsArgs, RunArgs};
 use crate::ended::Ended;
@@ -22,7 +22,6 @@ use crate::matrix::{self as cells, Work};
 use crate::ui::{Progress, Ui};
 use crate::{doctor, run, timings};
 use exitlab_analysis::export;
-use exitlab_analysis::figures::RunFigures;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
@@ -31,7 +30,6 @@ use exitlab_host::image;
 use exitlab_kernel as kernel;
 use exitlab_model::plan::Plan;
 use exitlab_model::reasons::Isa;
-use exitlab_model::record::RunRecord;
 
 /// Runs one command to its end.
 pub fn run(command: Command) -> Result<Ended> {
@@ -104,7 +102,7 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
     };
     print(&format!(
         "{}\n{attempts}results: {}\n",
-        terminal(&done.record),
+        table(&done.record),
         dir.display()
     ))?;
     tell_timings(args.timings, &cx.ui, &done.dir)?;
@@ -136,10 +134,6 @@ async fn run_cells(args: &RunArgs, work: Work, cache: &Path) -> Result<()> {
         shown(&ran.dir).display()
     ))?;
     tell_timings(args.timings, &cx.ui, &ran.dir)
-}
-
-fn terminal(record: &RunRecord) -> String {
-    export::terminal_table(&RunFigures::of_record(record, record.reasons()))
 }
 
 async fn build(args: BuildArgs) -> Result<()> {

@@ -12,7 +12,7 @@ use exitlab_model::attach::{AttachOrder, FoundVm};
 use exitlab_model::plan::Plan;
 
 use super::asked::{cache_dir, context, out_dir};
-use super::told::{print, shown};
+use super::told::{print, shown, table};
 
 /// Time between samples where none is given, seconds.
 const EVERY_S: f64 = 5.0;
@@ -41,7 +41,7 @@ pub async fn run(args: AttachArgs) -> Result<()> {
     let done = outcome?;
     print(&format!(
         "{}\nresults: {}\n",
-        super::terminal(&done.record),
+        table(&done.record),
         shown(&done.dir).display()
     ))?;
     done.require_promises()

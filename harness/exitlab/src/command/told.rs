@@ -2,14 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use exitlab_analysis::export;
+use exitlab_analysis::figures::RunFigures;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::screen;
+use exitlab_model::record::RunRecord;
 
 /// A path as the user would type it from here.
 pub(super) fn shown(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
     below.unwrap_or_else(|| path.to_owned())
+}
+
+/// What was counted, as a table for the terminal.
+pub(super) fn table(record: &RunRecord) -> String {
+    export::terminal_table(&RunFigures::of_record(record, record.reasons()))
 }
 
 /// Prints an answer.
