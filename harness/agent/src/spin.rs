@@ -21,6 +21,14 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// After so many looks at nothing but spinning the guest is given up.
 const LOOKS: u32 = 8;
 
+/// After so many one that has not begun: a kernel that unpacks itself takes no interrupt and
+/// needs nothing, for ten seconds and more where it is large and its host is slow.
+const LOOKS_AT_FIRST: u32 = 160;
+
+/// With fewer interrupts taken a guest has not begun. Firmware has 18 in a second, of its timer;
+/// a kernel has hundreds.
+const BEGUN: u64 = 64;
+
 /// So many ticks of processor time (`USER_HZ`, 100 a second) between two looks are a processor
 /// that is busy: 80 in a hundred.
 const BUSY: u64 = 20;
@@ -50,7 +58,9 @@ pub fn watch(process: u32, tell: watch::Sender<bool>) -> JoinHandle<()> {
         let mut spins = Spins::default();
         loop {
             tokio::time::sleep(PERIOD).await;
-            if spins.see(Moment::of(process)) >= LOOKS {
+            let moment = Moment::of(process);
+            let most = moment.as_ref().map_or(LOOKS, Moment::patience);
+            if spins.see(moment) >= most {
                 tell.send_replace(true);
                 return;
             }
@@ -81,6 +91,16 @@ impl Spins {
 }
 
 impl Moment {
+    /// How many looks in a row at nothing but spinning are enough.
+    fn patience(&self) -> u32 {
+        let [interrupts, ..] = self.alive;
+        if interrupts < BEGUN {
+            LOOKS_AT_FIRST
+        } else {
+            LOOKS
+        }
+    }
+
     fn of(process: u32) -> Option<Moment> {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
         let alive = alive(&vm(Path::new(KVM), process)?)?;
@@ -148,6 +168,16 @@ mod tests {
         assert_eq!(looks(&[(0, 5), (1, 5), (2, 5)]), [0, 0, 0]);
         // Something ended it.
         assert_eq!(looks(&[(0, 5), (25, 5), (50, 6), (75, 6)]), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_guest_that_unpacks_its_kernel_has_time() {
+        let moment = |interrupts| Moment {
+            busy: 0,
+            alive: [interrupts, 3, 4, 5, 6],
+        };
+        assert_eq!(moment(20).patience(), LOOKS_AT_FIRST);
+        assert_eq!(moment(200).patience(), LOOKS);
     }
 
     #[test]

@@ -28,7 +28,7 @@ const ASK: &[u8] = b"{\"execute\":\"qmp_capabilities\"}\n\
 const WORD: Duration = Duration::from_secs(3);
 
 /// So many times the deadline for silence a host that is slow may be silent.
-const SLOWEST: u32 = 10;
+pub const SLOWEST: u32 = 10;
 
 /// What is known of a silence.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub struct Silence {
     from: Option<Duration>,
     /// How long the silence was when the clock was asked last.
     asked: Duration,
-    slow: bool,
+    /// Nothing before its clock was asked twice.
+    slow: Option<bool>,
     told: bool,
 }
 
@@ -49,7 +50,7 @@ impl Silence {
             dir: dir.to_owned(),
             from: None,
             asked: Duration::ZERO,
-            slow: false,
+            slow: None,
             told: false,
         }
     }
@@ -58,11 +59,11 @@ impl Silence {
     pub fn ended(&mut self) {
         self.from = None;
         self.asked = Duration::ZERO;
-        self.slow = false;
+        self.slow = None;
     }
 
-    /// Whether a host that was silent for so much of QEMU's work is only slow. Asks from half
-    /// of the deadline on, and a few times only.
+    /// Whether a host that was silent for so much of QEMU's work is only slow, or may be. Asks
+    /// from half of the deadline on, and a few times only.
     pub async fn is_slow(&mut self, silent: Duration, deadline: Duration) -> bool {
         if silent < deadline / 2 || silent > deadline * SLOWEST {
             return false;
@@ -70,20 +71,21 @@ impl Silence {
         let Some(from) = self.from else {
             self.from = clock(&self.dir).await;
             self.asked = silent;
-            return false;
+            return self.from.is_some();
         };
         if silent - self.asked >= deadline / 8 {
             self.asked = silent;
             let passed = clock(&self.dir).await.map(|now| now.saturating_sub(from));
-            self.slow = passed.is_some_and(|passed| passed < WORD);
+            self.slow = Some(passed.is_some_and(|passed| passed < WORD));
         }
-        self.slow
+        self.slow.unwrap_or(true)
     }
 
     /// The word on a slow host, once.
     pub fn word(&mut self, silent: Duration) -> Option<String> {
-        let first = self.slow && !self.told;
-        self.told |= self.slow;
+        let slow = self.slow == Some(true);
+        let first = slow && !self.told;
+        self.told |= slow;
         first.then(|| {
             format!(
                 "QEMU has worked for {} s on less than {} s of its host's clock: a guest that \
@@ -166,7 +168,9 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let mut silence = Silence::of(dir.path());
-        assert!(!slow(&mut silence, 31).await, "one look tells nothing");
+        assert!(!slow(&mut silence, 29).await);
+        assert!(slow(&mut silence, 31).await, "one look tells nothing yet");
+        assert_eq!(silence.word(DEADLINE), None);
         assert!(slow(&mut silence, 45).await);
         let word = silence.word(Duration::from_secs(45)).unwrap();
         assert!(word.starts_with("QEMU has worked for 45 s"), "{word}");
@@ -174,7 +178,7 @@ mod tests {
         assert!(slow(&mut silence, 599).await);
         assert!(!slow(&mut silence, 601).await, "ten deadlines are enough");
         silence.ended();
-        assert!(!slow(&mut silence, 40).await);
+        assert!(slow(&mut silence, 40).await);
         qemu.kill().await.unwrap();
         assert!(
             !slow(&mut silence, 61).await,

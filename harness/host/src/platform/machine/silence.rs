@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use exitlab_base::error::{Error, Result};
 
+use super::super::emulated::SLOWEST;
 use super::super::patience::{IDLE, Pace};
 use super::Machine;
 
@@ -25,7 +26,9 @@ impl Machine {
             return Err(self.died(&format!("no word from the host {how}")));
         }
         if self.heard && !self.is_slow(silent).await && silent > self.silence_deadline {
-            let how = self.for_so_long(self.silence_deadline);
+            let longest = self.silence_deadline * SLOWEST;
+            let slow = silent > longest;
+            let how = self.for_so_long(if slow { longest } else { self.silence_deadline });
             return Err(Error::Silence {
                 message: match self.guest_runs {
                     true => format!("the host fell silent {how}, while its guest ran"),

@@ -194,8 +194,9 @@ fn a_stopped_emulator_is_waited_for_and_counts_as_if_nothing_had_been() {
 #[test]
 fn a_host_on_tcg_svm_that_falls_silent_is_started_again_but_not_for_ever() {
     let place = Place::new();
-    // Less than the agent needs from one word to the next.
-    let sets = [QUICK[0], QUICK[1], "deadlines.silence=150ms"];
+    // Ten times that, which a slow host gets, is less than the agent needs from one word to the
+    // next.
+    let sets = [QUICK[0], QUICK[1], "deadlines.silence=15ms"];
     let outcome = experiment(&place, "out", &sets);
     let words = [
         "attempt 2 of 3",
