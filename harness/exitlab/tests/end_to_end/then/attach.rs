@@ -1,7 +1,7 @@
 //! Attaching to VMs that run already, on a machine that exitlab did not boot: its kernel is
-//! without the census, and neither tracefs nor debugfs is mounted on it.
+//! Debian's as it is, and neither tracefs nor debugfs is mounted on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use exitlab_base::shell::quoted;
@@ -11,6 +11,9 @@ use crate::rig::built;
 use crate::rig::machine::RealMachine;
 use crate::rig::running::Running;
 use crate::support::{Outcome, Place, exitlab};
+
+use super::kernels::debians_kernel;
+use super::machines::{a_kernel_as_it_is_is_traced, experiment};
 
 /// How often the guests execute CPUID each time they are told to.
 const CPUIDS: u64 = 1000;
@@ -46,13 +49,15 @@ fn firmware() -> Vec<u8> {
     rom
 }
 
-/// The machine, with the firmware and the kernel of guests on it.
-fn machine(place: &Place) -> RealMachine {
-    let sets = ["kernel.census=false", "sampling.channels=[\"trace\"]"];
-    let kernel = built(&["kernel", "--set", sets[0], "--set", sets[1]]);
-    let files = [("rom", firmware())];
-    let vmlinux = kernel.with_file_name("vmlinux");
-    RealMachine::boot(&place.path("machine"), &vmlinux, &files)
+/// The machine, with the firmware and an experiment on it; and the experiment here.
+fn machine(place: &Place) -> (PathBuf, RealMachine) {
+    let (_, package, _) = debians_kernel();
+    let source = format!("kernel.source=package:{}", package.display());
+    let kernel = built(&["kernel", "--set", &source]);
+    let (experiment, mut files) = experiment(place);
+    files.push(("rom", firmware()));
+    let machine = RealMachine::boot(&place.path("machine"), &kernel, &files);
+    (experiment, machine)
 }
 
 /// Starts a VM that does what its serial port tells it.
@@ -104,7 +109,7 @@ fn assert_good(outcome: &Outcome) {
 #[test]
 fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     let place = Place::new();
-    let machine = machine(&place);
+    let (experiment, machine) = machine(&place);
     start(&machine, "plain", "");
     start(
         &machine,
@@ -127,6 +132,7 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
 
     two_vms_and_two_observers_do_not_mix(&place, &machine);
     the_end_of_each_side_is_told(&place, &machine);
+    a_kernel_as_it_is_is_traced(&place, &experiment, &machine);
     assert_eq!(
         machine.told("cat /proc/mounts | grep -c -e tracefs -e debugfs; true"),
         "0\n"
@@ -175,19 +181,13 @@ fn shell_line(command: &Command) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The instances of tracefs that are there.
-fn instances(machine: &RealMachine) -> String {
-    let mount = "mkdir -p /tmp/t && mount -t tracefs tracefs /tmp/t";
-    machine.told(&format!("{mount} && ls /tmp/t/instances; umount /tmp/t"))
-}
-
 /// Attaches for good, and waits for the second sample.
 fn long(machine: &RealMachine, place: &Place, out: &str, vm: &str) -> Running {
     let out = place.path(out);
     let args = [vm, "--every", "500ms", "--out", out.to_str().unwrap()];
     let mut running = Running::start_as(place, attach(machine, &args));
     running.wait_for("attached 2");
-    assert!(instances(machine).contains("exitlab-"));
+    assert!(machine.instances().contains("exitlab-"));
     running
 }
 
@@ -197,20 +197,20 @@ fn the_end_of_each_side_is_told(place: &Place, machine: &RealMachine) {
     interrupted.signal("-INT");
     assert_eq!(interrupted.code(), Some(0), "{}", interrupted.stderr());
     assert_eq!(cpuids(&place.path("interrupted")), CPUIDS);
-    assert_eq!(instances(machine), "");
+    assert_eq!(machine.instances(), "");
 
     let mut gone = long(machine, place, "conductor-killed", "plain");
     gone.signal("-KILL");
     gone.code();
     machine.assert_no_agent();
-    assert_eq!(instances(machine), "");
+    assert_eq!(machine.instances(), "");
 
     let mut killed = long(machine, place, "agent-killed", "plain");
     for agent in machine.processes(" --below ") {
         machine.told(&format!("kill -9 {agent}"));
     }
     assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
-    assert_eq!(instances(machine), "");
+    assert_eq!(machine.instances(), "");
     // The VM has noticed nothing.
     machine.told(&poke("plain"));
 
@@ -221,7 +221,7 @@ fn the_end_of_each_side_is_told(place: &Place, machine: &RealMachine) {
     }
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     assert_eq!(cpuids(&place.path("vm-ended")), CPUIDS);
-    assert_eq!(instances(machine), "");
+    assert_eq!(machine.instances(), "");
     for qemu in machine.processes("guest=with-qmp") {
         machine.told(&format!("kill -9 {qemu}"));
     }
