@@ -41,6 +41,9 @@ const PROGRAM: [u8; 31] = [
     0xeb, 0xe1, // jmp 0
 ];
 
+/// The program of the VMM that is no QEMU, and so the name of its VM.
+const OTHER: &str = "other-vmm";
+
 fn firmware() -> Vec<u8> {
     let mut rom = vec![0xf4; 1 << 16];
     rom[..PROGRAM.len()].copy_from_slice(&PROGRAM);
@@ -56,19 +59,36 @@ fn machine(place: &Place) -> (PathBuf, RealMachine) {
     let kernel = built(&["kernel", "--set", &source]);
     let (experiment, mut files) = experiment(place);
     files.push(("rom", firmware()));
+    files.push((OTHER, other_vmm(place)));
     let machine = RealMachine::boot(&place.path("machine"), &kernel, &files);
     (experiment, machine)
 }
 
 /// Starts a VM that does what its serial port tells it.
-fn start(machine: &RealMachine, name: &str, more: &str) {
+fn start(machine: &RealMachine, name: &str, vmm: &str) {
     machine.told(&format!(
-        "mkfifo /tmp/{name}.in /tmp/{name}.out; qemu-system-x86_64 -accel kvm -cpu host \
-         -machine pc -m 16 -nodefaults -no-user-config -display none -bios /exp/rom \
-         -name guest={name} -serial pipe:/tmp/{name} {more} < /dev/null > /tmp/{name}.log 2>&1 & echo $! > /tmp/{name}.pid"
+        "mkfifo /tmp/{name}.in /tmp/{name}.out; {vmm} < /dev/null > /tmp/{name}.log 2>&1 & \
+         echo $! > /tmp/{name}.pid"
     ));
     // It has done its part once, so it is past its beginning.
     machine.told(&poke(name));
+}
+
+fn qemu(name: &str, more: &str) -> String {
+    format!(
+        "qemu-system-x86_64 -accel kvm -cpu host -machine pc -m 16 -nodefaults -no-user-config \
+         -display none -bios /exp/rom -name guest={name} -serial pipe:/tmp/{name} {more}"
+    )
+}
+
+/// A VMM that is no QEMU, as a program that needs no library.
+fn other_vmm(place: &Place) -> Vec<u8> {
+    let program = place.path(OTHER);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/other-vmm/main.c");
+    let mut compile = Command::new("cc");
+    compile.args(["-Wall", "-Werror", "-O2", "-static", source, "-o"]);
+    assert!(compile.arg(&program).status().unwrap().success());
+    std::fs::read(program).unwrap()
 }
 
 /// What makes a VM execute its CPUIDs, and waits until it has. Meanwhile only it runs: on an
@@ -110,16 +130,19 @@ fn assert_good(outcome: &Outcome) {
 fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     let place = Place::new();
     let (experiment, machine) = machine(&place);
-    start(&machine, "plain", "");
+    start(&machine, "plain", &qemu("plain", ""));
+    let with_qmp = qemu("with-qmp", "-qmp unix:/tmp/qmp,server=on,wait=off");
+    start(&machine, "with-qmp", &with_qmp);
+    machine.told(&format!("cp /exp/{OTHER} /tmp && chmod 755 /tmp/{OTHER}"));
     start(
         &machine,
-        "with-qmp",
-        "-qmp unix:/tmp/qmp,server=on,wait=off",
+        OTHER,
+        &format!("/tmp/{OTHER} /exp/rom /tmp/{OTHER}.in /tmp/{OTHER}.out"),
     );
 
     let listed: Outcome = attach(&machine, &[]).output().unwrap().into();
     assert_good(&listed);
-    for name in ["plain", "with-qmp"] {
+    for name in ["plain", "with-qmp", OTHER] {
         assert!(listed.stdout.contains(name), "{}", listed.stdout);
     }
     let out = place.path("none").display().to_string();
@@ -130,7 +153,7 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
         .into();
     none.assert_failed(5, &["no VM that runs here", "exitlab attach lists"]);
 
-    two_vms_and_two_observers_do_not_mix(&place, &machine);
+    vms_and_observers_do_not_mix(&place, &machine);
     the_end_of_each_side_is_told(&place, &machine);
     a_kernel_as_it_is_is_traced(&place, &experiment, &machine);
     assert_eq!(
@@ -142,14 +165,16 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     place.assert_deserted();
 }
 
-/// While one VM is attached to twice, and executes its CPUIDs once, the other does it twice.
-fn two_vms_and_two_observers_do_not_mix(place: &Place, machine: &RealMachine) {
+/// While one VM is attached to twice, and executes its CPUIDs once, another does it twice, and
+/// one of another VMM three times.
+fn vms_and_observers_do_not_mix(place: &Place, machine: &RealMachine) {
     let within = |out: &str, vm: &str, script: &Path| {
         let run = format!("sh {}", script.display());
         let out = place.path(out).display().to_string();
         attach(machine, &[vm, "--run", &run, "--out", &out])
     };
-    let pokes = [poke("plain"), poke("with-qmp"), poke("with-qmp")].join(" && ");
+    let pokes = ["plain", "with-qmp", "with-qmp", OTHER, OTHER, OTHER].map(poke);
+    let pokes = pokes.join(" && ");
     let config = machine.ssh_config().display().to_string();
     let pokes = place.write(
         "pokes",
@@ -160,9 +185,10 @@ fn two_vms_and_two_observers_do_not_mix(place: &Place, machine: &RealMachine) {
         "other.sh",
         &shell_line(&within("other", "with-qmp", &second)),
     );
-    let outcome: Outcome = within("one", "plain", &other).output().unwrap().into();
+    let small = place.write("small.sh", &shell_line(&within("small", OTHER, &other)));
+    let outcome: Outcome = within("one", "plain", &small).output().unwrap().into();
     assert_good(&outcome);
-    for (out, times) in [("one", 1), ("two", 1), ("other", 2)] {
+    for (out, times) in [("one", 1), ("two", 1), ("other", 2), ("small", 3)] {
         assert_eq!(cpuids(&place.path(out)), CPUIDS * times, "{out}");
     }
     let compared: Outcome = exitlab()
@@ -222,7 +248,7 @@ fn the_end_of_each_side_is_told(place: &Place, machine: &RealMachine) {
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     assert_eq!(cpuids(&place.path("vm-ended")), CPUIDS);
     assert_eq!(machine.instances(), "");
-    for qemu in machine.processes("guest=with-qmp") {
-        machine.told(&format!("kill -9 {qemu}"));
+    for name in ["with-qmp", OTHER] {
+        machine.told(&format!("kill -9 $(cat /tmp/{name}.pid)"));
     }
 }
