@@ -279,12 +279,16 @@ fn nothing_is_changed_there(machine: &RealMachine) {
     differs("sampling.cycles=true", &cycles);
 }
 
-/// The agent is killed, the user interrupts, the conductor is killed.
-fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMachine) {
-    let mut killed = long_run(machine, place, file, "agent-killed");
+fn kill_agents(machine: &RealMachine) {
     for agent in machine.processes(" --below ") {
         machine.told(&format!("kill -9 {agent}"));
     }
+}
+
+/// The agent is killed, the user interrupts, the conductor is killed.
+fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMachine) {
+    let mut killed = long_run(machine, place, file, "agent-killed");
+    kill_agents(machine);
     assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
     assert!(
         killed.stderr().contains("the agent ended"),
@@ -309,6 +313,17 @@ fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMach
 /// The same on a machine that runs a distribution's kernel as it is, on it and by SSH: the
 /// tracepoint counts every exit, and however a run ends, nothing is left in tracefs.
 pub(super) fn a_kernel_as_it_is_is_traced(place: &Place, file: &Path, machine: &RealMachine) {
+    let traced = |out: &str| {
+        let running = long_run(machine, place, file, out);
+        assert!(machine.instances().contains("exitlab-"));
+        running
+    };
+    let both = traced("traced-both-killed");
+    both.signal("-STOP");
+    kill_agents(machine);
+    both.signal("-KILL");
+    drop(both);
+    // Nobody is left to clear away what these have left: the next one there does.
     assert_traced(&it_runs_on_it(place, machine));
     assert_eq!(machine.instances(), "");
 
@@ -324,15 +339,8 @@ pub(super) fn a_kernel_as_it_is_is_traced(place: &Place, file: &Path, machine: &
     assert_traced(&record(&run));
     assert_eq!(machine.instances(), "");
 
-    let traced = |out: &str| {
-        let running = long_run(machine, place, file, out);
-        assert!(machine.instances().contains("exitlab-"));
-        running
-    };
     let mut killed = traced("traced-agent-killed");
-    for agent in machine.processes(" --below ") {
-        machine.told(&format!("kill -9 {agent}"));
-    }
+    kill_agents(machine);
     assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
     machine.assert_deserted();
     assert_eq!(machine.instances(), "");
