@@ -1,7 +1,7 @@
 //! A "real" machine for tests: a computer that QEMU emulates (an AMD processor with SVM, and a
-//! network), running a kernel with the exit census, an SSH server, QEMU and exitlab.
-//! Nothing on it was booted by exitlab: to it, this is the machine it runs on, or one that
-//! it reaches by SSH.
+//! network), running a kernel of exitlab's or of a distribution's, an SSH server, QEMU and
+//! exitlab. Nothing on it was booted by exitlab: to it, this is the machine it runs on, or one
+//! that it reaches by SSH.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use exitlab_agent::keys::GuestKeys;
 use exitlab_base::archive::Tree;
+use serde_json::Value;
 
 use crate::support::{Outcome, exitlab};
 
@@ -32,11 +33,15 @@ for home in /root /home/small /home/full; do
 done
 busybox mkdir -p /home/full/.cache/exitlab/parts
 busybox mount -t tmpfs -o size=2m tmpfs /home/full/.cache/exitlab/parts
+[ ! -f /modules/load ] || . /modules/load
 busybox --install -s /bin
 ifconfig lo up
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
 exec dropbear -F -E -r /etc/dropbear/host_key -p 22 -P /run/dropbear.pid
 ";
+
+/// What loads modules on a host that exitlab boots.
+const LOAD: &str = include_str!("../../../../host/src/image/load-modules.sh");
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh
 small:x:0:0:small:/home/small:/bin/sh
@@ -51,8 +56,9 @@ const FIRMWARE: [&str; 5] = [
     "/usr/share/qemu/pvh.bin",
 ];
 
-/// How long the machine may take to boot, real time.
-const BOOT: Duration = Duration::from_secs(120);
+/// How long the machine may take to boot, real time: ten seconds of a processor, of which other
+/// work may leave it little.
+const BOOT: Duration = Duration::from_secs(300);
 
 /// A running machine.
 pub struct RealMachine {
@@ -63,14 +69,15 @@ pub struct RealMachine {
 }
 
 impl RealMachine {
-    /// Boots a machine whose files lie in `dir`. `files` are put into its `/exp`.
+    /// Boots a machine whose files lie in `dir`. `files` are put into its `/exp`. Of a kernel out
+    /// of a distribution's package the modules lie beside `kernel`.
     pub fn boot(dir: &Path, kernel: &Path, files: &[(&str, Vec<u8>)]) -> RealMachine {
         std::fs::create_dir_all(dir).unwrap();
         let keys = GuestKeys::derive("a real machine");
-        let archive = exitlab_base::archive::archive(&tree(&keys, files));
+        let archive = exitlab_base::archive::archive(&tree(&keys, kernel, files));
         std::fs::write(dir.join("initramfs"), archive).unwrap();
         let mut qemu = Command::new("qemu-system-x86_64")
-            .args(["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm"])
+            .args(["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm,-xsave"])
             // Its clock counts instructions while it works and goes with the real one while it
             // is idle: on a busy computer it is slow, but no timer of its guest is late.
             .args(["-icount", "shift=0"])
@@ -227,6 +234,12 @@ impl RealMachine {
         assert_eq!(self.left_of(&[" --below "]), None);
     }
 
+    /// The instances of tracefs there; it is mounted only meanwhile.
+    pub fn instances(&self) -> String {
+        let mount = "mkdir -p /tmp/t && mount -t tracefs tracefs /tmp/t";
+        self.told(&format!("{mount} && ls /tmp/t/instances; umount /tmp/t"))
+    }
+
     fn left_of(&self, words: &[&str]) -> Option<String> {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
@@ -262,7 +275,7 @@ impl Drop for RealMachine {
     }
 }
 
-fn tree(keys: &GuestKeys, files: &[(&str, Vec<u8>)]) -> Tree {
+fn tree(keys: &GuestKeys, kernel: &Path, files: &[(&str, Vec<u8>)]) -> Tree {
     let mut tree = Tree::default();
     for dir in [
         "dev",
@@ -305,7 +318,31 @@ fn tree(keys: &GuestKeys, files: &[(&str, Vec<u8>)]) -> Tree {
     for (name, content) in files {
         tree.file(&format!("exp/{name}"), content.clone(), 0o644);
     }
+    add_modules(&mut tree, kernel);
     tree
+}
+
+/// The modules of a distribution's kernel: KVM, and the network's of a machine of QEMU's, which
+/// are those of a guest.
+fn add_modules(tree: &mut Tree, kernel: &Path) {
+    let about = std::fs::read(kernel.with_file_name("kernel.json")).unwrap();
+    let about: Value = serde_json::from_slice(&about).unwrap();
+    let Some(modules) = about.get("modules") else {
+        return;
+    };
+    let of = |part: &str| modules[part].as_array().unwrap().clone();
+    let order: String = [of("guest"), of("host")]
+        .concat()
+        .iter()
+        .map(|name| format!("{}\n", name.as_str().unwrap()))
+        .collect();
+    for name in order.lines() {
+        let file = format!("modules/{name}.ko");
+        tree.copy(&kernel.with_file_name(&file), &file, 0o644)
+            .unwrap();
+    }
+    tree.file("modules/order", order, 0o644);
+    tree.file("modules/load", LOAD, 0o644);
 }
 
 /// Asks QEMU's monitor which port leads to the machine.

@@ -1,7 +1,7 @@
 //! Attaching to VMs that run already, on a machine that exitlab did not boot: its kernel is
-//! without the census, and neither tracefs nor debugfs is mounted on it.
+//! Debian's as it is, and neither tracefs nor debugfs is mounted on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use exitlab_base::shell::quoted;
@@ -11,6 +11,9 @@ use crate::rig::built;
 use crate::rig::machine::RealMachine;
 use crate::rig::running::Running;
 use crate::support::{Outcome, Place, exitlab};
+
+use super::kernels::debians_kernel;
+use super::machines::{a_kernel_as_it_is_is_traced, experiment};
 
 /// How often the guests execute CPUID each time they are told to.
 const CPUIDS: u64 = 1000;
@@ -38,6 +41,9 @@ const PROGRAM: [u8; 31] = [
     0xeb, 0xe1, // jmp 0
 ];
 
+/// The program of the VMM that is no QEMU, and so the name of its VM.
+const OTHER: &str = "other-vmm";
+
 fn firmware() -> Vec<u8> {
     let mut rom = vec![0xf4; 1 << 16];
     rom[..PROGRAM.len()].copy_from_slice(&PROGRAM);
@@ -46,24 +52,43 @@ fn firmware() -> Vec<u8> {
     rom
 }
 
-/// The machine, with the firmware and the kernel of guests on it.
-fn machine(place: &Place) -> RealMachine {
-    let sets = ["kernel.census=false", "sampling.channels=[\"trace\"]"];
-    let kernel = built(&["kernel", "--set", sets[0], "--set", sets[1]]);
-    let files = [("rom", firmware())];
-    let vmlinux = kernel.with_file_name("vmlinux");
-    RealMachine::boot(&place.path("machine"), &vmlinux, &files)
+/// The machine, with the firmware and an experiment on it; and the experiment here.
+fn machine(place: &Place) -> (PathBuf, RealMachine) {
+    let (_, package, _) = debians_kernel();
+    let source = format!("kernel.source=package:{}", package.display());
+    let kernel = built(&["kernel", "--set", &source]);
+    let (experiment, mut files) = experiment(place);
+    files.push(("rom", firmware()));
+    files.push((OTHER, other_vmm(place)));
+    let machine = RealMachine::boot(&place.path("machine"), &kernel, &files);
+    (experiment, machine)
 }
 
 /// Starts a VM that does what its serial port tells it.
-fn start(machine: &RealMachine, name: &str, more: &str) {
+fn start(machine: &RealMachine, name: &str, vmm: &str) {
     machine.told(&format!(
-        "mkfifo /tmp/{name}.in /tmp/{name}.out; qemu-system-x86_64 -accel kvm -cpu host \
-         -machine pc -m 16 -nodefaults -no-user-config -display none -bios /exp/rom \
-         -name guest={name} -serial pipe:/tmp/{name} {more} < /dev/null > /tmp/{name}.log 2>&1 & echo $! > /tmp/{name}.pid"
+        "mkfifo /tmp/{name}.in /tmp/{name}.out; {vmm} < /dev/null > /tmp/{name}.log 2>&1 & \
+         echo $! > /tmp/{name}.pid"
     ));
     // It has done its part once, so it is past its beginning.
     machine.told(&poke(name));
+}
+
+fn qemu(name: &str, more: &str) -> String {
+    format!(
+        "qemu-system-x86_64 -accel kvm -cpu host -machine pc -m 16 -nodefaults -no-user-config \
+         -display none -bios /exp/rom -name guest={name} -serial pipe:/tmp/{name} {more}"
+    )
+}
+
+/// A VMM that is no QEMU, as a program that needs no library.
+fn other_vmm(place: &Place) -> Vec<u8> {
+    let program = place.path(OTHER);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/other-vmm/main.c");
+    let mut compile = Command::new("cc");
+    compile.args(["-Wall", "-Werror", "-O2", "-static", source, "-o"]);
+    assert!(compile.arg(&program).status().unwrap().success());
+    std::fs::read(program).unwrap()
 }
 
 /// What makes a VM execute its CPUIDs, and waits until it has. Meanwhile only it runs: on an
@@ -104,17 +129,20 @@ fn assert_good(outcome: &Outcome) {
 #[test]
 fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     let place = Place::new();
-    let machine = machine(&place);
-    start(&machine, "plain", "");
+    let (experiment, machine) = machine(&place);
+    start(&machine, "plain", &qemu("plain", ""));
+    let with_qmp = qemu("with-qmp", "-qmp unix:/tmp/qmp,server=on,wait=off");
+    start(&machine, "with-qmp", &with_qmp);
+    machine.told(&format!("cp /exp/{OTHER} /tmp && chmod 755 /tmp/{OTHER}"));
     start(
         &machine,
-        "with-qmp",
-        "-qmp unix:/tmp/qmp,server=on,wait=off",
+        OTHER,
+        &format!("/tmp/{OTHER} /exp/rom /tmp/{OTHER}.in /tmp/{OTHER}.out"),
     );
 
     let listed: Outcome = attach(&machine, &[]).output().unwrap().into();
     assert_good(&listed);
-    for name in ["plain", "with-qmp"] {
+    for name in ["plain", "with-qmp", OTHER] {
         assert!(listed.stdout.contains(name), "{}", listed.stdout);
     }
     let out = place.path("none").display().to_string();
@@ -125,8 +153,9 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
         .into();
     none.assert_failed(5, &["no VM that runs here", "exitlab attach lists"]);
 
-    two_vms_and_two_observers_do_not_mix(&place, &machine);
+    vms_and_observers_do_not_mix(&place, &machine);
     the_end_of_each_side_is_told(&place, &machine);
+    a_kernel_as_it_is_is_traced(&place, &experiment, &machine);
     assert_eq!(
         machine.told("cat /proc/mounts | grep -c -e tracefs -e debugfs; true"),
         "0\n"
@@ -136,14 +165,16 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     place.assert_deserted();
 }
 
-/// While one VM is attached to twice, and executes its CPUIDs once, the other does it twice.
-fn two_vms_and_two_observers_do_not_mix(place: &Place, machine: &RealMachine) {
+/// While one VM is attached to twice, and executes its CPUIDs once, another does it twice, and
+/// one of another VMM three times.
+fn vms_and_observers_do_not_mix(place: &Place, machine: &RealMachine) {
     let within = |out: &str, vm: &str, script: &Path| {
         let run = format!("sh {}", script.display());
         let out = place.path(out).display().to_string();
         attach(machine, &[vm, "--run", &run, "--out", &out])
     };
-    let pokes = [poke("plain"), poke("with-qmp"), poke("with-qmp")].join(" && ");
+    let pokes = ["plain", "with-qmp", "with-qmp", OTHER, OTHER, OTHER].map(poke);
+    let pokes = pokes.join(" && ");
     let config = machine.ssh_config().display().to_string();
     let pokes = place.write(
         "pokes",
@@ -154,9 +185,10 @@ fn two_vms_and_two_observers_do_not_mix(place: &Place, machine: &RealMachine) {
         "other.sh",
         &shell_line(&within("other", "with-qmp", &second)),
     );
-    let outcome: Outcome = within("one", "plain", &other).output().unwrap().into();
+    let small = place.write("small.sh", &shell_line(&within("small", OTHER, &other)));
+    let outcome: Outcome = within("one", "plain", &small).output().unwrap().into();
     assert_good(&outcome);
-    for (out, times) in [("one", 1), ("two", 1), ("other", 2)] {
+    for (out, times) in [("one", 1), ("two", 1), ("other", 2), ("small", 3)] {
         assert_eq!(cpuids(&place.path(out)), CPUIDS * times, "{out}");
     }
     let compared: Outcome = exitlab()
@@ -175,19 +207,13 @@ fn shell_line(command: &Command) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The instances of tracefs that are there.
-fn instances(machine: &RealMachine) -> String {
-    let mount = "mkdir -p /tmp/t && mount -t tracefs tracefs /tmp/t";
-    machine.told(&format!("{mount} && ls /tmp/t/instances; umount /tmp/t"))
-}
-
 /// Attaches for good, and waits for the second sample.
 fn long(machine: &RealMachine, place: &Place, out: &str, vm: &str) -> Running {
     let out = place.path(out);
     let args = [vm, "--every", "500ms", "--out", out.to_str().unwrap()];
     let mut running = Running::start_as(place, attach(machine, &args));
     running.wait_for("attached 2");
-    assert!(instances(machine).contains("exitlab-"));
+    assert!(machine.instances().contains("exitlab-"));
     running
 }
 
@@ -197,20 +223,20 @@ fn the_end_of_each_side_is_told(place: &Place, machine: &RealMachine) {
     interrupted.signal("-INT");
     assert_eq!(interrupted.code(), Some(0), "{}", interrupted.stderr());
     assert_eq!(cpuids(&place.path("interrupted")), CPUIDS);
-    assert_eq!(instances(machine), "");
+    assert_eq!(machine.instances(), "");
 
     let mut gone = long(machine, place, "conductor-killed", "plain");
     gone.signal("-KILL");
     gone.code();
     machine.assert_no_agent();
-    assert_eq!(instances(machine), "");
+    assert_eq!(machine.instances(), "");
 
     let mut killed = long(machine, place, "agent-killed", "plain");
     for agent in machine.processes(" --below ") {
         machine.told(&format!("kill -9 {agent}"));
     }
     assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
-    assert_eq!(instances(machine), "");
+    assert_eq!(machine.instances(), "");
     // The VM has noticed nothing.
     machine.told(&poke("plain"));
 
@@ -221,8 +247,8 @@ fn the_end_of_each_side_is_told(place: &Place, machine: &RealMachine) {
     }
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     assert_eq!(cpuids(&place.path("vm-ended")), CPUIDS);
-    assert_eq!(instances(machine), "");
-    for qemu in machine.processes("guest=with-qmp") {
-        machine.told(&format!("kill -9 {qemu}"));
+    assert_eq!(machine.instances(), "");
+    for name in ["with-qmp", OTHER] {
+        machine.told(&format!("kill -9 $(cat /tmp/{name}.pid)"));
     }
 }

@@ -147,7 +147,7 @@ fn other_systems_get_files(config: &str, release: &str, image: &Path) {
 }
 
 /// Debian's kernel of the version of linux-source-6.1: its headers, and its package.
-fn debians_kernel() -> (PathBuf, PathBuf, String) {
+pub(super) fn debians_kernel() -> (PathBuf, PathBuf, String) {
     let version = output(
         "dpkg-query",
         &["-W", "-f", "${Version}", "linux-source-6.1"],

@@ -44,20 +44,24 @@ fn kernel() -> PathBuf {
     built(&["kernel"])
 }
 
-/// The experiment below `place`, and a machine that has the same two files in `/exp`.
-fn machine(place: &Place) -> (PathBuf, RealMachine) {
+/// The experiment below `place`, and its two files for the `/exp` of a machine.
+pub(super) fn experiment(place: &Place) -> (PathBuf, Vec<(&'static str, Vec<u8>)>) {
     let image = std::fs::read(kernel()).unwrap();
     let file = place.write("exp/everywhere.toml", EVERYWHERE);
     std::fs::write(place.path("exp/bzImage"), &image).unwrap();
-    let files = [
+    let files = vec![
         ("everywhere.toml", EVERYWHERE.as_bytes().to_vec()),
         ("bzImage", image),
     ];
+    (file, files)
+}
+
+/// The experiment, and a machine that has it, too.
+fn machine(place: &Place) -> (PathBuf, RealMachine) {
+    let (file, files) = experiment(place);
     let vmlinux = kernel().with_file_name("vmlinux");
-    (
-        file,
-        RealMachine::boot(&place.path("machine"), &vmlinux, &files),
-    )
+    let machine = RealMachine::boot(&place.path("machine"), &vmlinux, &files);
+    (file, machine)
 }
 
 fn record(text: &str) -> Value {
@@ -92,18 +96,7 @@ fn one_experiment_runs_unchanged_on_every_platform() {
     let file = file.to_str().unwrap();
     emulated_hosts_are_right(&place, file);
 
-    let here = |_: &Path| -> Outcome {
-        let run = "exitlab run everywhere.toml --platform local --out /tmp/o";
-        machine
-            .ssh(&format!("rm -rf /tmp/o; cd /exp && {run}"))
-            .into()
-    };
-    let outcome = unless_stopped(&place.path("local"), here);
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    let run = machine.told("cat /tmp/o/run.json");
-    assert_right("local", &outcome.stdout, &run);
-    machine.assert_deserted();
-
+    it_runs_on_it(&place, &machine);
     it_runs_over_ssh(&place, file, &machine);
     drop(machine);
     place.assert_deserted();
@@ -121,6 +114,22 @@ fn emulated_hosts_are_right(place: &Place, file: &str) {
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         assert_right(platform, &outcome.stdout, &read(&out, "run.json"));
     }
+}
+
+/// Run on the machine itself; returns its record.
+fn it_runs_on_it(place: &Place, machine: &RealMachine) -> Value {
+    let here = |_: &Path| -> Outcome {
+        let run = "exitlab run everywhere.toml --platform local --out /tmp/o";
+        machine
+            .ssh(&format!("rm -rf /tmp/o; cd /exp && {run}"))
+            .into()
+    };
+    let outcome = unless_stopped(&place.path("local"), here);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let run = machine.told("cat /tmp/o/run.json");
+    assert_right("local", &outcome.stdout, &run);
+    machine.assert_deserted();
+    record(&run)
 }
 
 /// The first time everything is copied; afterwards nothing is, and two runs are in nobody's way.
@@ -270,12 +279,16 @@ fn nothing_is_changed_there(machine: &RealMachine) {
     differs("sampling.cycles=true", &cycles);
 }
 
-/// The agent is killed, the user interrupts, the conductor is killed.
-fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMachine) {
-    let mut killed = long_run(machine, place, file, "agent-killed");
+fn kill_agents(machine: &RealMachine) {
     for agent in machine.processes(" --below ") {
         machine.told(&format!("kill -9 {agent}"));
     }
+}
+
+/// The agent is killed, the user interrupts, the conductor is killed.
+fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMachine) {
+    let mut killed = long_run(machine, place, file, "agent-killed");
+    kill_agents(machine);
     assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
     assert!(
         killed.stderr().contains("the agent ended"),
@@ -295,4 +308,60 @@ fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMach
     gone.signal("-KILL");
     gone.code();
     machine.assert_deserted();
+}
+
+/// The same on a machine that runs a distribution's kernel as it is, on it and by SSH: the
+/// tracepoint counts every exit, and however a run ends, nothing is left in tracefs.
+pub(super) fn a_kernel_as_it_is_is_traced(place: &Place, file: &Path, machine: &RealMachine) {
+    let traced = |out: &str| {
+        let running = long_run(machine, place, file, out);
+        assert!(machine.instances().contains("exitlab-"));
+        running
+    };
+    let both = traced("traced-both-killed");
+    both.signal("-STOP");
+    kill_agents(machine);
+    both.signal("-KILL");
+    drop(both);
+    // Nobody is left to clear away what these have left: the next one there does.
+    assert_traced(&it_runs_on_it(place, machine));
+    assert_eq!(machine.instances(), "");
+
+    let there = |out: &Path| -> Outcome {
+        let mut command = machine.run_there("machine", &[file.to_str().unwrap(), "--out"]);
+        command.arg(out).output().unwrap().into()
+    };
+    let out = place.path("ssh");
+    let outcome = unless_stopped(&out, there);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let run = read(&out, "run.json");
+    assert_right("ssh, machine", &outcome.stdout, &run);
+    assert_traced(&record(&run));
+    assert_eq!(machine.instances(), "");
+
+    let mut killed = traced("traced-agent-killed");
+    kill_agents(machine);
+    assert_eq!(killed.code(), Some(5), "{}", killed.stderr());
+    machine.assert_deserted();
+    assert_eq!(machine.instances(), "");
+
+    let mut gone = traced("traced-conductor-killed");
+    gone.signal("-KILL");
+    gone.code();
+    machine.assert_deserted();
+    assert_eq!(machine.instances(), "");
+}
+
+/// Every sample is the tracepoint's alone, and its sum is KVM's own count, with difference 0.
+fn assert_traced(run: &Value) {
+    for sample in run["samples"].as_array().unwrap() {
+        let trace = &sample["trace"];
+        let counts = trace["counts"].as_array().unwrap().iter();
+        let sum = counts.map(|count| count.as_u64().unwrap()).sum::<u64>();
+        let sum = sum + trace["other"].as_u64().unwrap();
+        assert!(sum > 100, "a guest that boots exits often: {trace}");
+        assert_eq!(trace["exits"]["least"], sum);
+        assert_eq!(trace["exits"]["most"], sum);
+        assert_eq!(sample.get("cpuid"), None);
+    }
 }
