@@ -96,8 +96,8 @@ pub(super) fn phases(table: &CountTable) -> Option<Grid> {
     })
 }
 
-/// How long each phase after the boot took.
-pub(super) fn lengths(table: &CountTable) -> String {
+/// How long each phase after the first took, if there is one.
+pub(super) fn lengths(table: &CountTable) -> Option<String> {
     let clock = match table.columns.iter().all(|column| column.guest_s.is_some()) {
         true => "guest",
         false => "host",
@@ -108,7 +108,7 @@ pub(super) fn lengths(table: &CountTable) -> String {
         format!("{} {length}", phase_title(table, interval + 1))
     });
     let lengths: Vec<String> = lengths.collect();
-    format!("Time on the {clock}'s clock: {}.", lengths.join(" · "))
+    (!lengths.is_empty()).then(|| format!("Time on the {clock}'s clock: {}.", lengths.join(" · ")))
 }
 
 fn grid(table: &CountTable, figures: Vec<Figure>) -> Grid {
@@ -192,7 +192,11 @@ fn title(figure: Figure, table: &CountTable) -> String {
         Figure::Status => "status".to_owned(),
         Figure::Count(sample) => sample_title(table, sample),
         Figure::Phase(sample) => phase_title(table, sample),
-        Figure::BootShare => "of boot".to_owned(),
+        // A VM that ran already was not seen to boot.
+        Figure::BootShare => match table.columns.first() {
+            Some(column) if column.phase.starts_with("attached") => "share".to_owned(),
+            _ => "of boot".to_owned(),
+        },
         Figure::Delta(interval) => format!("{}→{}", interval + 1, interval + 2),
         Figure::Rate(interval) => format!("{}→{} /s", interval + 1, interval + 2),
     }
@@ -244,6 +248,10 @@ mod tests {
             compact(&table).titles,
             ["#", "exit reason", "1 boot", "of boot"]
         );
+        assert_eq!(lengths(&table), None);
+        record.samples[0].phase = "attached 1".to_owned();
+        let attached = CountTable::from_record(&record, ReasonTable::vmx());
+        assert_eq!(compact(&attached).titles[3], "share");
         record.samples.clear();
         let none = CountTable::from_record(&record, ReasonTable::vmx());
         assert_eq!(full(&none).titles, ["#", "exit reason", "status"]);

@@ -48,9 +48,10 @@ fn drawn(grid: Grid) -> String {
 /// What each phase caused, if workloads ran; the counts follow under a title of their own.
 fn phases(table: &CountTable) -> Option<String> {
     let grid = drawn(grid::phases(table)?);
-    let lengths = markdown(&grid::lengths(table));
+    let lengths = grid::lengths(table);
+    let lengths = lengths.map_or(String::new(), |text| format!("{}\n\n", markdown(&text)));
     Some(format!(
-        "## Exits in each phase\n\n{grid}\n\n{lengths}\n\n## Counts at each sample"
+        "## Exits in each phase\n\n{grid}\n\n{lengths}## Counts at each sample"
     ))
 }
 

@@ -12,7 +12,11 @@ use exitlab_base::foreign::{cell, line};
 /// every terminal.
 pub fn terminal_table(figures: &RunFigures) -> String {
     let mut sections = match grid::phases(&figures.table) {
-        Some(phases) => vec![drawn(phases), line(&grid::lengths(&figures.table))],
+        Some(phases) => {
+            let lengths = grid::lengths(&figures.table);
+            let lengths = lengths.map(|lengths| line(&lengths));
+            std::iter::once(drawn(phases)).chain(lengths).collect()
+        }
         None => vec![drawn(grid::compact(&figures.table))],
     };
     let never = figures
