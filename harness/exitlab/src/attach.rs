@@ -19,7 +19,7 @@ use exitlab_model::event::Event;
 use exitlab_model::layout::RUN;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
-use exitlab_model::record::{Outcome, RecordedPlan, RunRecord, SCHEMA, Sample};
+use exitlab_model::record::{RecordedPlan, RunRecord, Sample};
 use exitlab_model::stream::Broken;
 
 /// What is asked for: an order with a target, and the command that it is held for.
@@ -220,27 +220,13 @@ pub fn experiment(target: &str) -> String {
 
 fn new_record(plan: &Plan) -> Result<RunRecord> {
     let none = RecordedPlan::try_from(serde_json::Value::Null);
-    Ok(RunRecord {
-        schema: SCHEMA,
-        experiment: "attach".to_owned(),
-        started: provenance::now(),
-        finished: None,
-        outcome: Outcome::Unfinished,
-        platform: plan.platform_name(),
-        isa: None,
-        emulates: false,
-        attempts: 1,
-        agent_started: None,
-        discovery: None,
-        kvm_parameters: Vec::new(),
-        cell: None,
-        plan: none.map_err(Error::json("write", RUN))?,
-        provenance: provenance::of_this_program()?,
-        statuses: Vec::new(),
-        samples: Vec::new(),
-        left_behind: Vec::new(),
-        inspections: Vec::new(),
-    })
+    Ok(RunRecord::begun(
+        "attach",
+        provenance::now(),
+        plan.platform_name(),
+        none.map_err(Error::json("write", RUN))?,
+        provenance::of_this_program()?,
+    ))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use exitlab_model::layout::{RUN, TABLE};
 use exitlab_model::order::{HostFiles, Order, Task};
 use exitlab_model::plan::Plan;
 use exitlab_model::platform::PlatformKind;
-use exitlab_model::record::{CellName, Outcome, Provenance, RecordedPlan, RunRecord, SCHEMA};
+use exitlab_model::record::{CellName, Outcome, Provenance, RecordedPlan, RunRecord};
 
 /// The guest's QEMU on a machine that exitlab does not boot: on its search path.
 const QEMU: &str = "qemu-system-x86_64";
@@ -195,25 +195,14 @@ fn new_record(
         ..provenance::collect(plan, artifacts)?
     };
     Ok(RunRecord {
-        schema: SCHEMA,
-        experiment: plan.name.clone(),
-        started: provenance::now(),
-        finished: None,
-        outcome: Outcome::Unfinished,
-        platform: plan.platform_name(),
-        isa: None,
-        emulates: false,
-        attempts: 1,
-        agent_started: None,
-        discovery: None,
-        kvm_parameters: Vec::new(),
         cell,
-        plan: RecordedPlan::of(plan).map_err(Error::json("write", RUN))?,
-        provenance,
-        statuses: Vec::new(),
-        samples: Vec::new(),
-        left_behind: Vec::new(),
-        inspections: Vec::new(),
+        ..RunRecord::begun(
+            &plan.name,
+            provenance::now(),
+            plan.platform_name(),
+            RecordedPlan::of(plan).map_err(Error::json("write", RUN))?,
+            provenance,
+        )
     })
 }
 

@@ -2,6 +2,7 @@
 //! `run.json` keeps it. Raw material only; every figure derived from it comes from
 //! `exitlab-analysis`.
 
+mod beginning;
 mod outcome;
 mod plan;
 pub mod tracepoint;
@@ -363,18 +364,6 @@ fn is_one(attempts: &u32) -> bool {
 }
 
 impl RunRecord {
-    /// Forgets what was measured on a host that is started again.
-    pub fn begin_again(&mut self) {
-        self.attempts += 1;
-        self.agent_started = None;
-        self.discovery = None;
-        self.kvm_parameters.clear();
-        self.statuses.clear();
-        self.samples.clear();
-        self.left_behind.clear();
-        self.inspections.clear();
-    }
-
     /// The exit reasons that were counted.
     pub fn reasons(&self) -> &'static ReasonTable {
         ReasonTable::of(self.isa.unwrap_or(Isa::Vmx))

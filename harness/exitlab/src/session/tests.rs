@@ -7,7 +7,7 @@ use std::path::Path;
 use exitlab_fixtures::streams::{Damage, WHOLE, lines};
 use exitlab_model::event::{PROTOCOL, Stage};
 use exitlab_model::failure::FailureKind;
-use exitlab_model::record::{Outcome, Provenance, RecordedPlan, RunRecord, SCHEMA, Sample};
+use exitlab_model::record::{Outcome, Provenance, RecordedPlan, RunRecord, Sample};
 use exitlab_model::stream::{Reader, Taken, Writer};
 
 use super::*;
@@ -74,27 +74,13 @@ fn plan() -> Plan {
 }
 
 fn record(plan: &Plan) -> RunRecord {
-    RunRecord {
-        schema: SCHEMA,
-        experiment: plan.name.clone(),
-        started: String::new(),
-        finished: None,
-        outcome: Outcome::Unfinished,
-        platform: plan.platform_name(),
-        isa: None,
-        emulates: false,
-        attempts: 1,
-        agent_started: None,
-        discovery: None,
-        kvm_parameters: Vec::new(),
-        cell: None,
-        plan: RecordedPlan::of(plan).unwrap(),
-        provenance: Provenance::default(),
-        statuses: Vec::new(),
-        samples: Vec::new(),
-        left_behind: Vec::new(),
-        inspections: Vec::new(),
-    }
+    RunRecord::begun(
+        &plan.name,
+        String::new(),
+        plan.platform_name(),
+        RecordedPlan::of(plan).unwrap(),
+        Provenance::default(),
+    )
 }
 
 /// Holds a session with an agent that says these lines.

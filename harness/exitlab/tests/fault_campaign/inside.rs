@@ -1,8 +1,7 @@
 //! Faults on the host itself: of the agent, and of the QEMU that runs the guest.
 //!
-//! A host that exitlab boots can be reached by nobody: it has neither network nor a console that
-//! listens, its QEMU no monitor, and each of these would be another machine than the one whose
-//! exits are counted. So this happens on a machine that exitlab uses as it is, by SSH; agent and
+//! In a host that exitlab boots nobody can reach a process: it has neither network nor a console
+//! that listens, and either would be another machine than the one whose exits are counted. So this happens on a machine that exitlab uses as it is, by SSH; agent and
 //! QEMU are the same programs there.
 
 use std::fs;
@@ -20,20 +19,8 @@ mod machine;
 
 use machine::RealMachine;
 
-/// An experiment for a machine that QEMU emulates: guests acknowledge interrupts by exits
-/// (docs/determinism.md).
-const EXPERIMENT: &str = "\
-name = \"inside\"
-[kernel]
-source = \"image:bzImage\"
-[guest]
-machine = \"microvm\"
-cpu = \"host,-kvm-pv-eoi\"
-[sampling]
-schedule = [\"boot\", \"+1s\", \"+5s\"]
-[deadlines]
-silence = \"1m\"
-";
+/// When counters are read.
+const SCHEDULE: &str = r#"["boot", "+1s", "+5s"]"#;
 const SAMPLES: usize = 3;
 
 /// A machine, and the experiment for it.
@@ -59,7 +46,7 @@ impl Elsewhere {
         fs::create_dir(&dir).unwrap();
         fs::copy(&kernel, dir.join("bzImage")).unwrap();
         let experiment = dir.join("inside.toml");
-        fs::write(&experiment, EXPERIMENT).unwrap();
+        fs::write(&experiment, machine::experiment("inside", SCHEDULE)).unwrap();
         // Not below the field: it goes on between faults.
         let place = field.beside("machine");
         let machine = RealMachine::boot(&place, &kernel.with_file_name("vmlinux"), &[]);

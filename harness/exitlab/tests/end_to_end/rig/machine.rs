@@ -40,6 +40,25 @@ ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
 exec dropbear -F -E -r /etc/dropbear/host_key -p 22 -P /run/dropbear.pid
 ";
 
+/// An experiment for such a machine; its kernel lies beside it. The machine is emulated by QEMU,
+/// and its guests must acknowledge interrupts by exits (docs/determinism.md).
+pub fn experiment(name: &str, schedule: &str) -> String {
+    format!(
+        "\
+name = \"{name}\"
+[kernel]
+source = \"image:bzImage\"
+[guest]
+machine = \"microvm\"
+cpu = \"host,-kvm-pv-eoi\"
+[sampling]
+schedule = {schedule}
+[deadlines]
+silence = \"1m\"
+"
+    )
+}
+
 /// What loads modules on a host that exitlab boots.
 const LOAD: &str = include_str!("../../../../host/src/image/load-modules.sh");
 

@@ -6,24 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::rig::built;
-use crate::rig::machine::RealMachine;
+use crate::rig::machine::{self, RealMachine};
 use crate::rig::running::Running;
 use crate::support::{Outcome, Place, exitlab};
 
-/// The experiment that runs everywhere. Its kernel lies beside it. The machine is emulated by
-/// QEMU, and its guests must acknowledge interrupts by exits (docs/determinism.md).
-const EVERYWHERE: &str = "\
-name = \"everywhere\"
-[kernel]
-source = \"image:bzImage\"
-[guest]
-machine = \"microvm\"
-cpu = \"host,-kvm-pv-eoi\"
-[sampling]
-schedule = [\"boot\", \"+1s\"]
-[deadlines]
-silence = \"1m\"
-";
+/// The experiment that runs everywhere.
+fn everywhere() -> String {
+    machine::experiment("everywhere", r#"["boot", "+1s"]"#)
+}
 
 /// The outcome of a run on the emulated machine. Its QEMU can deliver an interrupt twice, and
 /// a guest that meets this with a lock held stops for good (docs/determinism.md). That is not
@@ -47,10 +37,10 @@ fn kernel() -> PathBuf {
 /// The experiment below `place`, and its two files for the `/exp` of a machine.
 pub(super) fn experiment(place: &Place) -> (PathBuf, Vec<(&'static str, Vec<u8>)>) {
     let image = std::fs::read(kernel()).unwrap();
-    let file = place.write("exp/everywhere.toml", EVERYWHERE);
+    let file = place.write("exp/everywhere.toml", &everywhere());
     std::fs::write(place.path("exp/bzImage"), &image).unwrap();
     let files = vec![
-        ("everywhere.toml", EVERYWHERE.as_bytes().to_vec()),
+        ("everywhere.toml", everywhere().into_bytes()),
         ("bzImage", image),
     ];
     (file, files)
