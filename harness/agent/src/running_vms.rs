@@ -3,13 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use exitlab_base::process::stat::Stat;
 use exitlab_model::attach::FoundVm;
 
 use crate::clock::host_seconds;
-use crate::trace::start_of;
-
-/// Ticks of `/proc`'s clock in a second (`USER_HZ`).
-const TICKS: f64 = 100.0;
 
 /// How much of a name is kept, characters.
 const LONGEST: usize = 200;
@@ -25,7 +22,7 @@ pub struct Running {
 impl Running {
     /// Whether its process still is the one that was found.
     pub fn lives(&self) -> bool {
-        start_of(Path::new("/proc"), self.found.pid) == Some(self.start)
+        Stat::of_process(self.found.pid).is_some_and(|stat| stat.start == self.start)
     }
 
     /// How many vCPUs it has now; those that it had where that cannot be seen any more.
@@ -94,7 +91,7 @@ fn look(proc: &Path) -> (Vec<Running>, bool) {
             Err(_) => {}
             Ok(Descriptors { vms: 0, .. }) => {}
             Ok(Descriptors { vcpus, .. }) => {
-                running.extend(described(proc, &entry.path(), pid, vcpus));
+                running.extend(described(&entry.path(), pid, vcpus));
             }
         }
     }
@@ -102,8 +99,8 @@ fn look(proc: &Path) -> (Vec<Running>, bool) {
     (running, all)
 }
 
-fn described(proc: &Path, dir: &Path, pid: u32, vcpus: u32) -> Option<Running> {
-    let start = start_of(proc, pid)?;
+fn described(dir: &Path, pid: u32, vcpus: u32) -> Option<Running> {
+    let stat = Stat::of(dir)?;
     let comm = std::fs::read_to_string(dir.join("comm")).unwrap_or_default();
     let comm = comm.trim().to_owned();
     let exe = std::fs::read_link(dir.join("exe")).ok();
@@ -117,9 +114,9 @@ fn described(proc: &Path, dir: &Path, pid: u32, vcpus: u32) -> Option<Running> {
             name: short(name),
             vmm: short(exe.unwrap_or(comm)),
             vcpus,
-            up_s: (host_seconds() - start as f64 / TICKS).max(0.0),
+            up_s: (host_seconds() - stat.began().as_secs_f64()).max(0.0),
         },
-        start,
+        start: stat.start,
     })
 }
 

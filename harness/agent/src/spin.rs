@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use exitlab_base::process::stat::Stat;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -29,9 +30,8 @@ const LOOKS_AT_FIRST: u32 = 160;
 /// a kernel has hundreds.
 const BEGUN: u64 = 64;
 
-/// So many ticks of processor time (`USER_HZ`, 100 a second) between two looks are a processor
-/// that is busy: 80 in a hundred.
-const BUSY: u64 = 20;
+/// So much processor time between two looks is a processor that is busy: 80 in a hundred.
+const BUSY: Duration = Duration::from_millis(200);
 
 /// Whoever does anything else than to spin has some of it: interrupts taken, halts, accesses to
 /// devices, memory touched for the first time.
@@ -46,8 +46,8 @@ const SIGNS_OF_LIFE: [&str; 5] = [
 /// A VM at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Moment {
-    /// Processor time of QEMU and its vCPUs, ticks.
-    busy: u64,
+    /// Processor time of QEMU and its vCPUs.
+    busy: Duration,
     alive: [u64; SIGNS_OF_LIFE.len()],
 }
 
@@ -102,22 +102,12 @@ impl Moment {
     }
 
     fn of(process: u32) -> Option<Moment> {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
         let alive = alive(&vm(Path::new(KVM), process)?)?;
         Some(Moment {
-            busy: busy(&stat)?,
+            busy: Stat::of_process(process)?.busy(),
             alive,
         })
     }
-}
-
-/// Ticks in user mode, a guest's among them, and in the kernel: the 12th and 13th word after
-/// the name, which is in parentheses (proc(5)).
-fn busy(stat: &str) -> Option<u64> {
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut words = rest.split(' ').skip(11);
-    let mut ticks = || words.next()?.parse::<u64>().ok();
-    Some(ticks()?.saturating_add(ticks()?))
 }
 
 fn alive(vm: &Path) -> Option<[u64; SIGNS_OF_LIFE.len()]> {
@@ -144,12 +134,13 @@ fn vm(kvm: &Path, process: u32) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// How many looks in a row are at nothing but spinning, by ticks and interrupts taken.
+    /// How many looks in a row are at nothing but spinning, by processor time in units of 10 ms, and
+    /// interrupts taken.
     fn looks(seen: &[(u64, u64)]) -> Vec<u32> {
         let mut spins = Spins::default();
         let look = |(busy, interrupts): &(u64, u64)| {
             spins.see(Some(Moment {
-                busy: *busy,
+                busy: Duration::from_millis(10 * busy),
                 alive: [*interrupts, 0, 0, 0, 0],
             }))
         };
@@ -173,7 +164,7 @@ mod tests {
     #[test]
     fn a_guest_that_unpacks_its_kernel_has_time() {
         let moment = |interrupts| Moment {
-            busy: 0,
+            busy: Duration::ZERO,
             alive: [interrupts, 3, 4, 5, 6],
         };
         assert_eq!(moment(20).patience(), LOOKS_AT_FIRST);
@@ -194,7 +185,5 @@ mod tests {
             std::fs::write(own.join(name), "3\n").unwrap();
         }
         assert_eq!(alive(&own), Some([3; 5]));
-        let stat = "12 (a) S b) R 1 12 12 0 -1 4194304 100 0 0 0 250 31 0 0 20 0 1 0 5";
-        assert_eq!(busy(stat), Some(281));
     }
 }

@@ -17,7 +17,7 @@ use exitlab_model::reasons::ReasonTable;
 use super::failure::Failure;
 pub use histogram::{Tally, tally};
 use instance::Instance;
-pub use instance::{start_of, sweep};
+pub use instance::sweep;
 
 /// The tracepoint's directory.
 const EVENT: &str = "events/kvm/kvm_exit";

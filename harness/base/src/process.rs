@@ -10,6 +10,8 @@
 //! The kernel ties that last signal to the *thread* that spawned the child: spawn from
 //! the runtime's own threads, never from `spawn_blocking`.
 
+pub mod stat;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{PipeWriter, Read, Seek, SeekFrom, Write};

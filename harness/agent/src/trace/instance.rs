@@ -6,8 +6,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use exitlab_base::dir::Dir;
+use exitlab_base::process::stat::Stat;
 use exitlab_model::event::Stage;
 use exitlab_model::failure::FailureKind;
+use rustix::io::Errno;
 
 use super::kernel_fs::KernelFs;
 use crate::failure::Failure;
@@ -151,25 +153,20 @@ impl Owner {
     }
 }
 
-/// The 22nd word of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
-pub fn start_of(proc: &Path, process: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(proc.join(process.to_string()).join("stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
-    rest.split(' ').nth(19)?.trim().parse().ok()
+/// When the process of this number began.
+fn start_of(proc: &Path, process: u32) -> Option<u64> {
+    Some(Stat::of(&proc.join(process.to_string()))?.start)
 }
 
 fn open() -> Result<KernelFs, Failure> {
     let place = Path::new(TRACEFS);
-    KernelFs::open("tracefs", place, "events").map_err(|e| match e.raw_os_error() {
+    KernelFs::open("tracefs", place, "events").map_err(|e| match Errno::from_io_error(&e) {
         // No such file system; a kernel that is older than fsopen(2).
-        Some(ENODEV) => no_tracing("it has no tracefs (CONFIG_FTRACE)"),
-        Some(ENOSYS) => no_tracing("tracefs is not mounted on /sys/kernel/tracing"),
+        Some(Errno::NODEV) => no_tracing("it has no tracefs (CONFIG_FTRACE)"),
+        Some(Errno::NOSYS) => no_tracing("tracefs is not mounted on /sys/kernel/tracing"),
         _ => refused("open", place, &e),
     })
 }
-
-const ENODEV: i32 = 19;
-const ENOSYS: i32 = 38;
 
 /// What may not be looked at is not called missing.
 pub fn is_there(path: &Path) -> Result<bool, Failure> {

@@ -1,9 +1,11 @@
 //! Running vCPUs until they end.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use exitlab_base::process::stat::Stat;
 use kvm_ioctls::{VcpuExit, VcpuFd};
 use rustix::thread::Pid;
 
@@ -16,8 +18,6 @@ use super::trouble::{Result, Trouble};
 const DEADLINE: Duration = Duration::from_secs(20);
 /// How often a wait for a vCPU looks for the signs of a host that is ill.
 const GLANCE: Duration = Duration::from_millis(100);
-/// Ticks of `/proc`'s clock in a second (`USER_HZ`).
-const TICKS: u64 = 100;
 /// How long the host takes to answer the slow port.
 pub const SLOWNESS: Duration = Duration::from_millis(2);
 
@@ -103,9 +103,9 @@ fn run_to_end(vcpu: &mut VcpuFd) -> Result<End> {
 
 /// A vCPU that never came back, and what its thread does meanwhile.
 fn hung(thread: Option<Pid>) -> Trouble {
-    let stat = thread.map(|id| format!("/proc/self/task/{}/stat", id.as_raw_nonzero()));
-    let stat = stat.and_then(|path| std::fs::read_to_string(path).ok());
-    let (state, in_kernel) = stat.as_deref().and_then(state_of).unwrap_or(('?', 0));
+    let of = |id: Pid| Path::new("/proc/self/task").join(id.as_raw_nonzero().to_string());
+    let stat = thread.and_then(|id| Stat::of(&of(id)));
+    let (state, in_kernel) = stat.map_or(('?', 0), |stat| (stat.state, stat.kernel.as_secs()));
     let seconds = DEADLINE.as_secs();
     let busy = state == 'R' && in_kernel >= seconds / 2;
     let does = if busy {
@@ -120,34 +120,10 @@ fn hung(thread: Option<Pid>) -> Trouble {
     Trouble::Hung { how, busy }
 }
 
-/// State, and seconds in the kernel, of a thread (`man 5 proc`, fields 3 and 15; the name in
-/// parentheses may hold anything).
-fn state_of(stat: &str) -> Option<(char, u64)> {
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ');
-    let state = fields.next()?.chars().next()?;
-    let ticks: u64 = fields.nth(11)?.parse().ok()?;
-    Some((state, ticks / TICKS))
-}
-
 /// Whether KVM_RUN is only to be called again.
 fn is_passing(errno: i32) -> bool {
     use rustix::io::Errno;
     [Errno::INTR, Errno::AGAIN]
         .map(Errno::raw_os_error)
         .contains(&errno)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thread_is_known_by_its_state_and_its_time_in_the_kernel() {
-        let stat = "45 (exitlab) a (x) R 1 2 3 4 5 6 7 8 9 10 11 2950 0 0 20";
-        assert_eq!(state_of(stat), Some(('R', 29)));
-        assert_eq!(state_of("45 (x"), None);
-        let own = std::fs::read_to_string("/proc/self/stat").unwrap();
-        assert!(state_of(&own).is_some());
-    }
 }

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use exitlab_base::process::stat::Stat;
 use tokio::task::coop::consume_budget;
 
 /// So many times the deadline for silence an emulator may do nothing at all.
@@ -22,13 +23,10 @@ pub enum Pace {
 /// The most that one look counts of the real clock: what is more was not the host's.
 const STEP: Duration = Duration::from_secs(1);
 
-/// Length of a tick in `/proc/PID/stat` (`USER_HZ`).
-const TICK: Duration = Duration::from_millis(10);
-
-/// What is seen of a process in `/proc/PID/stat`.
+/// What is seen of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    /// `R`, `S`, `T`, ...
+    /// As in [`Stat`].
     state: char,
     /// Processor time of all its threads.
     busy: Duration,
@@ -113,18 +111,10 @@ impl Patience {
 }
 
 fn seen(process: u32) -> Option<Seen> {
-    parse(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
-}
-
-/// The name is in parentheses and may hold anything; after it come state and, as the 12th and
-/// 13th word, ticks in user mode and in the kernel (proc(5)).
-fn parse(stat: &str) -> Option<Seen> {
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let words: Vec<&str> = rest.split(' ').collect();
-    let ticks = |at: usize| words.get(at)?.parse::<u32>().ok();
+    let stat = Stat::of_process(process)?;
     Some(Seen {
-        state: words.first()?.chars().next()?,
-        busy: TICK * ticks(11)?.saturating_add(ticks(12)?),
+        state: stat.state,
+        busy: stat.busy(),
     })
 }
 
@@ -178,14 +168,5 @@ mod tests {
         assert_eq!(patience.silent(), SECOND);
         patience.heard();
         assert_eq!(patience.silent(), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_process_is_read_whatever_it_is_called() {
-        let stat = "12 (a) S b) R 1 12 12 0 -1 4194304 100 0 0 0 250 31 0 0 20 0 1 0 5";
-        let seen = parse(stat).unwrap();
-        assert_eq!((seen.state, seen.busy), ('R', Duration::from_millis(2810)));
-        assert_eq!(parse("12 (a) R 1"), None);
-        assert!(super::seen(std::process::id()).is_some());
     }
 }
