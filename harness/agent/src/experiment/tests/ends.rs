@@ -47,12 +47,26 @@ async fn with(act: Act, nth: usize, deadline_s: f64) -> Went {
     carry_out(&order, &script, None, &[]).await
 }
 
+/// The same for each of [`WAITS`], at once: all of them together wait no longer than one.
+async fn side_by_side(act: Act, deadline_s: f64, judge: impl Fn(Went, &str, Stage)) {
+    let mut all = tokio::task::JoinSet::new();
+    let local = tokio::task::LocalSet::new();
+    for (nth, (wait, stage)) in WAITS.into_iter().enumerate() {
+        let act = act.clone();
+        let ended = async move { (with(act, nth, deadline_s).await, wait, stage) };
+        all.spawn_local_on(ended, &local);
+    }
+    local.await;
+    while let Some(ended) = all.join_next().await {
+        let (went, wait, stage) = ended.unwrap();
+        judge(went, wait, stage);
+    }
+}
+
 #[tokio::test]
 async fn a_qemu_that_dies_is_told_wherever_it_is_waited_for() {
-    for (nth, (wait, stage)) in WAITS.into_iter().enumerate() {
-        let went = with(Act::Die, nth, 20.0).await;
-        let last = went.asked.last();
-        assert_eq!(last.map(String::as_str), Some(wait), "{nth}");
+    side_by_side(Act::Die, 20.0, |went, wait, stage| {
+        assert_eq!(went.asked.last().map(String::as_str), Some(wait));
         let failure = went.outcome.unwrap_err();
         assert_eq!(
             (failure.stage, failure.kind),
@@ -64,7 +78,8 @@ async fn a_qemu_that_dies_is_told_wherever_it_is_waited_for() {
         assert!(failure.message.ends_with(how), "{}", failure.message);
         // What the guest said last, then QEMU.
         assert_eq!(failure.tail, ["the guest's last line", "QEMU's last line"]);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -76,18 +91,9 @@ async fn a_qemu_that_ends_when_it_is_told_to_quit_has_ended_well() {
 
 #[tokio::test]
 async fn a_silence_meets_the_deadline_wherever_it_is_waited_for() {
-    // Side by side: all of them together wait no longer than one.
-    let mut all = tokio::task::JoinSet::new();
-    let side_by_side = tokio::task::LocalSet::new();
-    for (nth, (wait, stage)) in WAITS.into_iter().enumerate() {
-        let silence = Act::Say(Vec::new());
-        // Long enough for everything else on a machine that is busy.
-        let met = async move { (with(silence, nth, 1.0).await, wait, stage) };
-        all.spawn_local_on(met, &side_by_side);
-    }
-    side_by_side.await;
-    while let Some(met) = all.join_next().await {
-        let (went, wait, stage) = met.unwrap();
+    let silence = Act::Say(Vec::new());
+    // Long enough for everything else on a machine that is busy.
+    side_by_side(silence, 1.0, |went, wait, stage| {
         assert_eq!(went.asked.last().map(String::as_str), Some(wait));
         let failure = went.outcome.unwrap_err();
         assert_eq!(
@@ -99,7 +105,8 @@ async fn a_silence_meets_the_deadline_wherever_it_is_waited_for() {
         let late = failure.message.contains("no ") && failure.message.contains(" within 1");
         assert!(late, "{}", failure.message);
         assert_eq!(failure.tail, ["the guest's last line"]);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
