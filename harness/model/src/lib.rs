@@ -27,3 +27,4 @@ pub mod reasons;
 pub mod record;
 pub mod rule;
 pub mod stream;
+pub mod symbols;
