@@ -13,9 +13,11 @@ mod compare;
 mod conformance;
 pub mod kernel;
 mod matrix;
+mod packaging;
 mod shared;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use shared::{CacheArgs, ExperimentArgs, ShownArgs};
@@ -23,6 +25,8 @@ pub use shared::{CacheArgs, ExperimentArgs, ShownArgs};
 use exitlab_analysis::export;
 
 use exitlab_model::matrix::Shard;
+
+use crate::provenance::PACKAGED_FROM;
 
 pub use ab::AbArgs;
 pub use attach::AttachArgs;
@@ -32,6 +36,7 @@ pub use compare::{
 };
 pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use matrix::{MergeArgs, PlanArgs};
+pub use packaging::{CompletionsArgs, ManualArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,12 +74,21 @@ Examples:
 The first run builds a kernel, which takes some minutes; later ones find it in the cache.
 docs/configuration.md explains every key of an experiment.";
 
+/// The version; in a package, with the commit that it was made from.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let version = env!("CARGO_PKG_VERSION");
+    match PACKAGED_FROM {
+        Some(commit) => format!("{version} ({commit})"),
+        None => version.to_owned(),
+    }
+});
+
 /// Counts the VM exits of a guest, by reason, from power-on to idle.
 ///
 /// exitlab builds a Linux host whose KVM counts every VM exit, boots it, boots a QEMU
 /// guest on it, and reads the counters when the guest has booted and while it is idle.
 #[derive(Debug, Parser)]
-#[command(name = "exitlab", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "exitlab", version = VERSION.as_str(), after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// Log more to standard error; repeat for still more (-vv, -vvv).
     #[arg(short, long, action = ArgAction::Count, global = true)]
@@ -122,6 +136,11 @@ pub enum Command {
     /// Build a kernel, or KVM's modules, for machines that exitlab does not boot.
     #[command(subcommand)]
     Kernel(kernel::KernelCommand),
+    /// Print what a shell completes exitlab's command line by.
+    Completions(CompletionsArgs),
+    /// Write the pages of the manual; for packages.
+    #[command(hide = true)]
+    Manual(ManualArgs),
 }
 
 impl Command {
@@ -145,7 +164,9 @@ impl Command {
             | Command::Gate(_)
             | Command::Baseline(_)
             | Command::Verdicts(_)
-            | Command::Reasons(_) => None,
+            | Command::Reasons(_)
+            | Command::Completions(_)
+            | Command::Manual(_) => None,
         }
     }
 }

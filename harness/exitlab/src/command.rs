@@ -7,6 +7,7 @@ mod bisect;
 mod conformance;
 mod kernels;
 mod matrix;
+mod packaging;
 mod regression;
 mod told;
 mod trial;
@@ -64,6 +65,8 @@ fn start(command: Command) -> Result<Ended> {
             Command::Baseline(args) => regression::baseline(args),
             Command::Verdicts(args) => regression::verdicts(args),
             Command::Reasons(args) => reasons(args),
+            Command::Completions(args) => packaging::completions(&args),
+            Command::Manual(args) => packaging::manual(&args),
             Command::Kernel(command) => kernels::run(command).await,
         };
         done.map(|()| Ended::Well)

@@ -31,12 +31,21 @@ pub fn of_this_program() -> Result<Provenance> {
     let exe = std::env::current_exe().map_err(Error::io("find", "the running binary"))?;
     Ok(Provenance {
         exitlab: env!("CARGO_PKG_VERSION").to_owned(),
-        // Not compiled in: the same code is the same binary.
-        commit: std::env::var("EXITLAB_COMMIT").unwrap_or_default(),
+        commit: commit(),
         exitlab_digest: digest(&exe)?,
         agent_digest: digest(&image::companion(image::AGENT)?)?,
         ..Provenance::default()
     })
+}
+
+/// The commit that a package was made from (`scripts/package`).
+pub const PACKAGED_FROM: Option<&str> = option_env!("EXITLAB_PACKAGED_FROM");
+
+/// In a clone it is not compiled in: the same code is the same binary.
+fn commit() -> String {
+    let told = std::env::var("EXITLAB_COMMIT").ok();
+    told.or_else(|| PACKAGED_FROM.map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn digest(program: &Path) -> Result<String> {

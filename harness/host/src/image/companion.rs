@@ -24,6 +24,6 @@ pub fn companion(name: &str) -> Result<PathBuf> {
         .find(|path| path.is_file())
         .ok_or_else(|| Error::Prerequisite {
             missing: vec![format!("{name} beside {}", exe.display())],
-            cure: "cargo build --release".into(),
+            cure: "cargo build --release; of a package: install it again, whole".into(),
         })
 }
