@@ -85,7 +85,8 @@ impl Run {
         Seen { ended, wrong }
     }
 
-    fn said(&self) -> String {
+    /// What it printed to standard error.
+    pub fn said(&self) -> String {
         let said = fs::read(&self.said).unwrap_or_default();
         String::from_utf8_lossy(&said).into_owned()
     }
