@@ -15,6 +15,7 @@ pub mod kernel;
 mod matrix;
 mod packaging;
 mod shared;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -37,6 +38,7 @@ pub use compare::{
 pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use matrix::{MergeArgs, PlanArgs};
 pub use packaging::{CompletionsArgs, ManualArgs};
+pub use watch::WatchArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,6 +47,7 @@ Examples:
   exitlab run configs/microvm.toml           an experiment of your own
   exitlab run --set guest.machine=pc         one key changed
   exitlab attach                             which VMs run here already; count one of them
+  exitlab watch results/a                    look at it, live or played back
   exitlab compare results/a results/b        did this change alter the exits?
   exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
@@ -105,6 +108,8 @@ pub enum Command {
     Run(RunArgs),
     /// Count the exits of a VM that runs already, or list those that do.
     Attach(Box<AttachArgs>),
+    /// Look at the exits of a run or of a VM, live or played back.
+    Watch(WatchArgs),
     /// Run the same experiments on two kernels, and compare.
     Ab(Box<AbArgs>),
     /// Find the commit that altered the exits.
@@ -149,6 +154,7 @@ impl Command {
         match self {
             Command::Run(args) => Some(&args.cache),
             Command::Attach(args) => Some(&args.cache),
+            Command::Watch(args) => Some(&args.cache),
             Command::Ab(args) => Some(&args.cache),
             Command::Bisect(args) => Some(&args.cache),
             Command::Build(args) => Some(&args.cache),

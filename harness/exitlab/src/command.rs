@@ -11,6 +11,7 @@ mod packaging;
 mod regression;
 mod told;
 mod trial;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,7 @@ fn start(command: Command) -> Result<Ended> {
             Command::Conformance(args) => return conformance::run(*args).await,
             Command::Gate(args) => return regression::gate(args),
             Command::Attach(args) => attach::run(*args).await,
+            Command::Watch(args) => watch::run(args).await,
             Command::Run(args) => run_experiment(args).await,
             Command::BisectStep(args) => bisect::step(&args),
             Command::Plan(args) => matrix::plan(&args),

@@ -37,3 +37,4 @@ pub mod matrix;
 pub mod signals;
 pub mod timings;
 pub mod ui;
+pub mod watch;

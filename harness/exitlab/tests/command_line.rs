@@ -5,6 +5,7 @@
 
 mod outside;
 mod support;
+mod watched;
 
 use support::{Outcome, Place, exitlab, run};
 

@@ -8,9 +8,10 @@ use crate::code;
 /// What of the program prints. `base/screen` makes everything harmless; the live line is
 /// another crate's, and is given harmless words; the others are no part of the conductor, and
 /// what they print is events, or words that the conductor takes for foreign.
-const PRINTS: [&str; 8] = [
+const PRINTS: [&str; 9] = [
     "harness/base/src/screen.rs",
     "harness/exitlab/src/ui/terminal.rs",
+    "harness/exitlab/src/watch/terminal.rs",
     "harness/agent/src/events.rs",
     "harness/agent/src/lib.rs",
     "harness/agent/src/main.rs",
@@ -20,7 +21,7 @@ const PRINTS: [&str; 8] = [
 ];
 
 /// How one prints.
-const WAYS: [&str; 8] = [
+const WAYS: [&str; 9] = [
     "print!(",
     "println!(",
     "eprint!(",
@@ -29,6 +30,7 @@ const WAYS: [&str; 8] = [
     "stdout()",
     "stderr()",
     "ProgressBar::",
+    "ratatui::try_init(",
 ];
 
 /// Every other file of the program that prints, and how.

@@ -1,0 +1,226 @@
+//! The view on a screen of any size.
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Cell, Paragraph, Row as Cells, Table, TableState};
+
+use super::keys::HELP;
+use super::view::{PICTURED, Row, Sort, View};
+
+/// Heights of an eighth to eight eighths.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Narrowest that a row's name gets.
+const NAME: u16 = 18;
+
+/// Columns of numbers, with what is between them.
+const NUMBERS: u16 = 6 + 12 + 10 + 10 + 8;
+
+/// Draws it.
+pub fn draw(frame: &mut Frame<'_>, view: &View) {
+    let areas = Layout::vertical([
+        Constraint::Length(3),
+        Constraint::Min(1),
+        Constraint::Length(1),
+    ]);
+    let [head, middle, foot] = areas.areas(frame.area());
+    frame.render_widget(Paragraph::new(heading(view)), head);
+    if view.is_empty() {
+        let waits = "No sample yet.";
+        frame.render_widget(Paragraph::new(waits).alignment(Alignment::Center), middle);
+    } else {
+        table(frame, view, middle);
+    }
+    let words = match view.filtering {
+        true => format!("filter: {}▏  enter keeps it, esc clears it", view.filter),
+        false => HELP.to_owned(),
+    };
+    let dim = Style::new().add_modifier(Modifier::DIM);
+    frame.render_widget(Paragraph::new(words).style(dim), foot);
+}
+
+fn heading(view: &View) -> Text<'_> {
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    let now = view.moment();
+    let state = match (view.paused, view.recorded) {
+        (true, _) => "paused",
+        (false, true) => "played back",
+        (false, false) => "live",
+    };
+    let first = Line::styled(format!("exitlab watch  {}", view.title), bold);
+    if now.number == 0 {
+        return Text::from(vec![first, Line::raw(format!("{state}  {}", view.status))]);
+    }
+    let length = now.length.map_or_else(
+        || "since power-on".to_owned(),
+        |length| format!("interval of {length:.2} s"),
+    );
+    let mut second = format!(
+        "{state}  sample {} {} ({}) of {}  at {:.2} s  {length}",
+        now.number, now.label, now.phase, now.of, now.seconds
+    );
+    if let Some(baseline) = now.baseline {
+        second += &format!("  × against sample {baseline}");
+    }
+    let rate = now.length.map_or_else(String::new, |length| {
+        format!("  {}/s", per_second(now.new as f64 / length))
+    });
+    let order = match view.sort {
+        Sort::Rate => "by new exits",
+        Sort::Count => "by count",
+        Sort::Number => "by number",
+    };
+    let filter = match (view.filtering, view.filter.is_empty()) {
+        (false, false) => format!("  filter '{}'", view.filter),
+        _ => String::new(),
+    };
+    let third = format!(
+        "exits {}  new {}{rate}  {order}{filter}  {}",
+        grouped(now.total),
+        grouped(now.new),
+        view.status
+    );
+    Text::from(vec![first, Line::raw(second), Line::raw(third)])
+}
+
+fn table(frame: &mut Frame<'_>, view: &View, area: Rect) {
+    let rows = view.rows();
+    let has_cycles = rows.iter().any(|row| row.cycles.is_some());
+    let against = view.moment().baseline.is_some();
+    let more = if has_cycles { 10 } else { 0 } + if against { 8 } else { 0 };
+    let left = area.width.saturating_sub(NUMBERS + more);
+    // A third of the rest is the picture's, where there is room for it.
+    let picture = (left / 3).min(PICTURED as u16);
+    let mut widths = vec![
+        Constraint::Length(5),
+        Constraint::Min(NAME.min(left)),
+        Constraint::Length(11),
+        Constraint::Length(9),
+        Constraint::Length(9),
+        Constraint::Length(7),
+    ];
+    let mut titles = vec!["#", "exit reason", "count", "new", "/s", "share"];
+    if has_cycles {
+        widths.push(Constraint::Length(9));
+        titles.push("cycles");
+    }
+    if against {
+        widths.push(Constraint::Length(7));
+        titles.push("×");
+    }
+    widths.push(Constraint::Length(picture));
+    titles.push("");
+    let right = |text: String| Cell::from(Line::raw(text).alignment(Alignment::Right));
+    let titled = titles.into_iter().enumerate().map(|(at, title)| match at {
+        0 | 2.. => right(title.to_owned()),
+        1 => Cell::from(title),
+    });
+    let header = Cells::new(titled).style(Style::new().add_modifier(Modifier::UNDERLINED));
+    let body = rows.iter().map(|row| {
+        let mut cells = vec![
+            right(row.number.clone()),
+            Cell::from(row.name.as_str()),
+            right(grouped(row.count)),
+            right(grouped(row.new)),
+            right(row.rate.map_or_else(String::new, per_second)),
+            right(format!("{:.1} %", row.share * 100.0)),
+        ];
+        if has_cycles {
+            let told = row.cycles.map(|cycles| grouped(cycles as u64));
+            cells.push(right(told.unwrap_or_default()));
+        }
+        if against {
+            let told = row.against.map(|ratio| format!("{ratio:.2}"));
+            cells.push(right(told.unwrap_or_default()));
+        }
+        cells.push(Cell::from(bars(row, picture)));
+        Cells::new(cells)
+    });
+    let chosen = Style::new().add_modifier(Modifier::REVERSED);
+    let body = Table::new(body, widths)
+        .header(header)
+        .row_highlight_style(chosen);
+    let mut state = TableState::new().with_selected(Some(view.selected));
+    frame.render_stateful_widget(body, area, &mut state);
+}
+
+/// The last intervals of a row, each by its share of the highest.
+fn bars(row: &Row, width: u16) -> String {
+    let from = row.past.len().saturating_sub(width.into());
+    let past = &row.past[from..];
+    let most = past.iter().max().copied().unwrap_or(0);
+    let bar = |value: &u64| match *value {
+        0 => ' ',
+        value => BARS[(u128::from(value) * 7).div_euclid(u128::from(most.max(1))) as usize],
+    };
+    past.iter().map(bar).collect()
+}
+
+/// `12,345`
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// As short as it can be read: tenths below ten.
+pub fn per_second(rate: f64) -> String {
+    match rate {
+        0.0 => "0".to_owned(),
+        rate if rate < 10.0 => format!("{rate:.1}"),
+        rate => grouped(rate.round() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::super::view::Action;
+    use super::super::view::tests::{idle, live};
+    use super::*;
+
+    fn drawn(view: &View, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, view)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn on_a_usual_terminal() {
+        insta::assert_snapshot!(drawn(&live(), 80, 14));
+    }
+
+    #[test]
+    fn on_a_wide_one_against_a_baseline() {
+        let mut view = live();
+        view.act(Action::Baseline);
+        view.take(&idle(4));
+        insta::assert_snapshot!(drawn(&view, 140, 14));
+    }
+
+    #[test]
+    fn any_size_will_do() {
+        for (width, height) in [(1, 1), (10, 3), (79, 5), (500, 100)] {
+            drawn(&live(), width, height);
+            drawn(&View::new("nothing", false), width, height);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_at_a_glance() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(per_second(9.96), "10.0");
+        assert_eq!(per_second(1234.5), "1,235");
+    }
+}

@@ -1,0 +1,130 @@
+use serde_json::json;
+
+use super::*;
+
+fn event(value: serde_json::Value) -> Event {
+    serde_json::from_value(value).unwrap()
+}
+
+fn started() -> Event {
+    event(json!({
+        "event": "started", "protocol": 3, "kernel": "6.12", "cpu": "x", "isa": "vmx",
+        "host_s": 0.5, "host_tsc": 1,
+    }))
+}
+
+/// A sample of an interval of one second: 10 CPUIDs and `io` I/O instructions more each time.
+fn sample(number: u32, phase: &str, cpuid: u64, io: u64) -> Event {
+    let mut counts = vec![0; ReasonTable::vmx().len_slots()];
+    (counts[10], counts[30]) = (cpuid, io);
+    event(json!({
+        "event": "sample", "number": number, "label": "+1s", "phase": phase,
+        "clocks": { "host_s": number, "host_tsc": 2 },
+        "trace": { "counts": counts, "other": 0, "dropped": 0, "exits": null },
+    }))
+}
+
+/// The sample of that number of an idle guest.
+pub fn idle(number: u32) -> Event {
+    sample(number, "idle", 800 + 10 * u64::from(number), 20_000)
+}
+
+/// A run that has booted and idles.
+pub fn live() -> View {
+    let mut view = View::new("results/\u{1b}[2Jtoday", false);
+    view.take(&started());
+    view.take(&sample(1, "boot", 800, 19_950));
+    view.take(&idle(2));
+    view.take(&idle(3));
+    view
+}
+
+fn told(view: &View) -> Vec<(String, u64, u64)> {
+    let rows = view.rows().into_iter();
+    rows.map(|row| (row.number, row.count, row.new)).collect()
+}
+
+#[test]
+fn the_last_sample_is_followed_until_it_is_paused() {
+    let mut view = live();
+    assert_eq!(view.moment().number, 3);
+    assert!(view.act(Action::Back));
+    assert_eq!(view.moment().number, 2);
+    view.take(&idle(4));
+    assert_eq!(view.moment().number, 2);
+    view.act(Action::Last);
+    assert_eq!(view.moment().number, 4);
+    assert!(!view.act(Action::Quit));
+}
+
+#[test]
+fn a_recorded_run_begins_at_its_beginning_and_plays() {
+    let mut view = View::new("x", true);
+    for event in [started(), sample(1, "boot", 1, 1), idle(2), idle(3)] {
+        view.take(&event);
+    }
+    assert_eq!(view.moment().number, 1);
+    assert!(view.tick());
+    assert_eq!(view.moment().number, 2);
+    view.act(Action::Pause);
+    view.tick();
+    assert_eq!(view.moment().number, 2);
+    view.act(Action::Pause);
+    view.tick();
+    assert!(!view.tick());
+    assert_eq!(view.moment().number, 3);
+}
+
+#[test]
+fn rows_are_sorted_filtered_and_compared() {
+    let mut view = live();
+    let of = |number: &str, count, new| (number.to_owned(), count, new);
+    assert_eq!(told(&view), [of("10", 830, 10), of("30", 20_000, 0)]);
+    view.act(Action::Sort);
+    assert_eq!(told(&view), [of("30", 20_000, 0), of("10", 830, 10)]);
+    view.act(Action::Filter);
+    for c in "CPU".chars() {
+        view.act(Action::Write(c));
+    }
+    assert_eq!(told(&view), [of("10", 830, 10)]);
+    view.act(Action::Clear);
+    view.act(Action::All);
+    assert!(view.rows().len() > 60);
+    view.act(Action::All);
+    view.act(Action::Back);
+    view.act(Action::Baseline);
+    view.act(Action::Forward);
+    let row = view
+        .rows()
+        .into_iter()
+        .find(|row| row.number == "10")
+        .unwrap();
+    assert_eq!((row.rate, row.against), (Some(10.0), Some(0.5)));
+}
+
+#[test]
+fn a_long_watch_forgets_its_beginning() {
+    let mut view = live();
+    view.act(Action::Baseline);
+    for number in 4..MOST as u32 + 10 {
+        view.take(&idle(number));
+    }
+    let now = view.moment();
+    assert_eq!(
+        (now.number, now.of, now.baseline),
+        (MOST as u32 + 9, MOST, None)
+    );
+}
+
+#[test]
+fn nothing_is_shown_of_nothing() {
+    let mut view = View::new("x", false);
+    assert!(view.is_empty() && view.rows().is_empty());
+    for action in [Action::Back, Action::Down, Action::Last, Action::Baseline] {
+        assert!(view.act(action));
+    }
+    view.take(&started());
+    view.take(&idle(1));
+    view.again();
+    assert!(view.is_empty() && view.title == "x");
+}
