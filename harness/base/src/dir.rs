@@ -15,6 +15,10 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
+mod measure;
+
+pub use measure::{Kind, Measure, touch};
+
 /// Opens a directory, and nothing else.
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
@@ -133,6 +137,12 @@ impl Dir {
         let file = self.file(name.as_ref(), flags, 0, "open")?;
         let metadata = file.metadata().map_err(Error::io("read", path))?;
         Ok(metadata.is_file().then_some(file))
+    }
+
+    /// The directory itself, opened once more, as a lock wants it.
+    pub(crate) fn itself(&self) -> Result<File> {
+        let fd = rustix::fs::openat(&self.fd, ".", DIRECTORY, Mode::empty());
+        Ok(fd.map_err(io("open", &self.path))?.into())
     }
 
     /// Opens the file of a lock, and makes it if that is wanted; none if it is not there.

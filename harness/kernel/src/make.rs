@@ -5,7 +5,8 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use exitlab_base::artifact::Cache;
+use exitlab_base::artifact::{Cache, Lock};
+use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process;
 use exitlab_base::tool;
@@ -39,14 +40,16 @@ pub fn clean_env(command: &mut Command) {
 
 /// Lets the compiler take objects that it has made before, in whichever tree, where ccache is
 /// installed. It stands in the compiler's place, so commands are the same with and without
-/// it, and no tree is compiled anew because it came or went.
-fn keep_objects(command: &mut Command, ccache: &Path) {
+/// it, and no tree is compiled anew because it came or went. As long as what is given back is
+/// held, nobody clears the objects away.
+fn keep_objects(command: &mut Command, ccache: &Path) -> Option<Lock> {
     // To look up and keep what nobody has kept yet costs half as much again as compiling it:
     // ccache's own variable leaves that out.
     let wanted = ccache.join("gcc").exists() && std::env::var_os("CCACHE_DISABLE").is_none();
     let (true, Ok(cache)) = (wanted, Cache::default_dir()) else {
-        return;
+        return None;
     };
+    let objects = cache.join("ccache");
     let mut path = OsString::from(ccache);
     if let Some(own) = std::env::var_os("PATH") {
         path.push(":");
@@ -54,11 +57,14 @@ fn keep_objects(command: &mut Command, ccache: &Path) {
     }
     command
         .env("PATH", path)
-        .env("CCACHE_DIR", cache.join("ccache"))
+        .env("CCACHE_DIR", &objects)
         // The user's settings may allow what changes results.
         .env("CCACHE_CONFIGPATH", "/dev/null")
         // Objects without debugging information do not know their directory.
         .env("CCACHE_NOHASHDIR", "yes");
+    // Where it cannot be made, ccache says so.
+    std::fs::create_dir_all(&objects).ok()?;
+    Lock::share(&Dir::open(&objects).ok()?).ok()
 }
 
 /// Runs `make` in a kernel tree. `stage` is for the message of a failure.
@@ -71,7 +77,7 @@ pub async fn run(
 ) -> Result<()> {
     let mut command = Command::new("make");
     clean_env(&mut command);
-    keep_objects(&mut command, Path::new(CCACHE));
+    let _objects = keep_objects(&mut command, Path::new(CCACHE));
     command.current_dir(dir).args(args);
     let mut errors = Vec::new();
     let finished = process::run(command, log, |line| {

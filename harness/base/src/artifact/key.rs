@@ -18,6 +18,19 @@ impl Key {
         self.digest.hex()
     }
 
+    /// The key of inputs, in their order.
+    pub(super) fn of(inputs: Vec<(String, String)>) -> Key {
+        let mut hasher = blake3::Hasher::new();
+        for (name, value) in &inputs {
+            digest::feed(&mut hasher, name.as_bytes());
+            digest::feed(&mut hasher, value.as_bytes());
+        }
+        Key {
+            digest: Digest::of(&hasher),
+            inputs,
+        }
+    }
+
     /// The inputs one by one: name, and digest or value.
     pub fn inputs(&self) -> &[(String, String)] {
         &self.inputs
@@ -62,14 +75,6 @@ impl KeyBuilder {
 
     /// The key of these inputs, in this order.
     pub fn build(self) -> Key {
-        let mut hasher = blake3::Hasher::new();
-        for (name, value) in &self.inputs {
-            digest::feed(&mut hasher, name.as_bytes());
-            digest::feed(&mut hasher, value.as_bytes());
-        }
-        Key {
-            digest: Digest::of(&hasher),
-            inputs: self.inputs,
-        }
+        Key::of(self.inputs)
     }
 }

@@ -51,6 +51,25 @@ impl Lock {
         }
     }
 
+    /// Holds a directory together with whoever else works in it. Nothing is written for it; it
+    /// is told by [`Lock::try_whole`].
+    ///
+    /// # Errors
+    ///
+    /// If somebody clears it away at the moment, or the file system knows no locks.
+    pub fn share(dir: &Dir) -> Result<Self> {
+        let file = dir.itself()?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self { file }),
+            Err(error) => Err(Error::io("lock", dir.path())(error.into())),
+        }
+    }
+
+    /// Holds a directory alone, or nothing if anybody works in it.
+    pub fn try_whole(dir: &Dir) -> Result<Option<Self>> {
+        Self::try_hold(dir.itself()?, dir.path())
+    }
+
     fn try_hold(file: File, path: &Path) -> Result<Option<Self>> {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { file })),

@@ -65,6 +65,12 @@ pub(super) enum State {
     Damaged(String),
 }
 
+/// Whether `text` is the manifest of the artifact that is called by this key.
+pub(super) fn is_of(text: &[u8], key: &str) -> bool {
+    let manifest = serde_json::from_slice::<Manifest>(text);
+    manifest.is_ok_and(|manifest| Key::of(manifest.inputs).hex() == key)
+}
+
 /// Writes the manifest of the artifact that was built in `dir`, and has all of it reach the
 /// disk: what is renamed after that is whole, also after a power loss.
 pub(super) fn seal(dir: &Path, key: &Key) -> Result<()> {

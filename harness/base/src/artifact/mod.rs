@@ -13,9 +13,13 @@
 //! moment, costs time and nothing else.
 //!
 //! Each artifact has a manifest with the digests of its files, and is held against it
-//! whenever it is used. One that is damaged is built anew.
+//! whenever it is used. One that is damaged is built anew. What a process got out of the
+//! cache it holds as long as it lives, and its directory's time says when it was used last:
+//! so it is known what can be cleared away ([`Contents`]).
 
+mod contents;
 pub mod digest;
+mod hold;
 mod key;
 mod lock;
 mod manifest;
@@ -23,11 +27,13 @@ mod manifest;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::dir::Dir;
+use crate::dir::{self, Dir};
 use crate::error::{Error, Result};
 use digest::Stamp;
+use hold::Holds;
 use manifest::{Digests, State};
 
+pub use contents::{Contents, Item, Removed};
 pub use digest::Digest;
 pub use key::{Key, KeyBuilder};
 pub use lock::Lock;
@@ -40,6 +46,8 @@ const SETTLED: i64 = 3;
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: PathBuf,
+    /// What was got out of it; held until the last copy of this goes.
+    holds: Holds,
 }
 
 /// A finished artifact. Its files are never changed.
@@ -74,6 +82,7 @@ impl Cache {
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let cache = Self {
             root: std::path::absolute(dir.into()).map_err(Error::io("find", "."))?,
+            holds: Holds::default(),
         };
         fs::create_dir_all(&cache.root).map_err(Error::io("create", &cache.root))?;
         match cache.prepare() {
@@ -118,7 +127,7 @@ impl Cache {
             dir: self.root.join(kind).join(key.hex()),
             key: key.clone(),
         };
-        let found = self.state(&artifact)?;
+        let found = self.take(&artifact)?;
         if found == State::Sound {
             return Ok(artifact);
         }
@@ -126,7 +135,7 @@ impl Cache {
         let lock = self.lock(&name).await;
         let _lock = lock.map_err(|error| beyond_repair(&artifact.dir, &found, error))?;
         // Another process may have built or healed it meanwhile.
-        let found = self.state(&artifact)?;
+        let found = self.take(&artifact)?;
         if found == State::Sound {
             return Ok(artifact);
         }
@@ -143,7 +152,17 @@ impl Cache {
         let staging = Staging::new(&staging, &name)?;
         build(&staging.dir).await?;
         self.finish(kind, &staging, &artifact)?;
+        self.holds.take(&artifact.dir);
         Ok(artifact)
+    }
+
+    /// Whether an artifact can be used; one that can is held from here on.
+    fn take(&self, artifact: &Artifact) -> Result<State> {
+        let state = self.state(artifact)?;
+        if state == State::Sound && !self.holds.take(&artifact.dir) {
+            return Ok(State::Absent);
+        }
+        Ok(state)
     }
 
     fn state(&self, artifact: &Artifact) -> Result<State> {
@@ -178,6 +197,7 @@ impl Cache {
     /// A directory that a build keeps between runs. Take the lock `work-<name>` first.
     pub fn work_dir(&self, name: &str) -> Result<PathBuf> {
         let dir = self.dir()?.make("work")?.make(name)?;
+        dir::touch(dir.path());
         Ok(dir.path().to_owned())
     }
 
