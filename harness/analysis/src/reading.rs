@@ -19,7 +19,8 @@ use exitlab_model::layout::{MATRIX, RUN};
 use exitlab_model::record::Channel;
 
 pub use runs::{Filter, Promises};
-use runs::{Refused, Run, collection, matrix_runs, results_of, run};
+use runs::{Refused, Run, collection, matrix_runs, run};
+pub use runs::{records, results_of};
 
 /// Everything that one side names, before the channel is chosen.
 #[derive(Debug)]

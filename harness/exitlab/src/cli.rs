@@ -11,6 +11,7 @@ mod attach;
 mod bisect;
 mod compare;
 mod conformance;
+mod keep;
 pub mod kernel;
 mod matrix;
 mod packaging;
@@ -21,9 +22,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-pub use shared::{CacheArgs, ExperimentArgs, ShownArgs};
-
-use exitlab_analysis::export;
+pub use shared::{CacheArgs, ExperimentArgs, ListFormat, ShownArgs};
 
 use exitlab_model::matrix::Shard;
 
@@ -33,9 +32,11 @@ pub use ab::AbArgs;
 pub use attach::AttachArgs;
 pub use bisect::{BisectArgs, BisectStepArgs};
 pub use compare::{
-    BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, PromisesArgs, VerdictsArgs,
+    BaselineAction, BaselineArgs, CompareArgs, GateArgs, NoiseArgs, PromisesArgs, VerdictFormat,
+    VerdictsArgs,
 };
 pub use conformance::{ConformanceArgs, Profile, ReportFormat};
+pub use keep::{CleanArgs, ExportArgs, ListArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 pub use packaging::{CompletionsArgs, ManualArgs};
 pub use watch::WatchArgs;
@@ -53,6 +54,9 @@ Examples:
   exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
                                              which commit altered them?
   exitlab conformance                        is this kernel's counting right?
+  exitlab list                               the results so far
+  exitlab export results/a --format json     what it counted, for other programs
+  exitlab clean                              what results and cache take up, and what could go
   exitlab reasons --format csv               every VM exit that can be counted
   exitlab kernel install                     a kernel that counts, for a machine of yours
 
@@ -86,6 +90,23 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     }
 });
 
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  exitlab build kernel                             the kernel of the built-in experiment
+  exitlab build host-image --platform tcg-svm
+
+It prints where the part lies.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  exitlab doctor                                   for the built-in experiment
+  exitlab doctor my.toml --platform local          can it run on this machine as it is?";
+
+const REASONS_EXAMPLES: &str = "\
+Examples:
+  exitlab reasons
+  exitlab reasons --sdm 2021 --format csv          as far as a manual of then knows them";
+
 /// Counts the VM exits of a guest, by reason, from power-on to idle.
 ///
 /// exitlab builds a Linux host whose KVM counts every VM exit, boots it, boots a QEMU
@@ -98,8 +119,22 @@ pub struct Cli {
     pub verbose: u8,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
+
+/// What is said to who says nothing.
+pub const FIRST_STEPS: &str = "\
+exitlab counts the VM exits of a guest, by reason.
+
+First:
+  exitlab doctor      what is missing here, and how to install it
+  exitlab run         boot against idle: a minute, and once some more to build a kernel
+  exitlab list        the results so far
+Of a VM that runs already:
+  sudo exitlab attach
+
+exitlab --help lists all commands, and exitlab run --help what one of them takes.
+";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -136,6 +171,12 @@ pub enum Command {
     Verdicts(VerdictsArgs),
     /// Judge a kernel's exit census, rule by rule.
     Conformance(Box<ConformanceArgs>),
+    /// Write what a run counted as CSV, JSON, Markdown or OpenMetrics.
+    Export(ExportArgs),
+    /// List results: when, what, what came of it, how many exits, how large.
+    List(ListArgs),
+    /// Show what results and the cache take up, and remove what is not used.
+    Clean(CleanArgs),
     /// List the VM-exit reasons that are counted.
     Reasons(ReasonsArgs),
     /// Build a kernel, or KVM's modules, for machines that exitlab does not boot.
@@ -170,6 +211,9 @@ impl Command {
             | Command::Gate(_)
             | Command::Baseline(_)
             | Command::Verdicts(_)
+            | Command::Export(_)
+            | Command::List(_)
+            | Command::Clean(_)
             | Command::Reasons(_)
             | Command::Completions(_)
             | Command::Manual(_) => None,
@@ -210,6 +254,7 @@ pub struct RunArgs {
 
 /// `exitlab build`
 #[derive(Debug, Clone, Args)]
+#[command(after_help = BUILD_EXAMPLES)]
 pub struct BuildArgs {
     /// What to build.
     #[arg(value_enum)]
@@ -235,6 +280,7 @@ pub enum Part {
 
 /// `exitlab doctor`
 #[derive(Debug, Clone, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
 pub struct DoctorArgs {
     /// Which experiment is to run here.
     #[command(flatten)]
@@ -246,6 +292,7 @@ pub struct DoctorArgs {
 
 /// `exitlab reasons`
 #[derive(Debug, Clone, Args)]
+#[command(after_help = REASONS_EXAMPLES)]
 pub struct ReasonsArgs {
     /// Only the reasons that Intel's SDM of this year defines.
     #[arg(long, value_name = "YEAR")]
@@ -253,27 +300,6 @@ pub struct ReasonsArgs {
     /// How the list is written.
     #[arg(long, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
     pub format: ListFormat,
-}
-
-/// How a list is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    /// For people.
-    Table,
-    /// For spreadsheets.
-    Csv,
-    /// For programs.
-    Json,
-}
-
-impl From<ListFormat> for export::Format {
-    fn from(format: ListFormat) -> export::Format {
-        match format {
-            ListFormat::Table => export::Format::Table,
-            ListFormat::Csv => export::Format::Csv,
-            ListFormat::Json => export::Format::Json,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -305,6 +331,39 @@ mod tests {
         insta::assert_snapshot!(text);
     }
 
+    /// Every command that can be run by itself, with its whole name.
+    fn leaves(command: &clap::Command, name: &str) -> Vec<(String, String)> {
+        let shown = |c: &&clap::Command| !c.is_hide_set() && c.get_name() != "help";
+        let inner: Vec<_> = command.get_subcommands().filter(shown).collect();
+        if inner.is_empty() {
+            let help = command.clone().render_long_help().to_string();
+            return vec![(name.to_owned(), help)];
+        }
+        let inner = inner.into_iter();
+        inner
+            .flat_map(|inner| leaves(inner, &format!("{name} {}", inner.get_name())))
+            .collect()
+    }
+
+    #[test]
+    fn every_command_has_two_examples() {
+        let mut root = Cli::command();
+        root.build();
+        let all = leaves(&root, "exitlab");
+        assert!(all.len() > 15);
+        for (name, help) in all {
+            let (_, examples) = help
+                .split_once("Examples:\n")
+                .unwrap_or_else(|| panic!("{name}"));
+            let begin = format!("  {name}");
+            let number = examples
+                .lines()
+                .filter(|line| line.starts_with(&begin))
+                .count();
+            assert!(number >= 2, "{name} has {number} examples");
+        }
+    }
+
     #[test]
     fn reads_every_argument() {
         Cli::command().debug_assert();
@@ -312,7 +371,7 @@ mod tests {
                          --out o --cache c -vv";
         let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("good arguments");
         assert_eq!(cli.verbose, 2);
-        let Command::Run(run) = cli.command else {
+        let Some(Command::Run(run)) = cli.command else {
             panic!("not run")
         };
         assert_eq!(run.experiment.sets, ["a=1", "b=c=d"]);

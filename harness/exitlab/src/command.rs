@@ -5,6 +5,7 @@ mod asked;
 mod attach;
 mod bisect;
 mod conformance;
+mod keeping;
 mod kernels;
 mod matrix;
 mod packaging;
@@ -24,6 +25,7 @@ use crate::matrix::{self as cells, Work};
 use crate::ui::{Progress, Ui};
 use crate::{doctor, run, timings};
 use exitlab_analysis::export;
+use exitlab_analysis::reading::results_of;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
@@ -66,6 +68,9 @@ fn start(command: Command) -> Result<Ended> {
             Command::Compare(args) => regression::compare(args),
             Command::Baseline(args) => regression::baseline(args),
             Command::Verdicts(args) => regression::verdicts(args),
+            Command::Export(args) => keeping::export(&args),
+            Command::List(args) => keeping::list(&args),
+            Command::Clean(args) => keeping::clean(&args),
             Command::Reasons(args) => reasons(args),
             Command::Completions(args) => packaging::completions(&args),
             Command::Manual(args) => packaging::manual(&args),
@@ -78,7 +83,8 @@ fn start(command: Command) -> Result<Ended> {
 async fn run_experiment(args: RunArgs) -> Result<()> {
     let dir = cache_dir(&args.cache)?;
     if let Some(results) = &args.resume {
-        return run_cells(&args, Work::resume(results, &dir)?, &dir).await;
+        let results = results_of(results);
+        return run_cells(&args, Work::resume(&results, &dir)?, &dir).await;
     }
     let matrix = load_matrix(&args.experiment)?;
     let [cell] = matrix.cells.as_slice() else {

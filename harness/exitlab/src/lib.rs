@@ -14,6 +14,7 @@ pub mod command;
 pub mod doctor;
 pub mod ended;
 pub mod jobs;
+pub mod kept;
 
 pub mod attach;
 pub mod booted;

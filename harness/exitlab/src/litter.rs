@@ -79,7 +79,8 @@ fn sweep_machine(dir: &Dir) -> Result<bool> {
     Ok(true)
 }
 
-fn is_beginning(name: &OsStr) -> bool {
+/// Whether something of that name is a matrix, or a roster, that is being begun.
+pub fn is_beginning(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with(BEGINNING)
 }
 

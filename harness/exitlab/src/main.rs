@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
-use exitlab::cli::Cli;
+use exitlab::cli::{Cli, FIRST_STEPS};
 use exitlab::command;
 use exitlab_base::error::{self, exit_code};
 use exitlab_base::{inherited, panics, screen};
@@ -16,8 +16,12 @@ fn main() -> ExitCode {
     panics::tell_in_one_line("exitlab");
     let cli = Cli::parse();
     start_logging(cli.verbose);
+    let Some(command) = cli.command else {
+        screen::err(FIRST_STEPS);
+        return ExitCode::from(exit_code::CONFIG);
+    };
     // What a panic leaves running ends on its way up to here.
-    let outcome = catch_unwind(AssertUnwindSafe(|| command::run(cli.command)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| command::run(command)));
     let Ok(outcome) = outcome else {
         return ExitCode::from(exit_code::INTERNAL);
     };

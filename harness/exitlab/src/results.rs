@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use exitlab_analysis::export;
 use exitlab_base::artifact::Lock;
+use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_base::foreign;
@@ -32,6 +33,9 @@ pub struct Results {
     qemu: Log,
     /// Held as long as the emulator's directory is somebody's.
     owner: Option<Lock>,
+    /// Held as long as anything is written: `exitlab clean` leaves the directory alone. Some
+    /// file systems know no such lock.
+    _in_use: Option<Lock>,
 }
 
 impl Results {
@@ -45,6 +49,7 @@ impl Results {
             guest_console: Log::new(&dir, layout::GUEST_CONSOLE),
             qemu: Log::new(&dir, layout::QEMU_LOG),
             owner: None,
+            _in_use: Dir::open(&dir).and_then(|dir| Lock::share(&dir)).ok(),
             dir,
         };
         results.make_machine()?;

@@ -20,7 +20,7 @@ pub struct Span {
 }
 
 /// The file of the trace, in the results directory.
-pub const FILE: &str = "timings.json";
+pub const FILE: &str = exitlab_model::layout::TIMINGS;
 
 /// A line for each stage: how long it took by the clock on the wall, and by the host's.
 pub fn table(spans: &[Span]) -> String {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod kept;
 mod outside;
 mod support;
 mod watched;

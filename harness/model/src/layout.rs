@@ -38,3 +38,69 @@ pub const EMULATOR_LOG: &str = "emulator.log";
 
 /// What `exitlab conformance` found.
 pub const CONFORMANCE: &str = "conformance.json";
+
+/// A matrix: a line for each cell and sample.
+pub const CELL_TABLE: &str = "cells.csv";
+
+/// Where the time of a run went.
+pub const TIMINGS: &str = "timings.json";
+
+/// A bisection: every commit that was tried.
+pub const TRIED: &str = "steps.json";
+
+/// A bisection: what Git printed.
+pub const GIT_LOG: &str = "git.log";
+
+/// A bisection: Git's own log of it.
+pub const BISECT_LOG: &str = "bisect.log";
+
+/// Many kernels: which are graded.
+pub const ROSTER: &str = "roster.json";
+
+/// Below the directory of many kernels: a results directory for each.
+pub const KERNELS: &str = "kernels";
+
+/// In the results directory of one of many kernels: what came of it.
+pub const ROW: &str = "row.json";
+
+/// Below the directory of many kernels: a page for each.
+pub const PAGES: &str = "pages";
+
+/// Many kernels: the table for programs.
+pub const GRADES_JSON: &str = "grades.json";
+
+/// Many kernels: the table for spreadsheets.
+pub const GRADES_CSV: &str = "grades.csv";
+
+/// Many kernels: the table for people.
+pub const GRADES_MD: &str = "grades.md";
+
+/// Many kernels: a line for each finding.
+pub const FINDINGS: &str = "findings.csv";
+
+/// Every file that exitlab writes into a results directory. What is called otherwise is
+/// somebody else's, and stays where results are removed.
+pub const FILES: [&str; 22] = [
+    RUN,
+    MATRIX,
+    EVENTS,
+    SAMPLES,
+    COUNTS,
+    TABLE,
+    HOST_CONSOLE,
+    GUEST_CONSOLE,
+    QEMU_LOG,
+    EMULATOR_LOG,
+    CONFORMANCE,
+    CELL_TABLE,
+    TIMINGS,
+    TRIED,
+    GIT_LOG,
+    BISECT_LOG,
+    ROSTER,
+    ROW,
+    GRADES_JSON,
+    GRADES_CSV,
+    GRADES_MD,
+    FINDINGS,
+];

@@ -1,5 +1,6 @@
 //! What a trial found of a rule, for people.
 
+use super::ktap::{Result as KtapResult, Test};
 use exitlab_base::foreign::line;
 use exitlab_model::rule::{Finding, Verdict};
 
@@ -31,6 +32,30 @@ pub fn finding_details(finding: &Finding) -> String {
             let like = like.map(|like| indented("looks like: ", &format!("{like}{number}")));
             indented("seen: ", seen) + &like.unwrap_or_default()
         }
+    }
+}
+
+/// A finding as a test of KTAP.
+pub fn finding_test(finding: &Finding) -> Test {
+    let mut details = vec![finding.rule.demand().to_owned()];
+    let result = match &finding.verdict {
+        Verdict::Holds { seen } => {
+            details.push(seen.clone());
+            KtapResult::Ok
+        }
+        Verdict::Broken { seen, .. } => {
+            details.push(format!("seen: {seen}"));
+            let like = finding.looks_like();
+            details.extend(like.map(|like| format!("looks like: {like}")));
+            KtapResult::NotOk
+        }
+        Verdict::NotJudged { because } => KtapResult::Skipped(because.clone()),
+    };
+    Test {
+        name: finding.rule.name().to_owned(),
+        result,
+        details,
+        inner: Vec::new(),
     }
 }
 

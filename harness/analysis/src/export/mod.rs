@@ -5,6 +5,8 @@
 //! CountTable ─► counts.csv
 //! RunFigures ─► table.md · terminal
 //! Comparison ─► terminal · Markdown · CSV · JSON
+//! RunRecord… ─► exitlab export: CSV · JSON · Markdown · OpenMetrics
+//! verdicts ─► KTAP
 //! ```
 
 mod benchmark;
@@ -12,24 +14,30 @@ mod comparison;
 mod csv;
 mod finding;
 mod grid;
+mod ktap;
 mod laws;
 mod line;
 mod markdown;
 mod numbers;
+mod openmetrics;
 mod reasons;
 mod sentences;
 mod terminal;
+mod tidy;
 mod time;
+mod whole;
 
 pub use benchmark::benchmark;
 pub use comparison::{ComparisonFormat, comparison};
-pub use finding::{finding_details, finding_line};
+pub use finding::{finding_details, finding_line, finding_test};
+pub use ktap::{Result as KtapResult, Test as KtapTest, ktap};
 pub(crate) use markdown::aligned;
 pub use numbers::grouped;
 pub(crate) use reasons::reason_title;
 pub use reasons::{Format, reasons};
 pub use sentences::left_behind;
 pub use terminal::terminal_table;
+pub use whole::{ExportFormat, export};
 
 use crate::figures::RunFigures;
 use csv::{counts_csv, samples_csv};

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! rules.toml ─► Rules ─┐ judge
-//! base, head: Side ────┴──────► Judgement ─► plain · JUnit XML · GitHub
+//! base, head: Side ────┴──────► Judgement ─► plain · KTAP · JUnit XML · GitHub
 //! ```
 
 mod amount;
@@ -15,6 +15,7 @@ mod github;
 mod judge;
 mod judgement;
 mod junit;
+mod ktap;
 mod limit;
 mod plain;
 mod refusal;
@@ -30,6 +31,7 @@ pub use github::tell as tell_github;
 pub use judge::judge;
 pub use judgement::{Case, Judgement, Outcome};
 pub use junit::junit;
+pub use ktap::ktap_tests;
 pub use plain::plain;
 pub use rules::{Allow, Limit, Origin, PhaseChoice, ReasonChoice, Rule, Rules, Scope};
 

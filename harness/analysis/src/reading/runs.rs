@@ -49,28 +49,20 @@ impl From<Box<Refused>> for Error {
 }
 
 /// The results that a path leads to: a file of theirs stands for all of them.
-pub(super) fn results_of(path: &Path) -> PathBuf {
-    const FILES: [&str; 10] = [
-        RUN,
-        MATRIX,
-        layout::EVENTS,
-        layout::SAMPLES,
-        layout::COUNTS,
-        layout::TABLE,
-        layout::HOST_CONSOLE,
-        layout::GUEST_CONSOLE,
-        layout::QEMU_LOG,
-        layout::EMULATOR_LOG,
-    ];
+pub fn results_of(path: &Path) -> PathBuf {
     let name = path.file_name().and_then(std::ffi::OsStr::to_str);
-    let is_one = path.is_file() && name.is_some_and(|name| FILES.contains(&name));
+    let is_one = path.is_file() && name.is_some_and(|name| layout::FILES.contains(&name));
     let dir = match path.parent() {
         Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
         Some(dir) => dir,
         None => return path.to_owned(),
     };
     let holds = |name| dir.join(name).is_file();
-    match is_one && (holds(RUN) || holds(MATRIX)) {
+    match is_one
+        && [RUN, MATRIX, layout::ROSTER, layout::CONFORMANCE]
+            .into_iter()
+            .any(holds)
+    {
         true => dir.to_owned(),
         false => path.to_owned(),
     }
@@ -94,6 +86,38 @@ pub(super) fn run(dir: &Path, promises: Promises) -> Result<Run, Box<Refused>> {
                 values,
             }),
         })),
+    }
+}
+
+/// The records of a run, or of the cells of a matrix that have run, however they ended.
+///
+/// # Errors
+///
+/// [`Error::Config`] if there is none, or one cannot be read.
+pub fn records(path: &Path) -> Result<Vec<RunRecord>> {
+    let path = results_of(path);
+    if !path.join(MATRIX).is_file() {
+        return match path.join(RUN).is_file() {
+            true => Ok(vec![record(&path)?]),
+            false => Err(Error::Config {
+                message: format!("no run and no matrix at {}", path.display()),
+                cure: "give a results directory; exitlab list shows those in results/".to_owned(),
+            }),
+        };
+    }
+    let matrix: Index<IgnoredAny> = matrix::read(&path).map_err(|unreadable| Error::Config {
+        message: format!("{}/{unreadable}", path.display()),
+        cure: "give a results directory that this version of exitlab has written".to_owned(),
+    })?;
+    let dirs = matrix.cells.iter().map(|cell| cell.dir(&path));
+    let there = dirs.filter(|dir| dir.join(RUN).is_file());
+    let records = there.map(|dir| record(&dir)).collect::<Result<Vec<_>>>()?;
+    match records.is_empty() {
+        false => Ok(records),
+        true => Err(Error::Config {
+            message: format!("{}: none of its cells has run", path.display()),
+            cure: format!("run them: exitlab run --resume {}", path.display()),
+        }),
     }
 }
 

@@ -8,6 +8,8 @@
 //!        ├─ markdown ──────────────► table.md, summaries
 //!        ├─ csv ───────────────────► spreadsheets
 //!        ├─ toml ──────────────────► baselines
+//!        ├─ label ─────────────────► OpenMetrics
+//!        ├─ ktap ──────────────────► KTAP
 //!        └─ data, property ────────► commands to GitHub Actions
 //! everything printed ─► text, uncommanded ─► screen
 //! ```
@@ -17,6 +19,7 @@
 
 mod github;
 mod markdown;
+mod report;
 mod sheet;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -27,6 +30,7 @@ use std::fmt::Write;
 
 pub use github::{data, property, uncommanded};
 pub use markdown::markdown;
+pub use report::{ktap, label};
 pub use sheet::{csv, toml};
 
 /// Most characters of a cell of a table.

@@ -14,7 +14,7 @@ use exitlab_base::files::write_whole;
 use exitlab_base::git::{Commit, Repository};
 use exitlab_config::Matrix;
 use exitlab_kernel as kernel;
-use exitlab_model::layout::STEPS;
+use exitlab_model::layout::{STEPS, TRIED};
 use exitlab_model::plan::KernelPlan;
 
 use super::report;
@@ -185,7 +185,7 @@ impl Tester<'_> {
         };
         ui.say(&report::line(&tested));
         self.tested.push(tested);
-        let path = self.out.join("steps.json");
+        let path = self.out.join(TRIED);
         let text = serde_json::to_vec_pretty(&self.tested).map_err(Error::json("write", &path))?;
         write_whole(&path, &text)
     }

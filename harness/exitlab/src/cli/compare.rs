@@ -22,6 +22,7 @@ const GATE_EXAMPLES: &str = "\
 Examples:
   exitlab gate --rules gate.toml results/today
   exitlab gate --rules gate.toml --base baseline.toml results/vmx results/svm --junit gate.xml
+  exitlab gate --rules gate.toml results/today --format ktap
 
 Exit code 0: passed; 1: a regression; 6: undecided. docs/regression.md explains every rule.";
 
@@ -30,6 +31,21 @@ Examples:
   exitlab baseline save baseline.toml results/vmx results/svm
   exitlab baseline show baseline.toml
   exitlab baseline update baseline.toml results/new --dry-run";
+
+const SAVE_EXAMPLES: &str = "\
+Examples:
+  exitlab baseline save baseline.toml results/today
+  exitlab baseline save baseline.toml results/vmx results/svm";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  exitlab baseline show baseline.toml
+  exitlab baseline show baseline.toml | grep EPT";
+
+const UPDATE_EXAMPLES: &str = "\
+Examples:
+  exitlab baseline update baseline.toml results/new --dry-run
+  exitlab baseline update baseline.toml results/new";
 
 /// What counts as a difference where counts are noisy.
 #[derive(Debug, Clone, Args)]
@@ -172,6 +188,18 @@ pub struct GateArgs {
     /// Write the verdicts as JUnit XML.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// How the verdicts are printed.
+    #[arg(long, value_enum, default_value_t = VerdictFormat::Table, value_name = "FORMAT")]
+    pub format: VerdictFormat,
+}
+
+/// How verdicts are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum VerdictFormat {
+    /// For people.
+    Table,
+    /// For kernel CI: as the kernel's own tests report.
+    Ktap,
 }
 
 /// `exitlab baseline`
@@ -187,6 +215,7 @@ pub struct BaselineArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum BaselineAction {
     /// Write a new baseline of runs.
+    #[command(after_help = SAVE_EXAMPLES)]
     Save {
         /// The file, which must not exist.
         file: PathBuf,
@@ -198,11 +227,13 @@ pub enum BaselineAction {
         promises: PromisesArgs,
     },
     /// Show what a baseline holds.
+    #[command(after_help = SHOW_EXAMPLES)]
     Show {
         /// The file.
         file: PathBuf,
     },
     /// Show in what runs differ from a baseline, then write them to it.
+    #[command(after_help = UPDATE_EXAMPLES)]
     Update {
         /// The file.
         file: PathBuf,

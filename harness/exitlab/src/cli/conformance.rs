@@ -14,6 +14,7 @@ Examples:
   exitlab conformance --kernel hand-in/ --points points.toml     a whole class, graded
   exitlab conformance --kernels class.toml --out results/class
   exitlab conformance --resume results/class             what is missing, after an interruption
+  exitlab conformance --format ktap >conformance.ktap    for the kernel's own tools
 
 Exit code 0: no rule is broken; 1: at least one is; 5: a kernel could not be tried. \
 docs/conformance.md explains each rule, what a kernel of one's own needs to boot, and how to \
@@ -107,4 +108,6 @@ pub enum ReportFormat {
     Csv,
     /// For programs.
     Json,
+    /// For kernel CI: as the kernel's own tests report.
+    Ktap,
 }

@@ -28,8 +28,14 @@ pub struct PlanArgs {
     pub emit: Engine,
 }
 
+const MERGE_EXAMPLES: &str = "\
+Examples:
+  exitlab merge results/all results/part-1 results/part-2
+  exitlab merge results/all parts/*";
+
 /// `exitlab merge`
 #[derive(Debug, Clone, Args)]
+#[command(after_help = MERGE_EXAMPLES)]
 pub struct MergeArgs {
     /// The results directory that is made.
     #[arg(value_name = "OUT")]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+use exitlab_analysis::export;
 
 use crate::ui::Progress;
 
@@ -40,4 +42,25 @@ pub struct ShownArgs {
     /// Show the consoles of host and guest as they are written.
     #[arg(long)]
     pub console: bool,
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
+}
+
+impl From<ListFormat> for export::Format {
+    fn from(format: ListFormat) -> export::Format {
+        match format {
+            ListFormat::Table => export::Format::Table,
+            ListFormat::Csv => export::Format::Csv,
+            ListFormat::Json => export::Format::Json,
+        }
+    }
 }

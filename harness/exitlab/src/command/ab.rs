@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::asked::{cache_dir, context, load_matrix, out_dir};
 use super::regression::judge;
 use super::told::{print, shown};
-use crate::cli::AbArgs;
+use crate::cli::{AbArgs, VerdictFormat};
 use crate::ended::Ended;
 use crate::matrix::{self, Work};
 use exitlab_analysis::compare::{self, Settings};
@@ -59,7 +59,8 @@ pub(super) async fn run(args: AbArgs) -> Result<Ended> {
     let Some(rules) = rules else {
         return Ok(Ended::Well);
     };
-    judge(&rules, Some(&base), &head, args.junit.as_deref())
+    let how = (VerdictFormat::Table, args.junit.as_deref());
+    judge(&rules, Some(&base), &head, how)
 }
 
 /// The experiment with one more axis: the kernel.

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use exitlab_analysis::reading::results_of;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_config::{self as config, Matrix};
+use exitlab_model::layout;
 use exitlab_model::plan::Plan;
 
 use crate::cli::{CacheArgs, ExperimentArgs, ShownArgs};
@@ -27,6 +29,7 @@ pub(super) fn load_matrix(args: &ExperimentArgs) -> Result<Matrix> {
 /// What is relative to where, and every `--set`, short or long.
 pub(super) fn texts(args: &ExperimentArgs) -> Result<(PathBuf, Vec<String>)> {
     let here = std::env::current_dir().map_err(Error::io("find", "the current directory"))?;
+    args.config.as_deref().map_or(Ok(()), require_experiment)?;
     let mut sets = args.sets.clone();
     if let Some(platform) = &args.platform {
         sets.push(format!("platform={platform}"));
@@ -35,6 +38,25 @@ pub(super) fn texts(args: &ExperimentArgs) -> Result<(PathBuf, Vec<String>)> {
         sets.push(format!("host.address={host}"));
     }
     Ok((here, sets))
+}
+
+/// Refuses results, which are easily taken for an experiment.
+fn require_experiment(path: &Path) -> Result<()> {
+    let dir = results_of(path);
+    let holds = |name: &&str| dir.join(name).is_file();
+    let Some(mark) = [layout::RUN, layout::MATRIX].into_iter().find(holds) else {
+        return Ok(());
+    };
+    Err(Error::Config {
+        message: format!("{} is no experiment: it is results", path.display()),
+        cure: match mark {
+            layout::MATRIX => format!("to go on with it: exitlab run --resume {}", dir.display()),
+            _ => format!(
+                "name a TOML file of an experiment; `plan` in {} says what was run",
+                dir.join(mark).display()
+            ),
+        },
+    })
 }
 
 pub(super) fn cache_dir(args: &CacheArgs) -> Result<PathBuf> {

@@ -11,12 +11,13 @@ use crate::context::Context;
 use crate::doctor;
 use crate::ended::Ended;
 use exitlab_analysis::gate::{self, Outcome};
-use exitlab_base::artifact::Cache;
+use exitlab_base::artifact::{Cache, Lock};
+use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_base::git::Repository;
 use exitlab_config::Matrix;
-use exitlab_model::layout::STEPS;
+use exitlab_model::layout::{BISECT_LOG, GIT_LOG, STEPS};
 
 /// How Git says how much is left.
 const LEFT: &str = "Bisecting: ";
@@ -42,6 +43,7 @@ pub(super) async fn run(args: BisectArgs) -> Result<Ended> {
     let out = out_dir(args.out.clone(), "bisect");
     out.prepare()?;
     let out = out.take(|path| std::fs::create_dir(path))?;
+    let _in_use = Lock::share(&Dir::open(out)?).ok();
     let _gone_if_empty = GoneIfEmpty(out);
 
     let mut tester = Tester {
@@ -122,7 +124,7 @@ async fn bisect(range: &Range, tester: &mut Tester<'_>, cx: &mut Context) -> Res
     linked.start(&range.good, &range.bad)?;
     let outcome = steps(&linked, tester, cx).await;
     // Also of a bisection that was ended: it says how far it came.
-    let log = tester.out.join("bisect.log");
+    let log = tester.out.join(BISECT_LOG);
     let kept = linked
         .log()
         .and_then(|text| write_whole(&log, text.as_bytes()));
@@ -145,7 +147,7 @@ fn nothing(what: &str, verdict: &str) -> Error {
 async fn steps(linked: &LinkedWorktree, tester: &mut Tester<'_>, cx: &mut Context) -> Result<End> {
     let questions = Questions::open()?;
     let left = RefCell::new(String::new());
-    let (socket, log) = (questions.path(), tester.out.join("git.log"));
+    let (socket, log) = (questions.path(), tester.out.join(GIT_LOG));
     let git = linked.bisect(&socket, &log, |line| {
         if let Some(words) = line.strip_prefix(LEFT) {
             *left.borrow_mut() = format!(": {words}");

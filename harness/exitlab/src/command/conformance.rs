@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::doctor;
 use crate::ended::Ended;
 use crate::grading::{self, Entry, Names, Points, Pupil, Roster, Work};
+use exitlab_analysis::reading::results_of;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_config::{self as config, Cell};
@@ -53,6 +54,7 @@ async fn one(mut args: ConformanceArgs) -> Result<Ended> {
     let report = judged?;
     match args.format {
         ReportFormat::Json => print(&report.to_json()?)?,
+        ReportFormat::Ktap => print(&report.to_ktap())?,
         ReportFormat::Table | ReportFormat::Csv => print(&format!(
             "{}\nresults: {}\n",
             report.for_people(),
@@ -65,7 +67,7 @@ async fn one(mut args: ConformanceArgs) -> Result<Ended> {
 async fn many(args: ConformanceArgs) -> Result<Ended> {
     let points = args.points.as_deref().map(Points::read).transpose()?;
     let work = match &args.resume {
-        Some(dir) => Work::resume(dir, points)?,
+        Some(dir) => Work::resume(&results_of(dir), points)?,
         None => {
             let roster = Roster::new(pupils(&args)?, points)?;
             let out = out_dir(args.out.clone(), "conformance");
@@ -90,6 +92,7 @@ async fn many(args: ConformanceArgs) -> Result<Ended> {
     match args.format {
         ReportFormat::Json => print(&graded.to_json()?)?,
         ReportFormat::Csv => print(&graded.to_csv())?,
+        ReportFormat::Ktap => print(&graded.to_ktap())?,
         ReportFormat::Table => print(&format!(
             "{}\n{} kernels, {} of them done before.\nresults: {}\n",
             graded.for_people(),
@@ -229,7 +232,7 @@ mod tests {
     fn of(words: &str) -> Vec<Pupil> {
         let words = format!("exitlab conformance {words}");
         let cli = Cli::try_parse_from(words.split_whitespace()).expect("good arguments");
-        let Command::Conformance(args) = cli.command else {
+        let Some(Command::Conformance(args)) = cli.command else {
             panic!("not conformance")
         };
         pupils(&args).expect("a roster")

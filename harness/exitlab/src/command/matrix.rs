@@ -6,6 +6,7 @@ use crate::cli::{MergeArgs, PlanArgs};
 use crate::matrix;
 use crate::matrix::emit::{self, Request};
 use crate::out_dir::OutDir;
+use exitlab_analysis::reading::results_of;
 use exitlab_base::error::{Error, Result};
 
 /// `exitlab plan`
@@ -40,7 +41,8 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
 
 /// `exitlab merge`
 pub fn merge(args: &MergeArgs) -> Result<()> {
-    let (cells, out) = matrix::merge(&OutDir::given(&args.out), &args.parts)?;
+    let parts: Vec<_> = args.parts.iter().map(|part| results_of(part)).collect();
+    let (cells, out) = matrix::merge(&OutDir::given(&args.out), &parts)?;
     let (parts, out) = (args.parts.len(), shown(&out));
     print(&format!(
         "{cells} cells of {parts} parts.\nresults: {}\n",

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::told::{command, print};
-use crate::cli::{BaselineAction, BaselineArgs, CompareArgs, GateArgs, VerdictsArgs};
+use crate::cli::{
+    BaselineAction, BaselineArgs, CompareArgs, GateArgs, VerdictFormat, VerdictsArgs,
+};
 use crate::ended::Ended;
 use exitlab_analysis::baseline::{self, Update};
 use exitlab_analysis::compare::{self, Settings, Side};
@@ -70,22 +72,26 @@ pub(super) fn gate(args: GateArgs) -> Result<Ended> {
     let base = base
         .map(|base| base.side(channel, &BTreeSet::new()))
         .transpose()?;
-    judge(&rules, base.as_ref(), &head, args.junit.as_deref())
+    let how = (args.format, args.junit.as_deref());
+    judge(&rules, base.as_ref(), &head, how)
 }
 
-/// Judges a side by rules, and shows the verdict everywhere: plainly, to GitHub, and as
+/// Judges a side by rules, and shows the verdict everywhere: in the format, to GitHub, and as
 /// JUnit XML in the file `junit`.
 pub(super) fn judge(
     rules: &Rules,
     base: Option<&Side>,
     head: &Side,
-    junit: Option<&Path>,
+    (format, junit): (VerdictFormat, Option<&Path>),
 ) -> Result<Ended> {
     let judgement = gate::judge(rules, base, head, gate::today())?;
     if let Some(path) = junit {
         gate::write_junit(&judgement, path)?;
     }
-    print(&gate::plain(&judgement))?;
+    print(&match format {
+        VerdictFormat::Table => gate::plain(&judgement),
+        VerdictFormat::Ktap => export::ktap(&gate::ktap_tests(&judgement)),
+    })?;
     gate::tell_github(&judgement, command)?;
     Ok(Ended::of(&judgement))
 }

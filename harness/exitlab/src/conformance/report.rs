@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ended::Ended;
-use exitlab_analysis::export::{finding_details, finding_line};
+use exitlab_analysis::export::{finding_details, finding_line, finding_test, ktap};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::foreign::line;
 use exitlab_host::platform;
@@ -109,6 +109,11 @@ impl Report {
         let text =
             serde_json::to_string_pretty(self).map_err(Error::json("write", "standard output"))?;
         Ok(format!("{text}\n"))
+    }
+
+    /// As the kernel's own tests report.
+    pub fn to_ktap(&self) -> String {
+        ktap(&self.findings.iter().map(finding_test).collect::<Vec<_>>())
     }
 
     /// A line for each rule, more for those that do not hold, and the sum.

@@ -14,6 +14,7 @@ mod list;
 mod names;
 mod page;
 mod points;
+mod report;
 mod roster;
 mod row;
 mod sheet;
@@ -28,6 +29,7 @@ use futures_util::StreamExt;
 use exitlab_base::artifact::{Lock, digest};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
+use exitlab_model::layout::{FINDINGS, GRADES_CSV, GRADES_JSON, GRADES_MD, KERNELS, PAGES, ROW};
 use exitlab_model::plan::Plan;
 
 use crate::conformance;
@@ -43,13 +45,6 @@ pub use names::Names;
 pub use points::Points;
 pub use roster::{Pupil, Roster};
 pub use row::{Hindered, Judged, Mark, Row};
-
-/// Below the results directory: a results directory for each kernel.
-const KERNELS: &str = "kernels";
-/// Below the results directory: a page for each kernel.
-const PAGES: &str = "pages";
-/// In a kernel's directory: what came of it. It is written last.
-const ROW: &str = "row.json";
 
 /// A roster and where its results go.
 #[derive(Debug)]
@@ -282,10 +277,10 @@ impl Graded {
         let points = self.points.as_ref();
         let rules = row::rules(&self.rows);
         let files = [
-            ("grades.json", self.to_json()?),
-            ("grades.csv", sheet::grades(&self.rows, &rules, points)),
-            ("findings.csv", sheet::findings(&self.rows, points)),
-            ("grades.md", page::grades(&self.rows, &rules, points)),
+            (GRADES_JSON, self.to_json()?),
+            (GRADES_CSV, sheet::grades(&self.rows, &rules, points)),
+            (FINDINGS, sheet::findings(&self.rows, points)),
+            (GRADES_MD, page::grades(&self.rows, &rules, points)),
         ];
         for (name, text) in files {
             write_whole(&self.dir.join(name), text.as_bytes())?;
@@ -310,6 +305,11 @@ impl Graded {
     /// For programs.
     pub fn to_json(&self) -> Result<String> {
         summary::json(&self.rows, &row::rules(&self.rows), self.points.as_ref())
+    }
+
+    /// As the kernel's own tests report: a test for each kernel, in it one for each rule.
+    pub fn to_ktap(&self) -> String {
+        report::ktap_of(&self.rows)
     }
 
     /// How the command ends: the worst of all kernels decides.

@@ -11,6 +11,7 @@ use exitlab_base::artifact::Lock;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_host::image;
+use exitlab_model::layout::ROSTER;
 use exitlab_model::order::TrialOrder;
 use exitlab_model::plan::Plan;
 
@@ -19,7 +20,7 @@ use super::points::Points;
 use crate::out_dir::{self, OutDir};
 
 /// The roster's file.
-pub const FILE: &str = "roster.json";
+pub const FILE: &str = ROSTER;
 
 /// Version of it.
 const SCHEMA: u32 = 1;

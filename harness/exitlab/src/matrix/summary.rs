@@ -7,13 +7,14 @@ use comfy_table::{CellAlignment, Table, presets};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::foreign;
 use exitlab_config::Cell;
+use exitlab_model::layout;
 use exitlab_model::matrix::Index;
 use exitlab_model::record::{RunRecord, Sample};
 
 use super::index::done;
 
 /// The file of all cells.
-pub const FILE: &str = "cells.csv";
+pub const FILE: &str = layout::CELL_TABLE;
 
 /// All exits up to a sample, as its own table counts them.
 fn exits(sample: &Sample) -> u128 {
