@@ -10,13 +10,21 @@ const WRITING: &str = ".writing-";
 
 /// Writes a file so that a reader sees the old one or the new one, never a part.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    write_whole_with(path, |file| file.write_all(content))
+}
+
+/// The same, of a file that is too long to be held in memory: `write` writes it, piece by piece.
+pub fn write_whole_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(WRITING)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .tempfile_in(dir)
         .map_err(Error::io("write", path))?;
-    file.write_all(content).map_err(Error::io("write", path))?;
+    write(&mut file).map_err(Error::io("write", path))?;
     file.persist(path)
         .map(drop)
         .map_err(|e| Error::io("write", path)(e.error))

@@ -15,6 +15,7 @@ use exitlab_base::files::write_whole;
 use exitlab_base::foreign;
 use exitlab_model::event::Event;
 use exitlab_model::layout::{self, EMULATOR_LOG};
+use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::RunRecord;
 
 use crate::litter::{MACHINE, OWNER};
@@ -90,9 +91,14 @@ impl Results {
         self.host_console.line(line)
     }
 
-    /// Rewrites `run.json`.
+    /// Rewrites `run.json`: the record, and what its numbers stand for.
     pub fn record(&self, record: &RunRecord) -> Result<()> {
-        self.json("run.json", record)
+        let isa = record.isa.map(ReasonTable::of);
+        let written = Written {
+            record,
+            reasons: isa.map(named).unwrap_or_default(),
+        };
+        self.json(layout::RUN, &written)
     }
 
     /// Writes a file of JSON.
@@ -145,6 +151,40 @@ impl Drop for Results {
     }
 }
 
+/// A record as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    record: &'a RunRecord,
+    /// What each slot of its vectors stands for; none until the host has said whose reasons
+    /// they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<Named<'a>>,
+}
+
+/// An exit reason, by its slot.
+#[derive(Serialize)]
+struct Named<'a> {
+    slot: usize,
+    reason: u32,
+    hex: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mnemonic: Option<&'a str>,
+    name: &'a str,
+}
+
+fn named(table: &ReasonTable) -> Vec<Named<'_>> {
+    let slots = table.slots().into_iter();
+    let name = |(slot, reason)| Named {
+        slot,
+        reason,
+        hex: format!("{reason:#x}"),
+        mnemonic: table.get(reason).map(|reason| reason.mnemonic.as_str()),
+        name: table.name(reason),
+    };
+    slots.map(name).collect()
+}
+
 /// A log, which exists as soon as it has a line.
 #[derive(Debug)]
 struct Log {
@@ -188,6 +228,8 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use exitlab_model::reasons::Isa;
+    use exitlab_model::record::{Provenance, RecordedPlan};
 
     #[test]
     fn an_existing_directory_is_refused_and_left_alone() {
@@ -198,6 +240,45 @@ mod tests {
         let error = Results::create(&OutDir::given(&dir)).unwrap_err();
         assert_eq!(error.exit_code(), exitlab_base::error::exit_code::CONFIG);
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_record_says_what_its_slots_stand_for_and_reads_back() {
+        let parent = tempfile::tempdir().unwrap();
+        let results = Results::create(&OutDir::given(parent.path().join("run"))).unwrap();
+        let plan = RecordedPlan::try_from(serde_json::json!({})).unwrap();
+        let mut record = RunRecord::begun(
+            "x",
+            "2026-11-26T01:02:03Z".to_owned(),
+            "tcg-svm".to_owned(),
+            plan,
+            Provenance::default(),
+        );
+        let written = || {
+            let text = std::fs::read_to_string(results.dir().join(layout::RUN)).unwrap();
+            let read: RunRecord = serde_json::from_str(&text).unwrap();
+            (
+                read,
+                serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            )
+        };
+        results.record(&record).unwrap();
+        assert_eq!(written().1.get("reasons"), None, "nobody knows yet");
+        for isa in [Isa::Vmx, Isa::Svm] {
+            record.isa = Some(isa);
+            results.record(&record).unwrap();
+            let (read, value) = written();
+            assert_eq!(read, record);
+            let table = ReasonTable::of(isa);
+            let reasons = value["reasons"].as_array().unwrap();
+            assert_eq!(reasons.len(), table.len_slots());
+            for reason in table.defined() {
+                let slot = table.slot(reason.number).unwrap();
+                assert_eq!(reasons[slot]["slot"], slot);
+                assert_eq!(reasons[slot]["reason"], reason.number);
+                assert_eq!(reasons[slot]["mnemonic"], reason.mnemonic);
+            }
+        }
     }
 
     #[test]

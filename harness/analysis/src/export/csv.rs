@@ -1,129 +1,39 @@
 //! Tables for programs.
 
-use crate::figures::{CountTable, Row};
+use crate::figures::{Column, CountTable, Row};
 use exitlab_base::foreign;
-use exitlab_model::reasons::{Reason, ReasonTable};
-use exitlab_model::record::{
-    CpuidReading, ReasonStatus, RunRecord, Sample, StatsReading, TraceReading,
-};
-
-/// A run is one cell until plans have a matrix.
-const CELL: &str = "1";
-
-const SAMPLES_HEADER: [&str; 10] = [
-    "cell", "sample", "phase", "channel", "guest_s", "host_s", "reason", "name", "count", "cycles",
-];
-
-/// `samples.csv`: one line for each sample, channel and reason that `reasons` defines.
-/// `stats` is the reading before the guest was asked. Cycles stay empty if they were not
-/// counted.
-pub fn samples_csv(record: &RunRecord, reasons: &ReasonTable) -> String {
-    let mut lines = vec![SAMPLES_HEADER.map(str::to_owned).to_vec()];
-    for sample in &record.samples {
-        for (channel, reading) in channels(sample) {
-            let line = |reason: &Reason| {
-                let slot = reasons.slot(reason.number).unwrap_or(usize::MAX);
-                sample_line(sample, channel, reading.of_slot(slot), reason)
-            };
-            lines.extend(reasons.defined().map(line));
-        }
-    }
-    csv_text(&lines)
-}
-
-/// The counters of one channel.
-struct Values<'a> {
-    counts: &'a [u64],
-    cycles: Option<&'a [u64]>,
-}
-
-impl Values<'_> {
-    /// Count and cycles of a slot.
-    fn of_slot(&self, slot: usize) -> (u64, Option<u64>) {
-        let value = |values: &[u64]| values.get(slot).copied().unwrap_or(0);
-        (value(self.counts), self.cycles.map(value))
-    }
-}
-
-impl<'a> From<&'a StatsReading> for Values<'a> {
-    fn from(reading: &'a StatsReading) -> Values<'a> {
-        Values {
-            counts: &reading.counts,
-            cycles: reading.cycles.as_deref(),
-        }
-    }
-}
-
-impl<'a> From<&'a TraceReading> for Values<'a> {
-    fn from(reading: &'a TraceReading) -> Values<'a> {
-        Values {
-            counts: &reading.counts,
-            cycles: None,
-        }
-    }
-}
-
-impl<'a> From<&'a CpuidReading> for Values<'a> {
-    fn from(reading: &'a CpuidReading) -> Values<'a> {
-        Values {
-            counts: &reading.counts,
-            cycles: reading.cycles.as_deref(),
-        }
-    }
-}
-
-/// The readings that a sample has, in the order in which they were taken.
-fn channels(sample: &Sample) -> impl Iterator<Item = (&'static str, Values<'_>)> {
-    let readings = [
-        ("trace", sample.trace.as_ref().map(Values::from)),
-        ("stats", sample.stats_before.as_ref().map(Values::from)),
-        ("cpuid", sample.cpuid.as_ref().map(Values::from)),
-        ("stats-after", sample.stats_after.as_ref().map(Values::from)),
-    ];
-    readings
-        .into_iter()
-        .filter_map(|(channel, reading)| Some((channel, reading?)))
-}
-
-fn sample_line(
-    sample: &Sample,
-    channel: &str,
-    (count, cycles): (u64, Option<u64>),
-    reason: &Reason,
-) -> Vec<String> {
-    vec![
-        CELL.to_owned(),
-        sample.number.to_string(),
-        sample.phase.clone(),
-        channel.to_owned(),
-        sample
-            .clocks
-            .guest_s
-            .map_or(String::new(), |s| format!("{s:.6}")),
-        format!("{:.6}", sample.clocks.host_s),
-        reason.number.to_string(),
-        reason.name.clone(),
-        count.to_string(),
-        cycles.map_or(String::new(), |cycles| cycles.to_string()),
-    ]
-}
+use exitlab_model::record::ReasonStatus;
 
 /// `counts.csv`: one line for each row, one count for each column, and the cycles after
-/// them if they were counted.
+/// them if they were counted. The header says which sample a column is, when it was taken, and
+/// in what it is counted: `count_2 +5s at 5.939 s [exits]`.
 pub fn counts_csv(table: &CountTable) -> String {
     let fixed = ["reason", "name", "status"].map(str::to_owned);
-    let counts = (1..=table.columns.len()).map(|n| format!("count_{n}"));
-    let cycles = if table.has_cycles() {
-        table.columns.len()
-    } else {
-        0
+    let titles = |name: &str, unit: &str| -> Vec<String> {
+        let columns = table.columns.iter().zip(1..);
+        let title = |(column, number)| title(&format!("{name}_{number}"), column, unit);
+        columns.map(title).collect()
     };
-    let cycles = (1..=cycles).map(|n| format!("cycles_{n}"));
+    let counts = titles("count", "exits");
+    let cycles = match table.has_cycles() {
+        true => titles("cycles", "cycles"),
+        false => Vec::new(),
+    };
     let header = fixed.into_iter().chain(counts).chain(cycles).collect();
     let lines: Vec<_> = std::iter::once(header)
         .chain(table.rows.iter().map(count_line))
         .collect();
     csv_text(&lines)
+}
+
+/// The title of a column; of a source that does not say what its samples are, the bare name.
+fn title(name: &str, column: &Column, unit: &str) -> String {
+    let words = match (column.label.as_str(), column.guest_s.or(column.host_s)) {
+        ("", _) => return name.to_owned(),
+        (label, Some(seconds)) => format!("{label} at {seconds:.3} s"),
+        (label, None) => label.to_owned(),
+    };
+    format!("{name} {words} [{unit}]")
 }
 
 fn status_word(status: ReasonStatus) -> &'static str {
@@ -172,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::figures::{Column, fixture};
-    use exitlab_model::reasons::Isa;
+    use exitlab_model::reasons::{Isa, ReasonTable};
     use exitlab_model::record::ReasonStatus;
 
     fn head(text: &str, lines: usize) -> String {
@@ -198,24 +108,11 @@ mod tests {
                 .any(|start| line.starts_with(start))
         });
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
-        let samples = samples_csv(&record, ReasonTable::svm());
-        assert_eq!(samples.lines().count(), 1 + 3 * 3 * 175);
-        assert!(samples.contains(",cpuid,2.650000,10.900000,120,HLT,19,209000000\n"));
     }
 
     #[test]
     fn counts_of_the_reference() {
         insta::assert_snapshot!(head(&counts_csv(&fixture::reference()), 14));
-    }
-
-    #[test]
-    fn samples_of_a_run() {
-        let text = samples_csv(&fixture::record(), ReasonTable::vmx());
-        assert_eq!(text.lines().count(), 1 + 3 * 3 * 80);
-        let cpuid = text
-            .lines()
-            .filter(|line| line.contains(",10,CPUID,") || line.starts_with("cell"));
-        insta::assert_snapshot!(cpuid.collect::<Vec<_>>().join("\n"));
     }
 
     /// Columns of counts, and as many of cycles or none.

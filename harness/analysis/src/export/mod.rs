@@ -40,17 +40,18 @@ pub use terminal::terminal_table;
 pub use whole::{ExportFormat, export};
 
 use crate::figures::RunFigures;
-use csv::{counts_csv, samples_csv};
+use csv::counts_csv;
 use exitlab_model::layout;
 use exitlab_model::record::RunRecord;
 use markdown::table_md;
+pub use tidy::tidy_csv;
 
 /// Every file of tables that a run is written to: its name and its content.
 pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
     let reasons = record.reasons();
     let figures = RunFigures::of_record(record, reasons);
     vec![
-        (layout::SAMPLES, samples_csv(record, reasons)),
+        (layout::SAMPLES, tidy_csv([record])),
         (layout::COUNTS, counts_csv(&figures.table)),
         (layout::TABLE, table_md(&figures)),
     ]

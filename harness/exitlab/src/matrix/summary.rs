@@ -4,7 +4,9 @@ use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use exitlab_analysis::export;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::files;
 use exitlab_base::foreign;
 use exitlab_config::Cell;
 use exitlab_model::layout;
@@ -53,8 +55,33 @@ pub fn table(index: &Index, dir: &Path) -> String {
     table.trim_fmt()
 }
 
-/// Writes a line for each cell and sample.
+/// Writes what came of the cells: a line for each cell and sample, and the samples of all.
 pub fn write(index: &Index, dir: &Path) -> Result<()> {
+    cells(index, dir)?;
+    samples(index, dir)
+}
+
+/// The samples of every cell, one after the other, as each cell has them itself. There may be
+/// very many: one record is held at a time.
+fn samples(index: &Index, dir: &Path) -> Result<()> {
+    let path = dir.join(layout::SAMPLES);
+    files::write_whole_with(&path, |file| {
+        let mut is_first = true;
+        for cell in &index.cells {
+            let Some(record) = done(dir, cell) else {
+                continue;
+            };
+            let text = export::tidy_csv([&record]);
+            let header = text.find('\n').map_or(0, |end| end + 1);
+            let from = if is_first { 0 } else { header };
+            file.write_all(&text.as_bytes()[from..])?;
+            is_first = false;
+        }
+        Ok(())
+    })
+}
+
+fn cells(index: &Index, dir: &Path) -> Result<()> {
     let path = dir.join(FILE);
     let failed = |e: csv::Error| Error::Io {
         action: "write",
@@ -81,7 +108,7 @@ pub fn write(index: &Index, dir: &Path) -> Result<()> {
     let text = writer
         .into_inner()
         .map_err(|e| Error::io("write", &path)(e.into_error()))?;
-    exitlab_base::files::write_whole(&path, &text)
+    files::write_whole(&path, &text)
 }
 
 fn records<'a>(index: &'a Index, dir: &Path) -> Vec<(&'a Cell, RunRecord)> {
