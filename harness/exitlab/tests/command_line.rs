@@ -378,3 +378,14 @@ fn a_revision_is_named_with_what_is_wrong_with_it() {
         refused(&place, config, &[&set], 2, &fragments);
     }
 }
+
+#[test]
+fn a_gate_does_not_hold_a_baseline_against_itself() {
+    let place = Place::new();
+    let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let baseline = format!("{repository}/results/baseline/baseline.toml");
+    let rules = format!("{repository}/results/baseline/gate.toml");
+    let outcome = run(&["gate", &baseline, "--rules", &rules]);
+    outcome.assert_failed(2, &["baseline.toml is on both sides", "cure:"]);
+    place.assert_deserted();
+}

@@ -59,12 +59,16 @@ pub(super) fn gate(args: GateArgs) -> Result<Ended> {
     let rules = gate::load(&args.rules, args.platform.as_deref())?;
     let filter: Filter = args.cells.into_iter().collect();
     let promises = Promises::from(args.promises);
-    let head = Reading::of(&args.runs, &filter, promises)?;
-    let all = |paths: &[PathBuf]| Reading::of(paths, &Filter::new(), promises);
     let base = match (&*args.base, &rules.baseline) {
-        ([], None) => None,
-        ([], Some(file)) => Some(all(std::slice::from_ref(file))?),
-        (given, _) => Some(all(given)?),
+        ([], None) => &[],
+        ([], Some(file)) => std::slice::from_ref(file),
+        (given, _) => given,
+    };
+    require_apart(base, &args.runs)?;
+    let head = Reading::of(&args.runs, &filter, promises)?;
+    let base = match base {
+        [] => None,
+        paths => Some(Reading::of(paths, &Filter::new(), promises)?),
     };
     let sides: Vec<&Reading> = base.iter().chain([&head]).collect();
     let channel = Reading::common_channel(&sides)?;
@@ -74,6 +78,24 @@ pub(super) fn gate(args: GateArgs) -> Result<Ended> {
         .transpose()?;
     let how = (args.format, args.junit.as_deref());
     judge(&rules, base.as_ref(), &head, how)
+}
+
+/// What is compared with itself always passes.
+fn require_apart(base: &[PathBuf], head: &[PathBuf]) -> Result<()> {
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let of_base: Vec<PathBuf> = base.iter().filter_map(real).collect();
+    let both = head
+        .iter()
+        .find(|path| real(path).is_some_and(|path| of_base.contains(&path)));
+    match both {
+        None => Ok(()),
+        Some(path) => Err(Error::Config {
+            message: format!("{} is on both sides: it would pass", path.display()),
+            cure: "name only the runs that are to be judged; what they are held against is \
+                   `baseline` in the rules, or --base"
+                .to_owned(),
+        }),
+    }
 }
 
 /// Judges a side by rules, and shows the verdict everywhere: in the format, to GitHub, and as
