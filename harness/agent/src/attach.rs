@@ -40,7 +40,7 @@ pub async fn run(
     let counted = Counted::here(false)?;
     let vm = running_vms::find(target).map_err(|why| failure(FailureKind::NoSuchVm, why))?;
     let before = kvm_debug::exits(vm.found.pid);
-    let trace = trace::arm()?.of(vm.found.pid, counted.reasons);
+    let trace = trace::arm(None)?.of(vm.found.pid, counted.reasons);
     trace.look();
     let begun = Begun {
         before,
@@ -120,6 +120,7 @@ fn read(number: u32, vm: &Running, trace: &Trace, begun: &Begun) -> Result<Sampl
             dropped: tally.dropped,
             stats: None,
             exits: begun.own(least, most, vm.vcpus()),
+            details: Vec::new(),
         }),
         stats_before: None,
         cpuid: None,

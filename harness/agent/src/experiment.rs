@@ -48,7 +48,8 @@ pub async fn run(
 
     // Before QEMU starts, so that its very first exit is counted.
     let armed = if order.reads(Channel::Trace) {
-        Some(trace::arm()?)
+        let detail = order.sampling.detail.then(|| counted.reasons.isa());
+        Some(trace::arm(detail)?)
     } else {
         None
     };

@@ -23,6 +23,7 @@ pub fn histogram(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for isa in [Isa::Vmx, Isa::Svm] {
         let _ = trace::tally(&text, &[91, 92].into(), ReasonTable::of(isa));
+        trace::any_details(&text, &[91, 92].into(), isa);
     }
 }
 

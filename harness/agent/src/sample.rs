@@ -117,6 +117,9 @@ impl Channels<'_> {
         let tally = trace
             .read()
             .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
+        let details = trace
+            .read_details()
+            .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
         if running {
             self.qmp.resume(watchdog).await?;
         }
@@ -126,6 +129,7 @@ impl Channels<'_> {
             dropped: tally.dropped,
             stats,
             exits,
+            details,
         })
     }
 

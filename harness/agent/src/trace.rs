@@ -2,19 +2,24 @@
 //! that the kernel makes of its events (Documentation/trace/histogram.rst). The census
 //! has no part in it.
 
+mod details;
 mod histogram;
 mod instance;
 pub mod kernel_fs;
+mod section;
+mod trigger;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use exitlab_model::event::Stage;
-use exitlab_model::failure::FailureKind;
-use exitlab_model::reasons::ReasonTable;
+use exitlab_model::reasons::{Isa, ReasonTable};
+use exitlab_model::record::Histogram;
 
 use super::failure::Failure;
+use details::Details;
+#[cfg(any(test, fuzzing))]
+pub use details::any_details;
 pub use histogram::{Tally, tally};
 use instance::Instance;
 pub use instance::sweep;
@@ -22,14 +27,21 @@ pub use instance::sweep;
 /// The tracepoint's directory.
 const EVENT: &str = "events/kvm/kvm_exit";
 
-/// One entry for each thread and reason, of all VMs of the host: some five hundred vCPUs fit.
-const TRIGGER: &str = "hist:keys=common_pid,exit_reason,isa:size=16384";
+/// Entries of the histogram, one for each thread and reason, of all VMs of the host: some five
+/// hundred vCPUs fit.
+const SIZE: u32 = 16_384;
+
+fn exits_by_reason() -> String {
+    format!("hist:keys={}:size={SIZE}", histogram::KEYS)
+}
 
 /// A histogram that is being made.
 #[derive(Debug)]
 pub struct Trace {
     event: PathBuf,
     instance: Option<Instance>,
+    /// What lies below the reasons, if it is counted.
+    details: Option<Details>,
     /// The VM's process.
     process: u32,
     /// Its threads: also those that have ended, whose exits were exits of the VM.
@@ -43,13 +55,17 @@ pub struct Trace {
 pub struct Armed {
     event: PathBuf,
     instance: Option<Instance>,
+    details: Option<Details>,
 }
 
 /// Starts the histogram, in a tracefs instance of our own. Of a QEMU whose every exit is to be
 /// counted it must be called before it is started. What agents left that died is cleared away.
-pub fn arm() -> Result<Armed, Failure> {
+/// With `detail`, what lies below that processor's reasons is counted, too.
+pub fn arm(detail: Option<Isa>) -> Result<Armed, Failure> {
     let instance = Instance::make()?;
     let mut armed = arm_in(instance.dir())?;
+    let details = detail.map(|isa| Details::arm(instance.dir(), isa));
+    armed.details = details.transpose()?;
     armed.instance = Some(instance);
     Ok(armed)
 }
@@ -75,10 +91,11 @@ pub fn arm_in(root: &Path) -> Result<Armed, Failure> {
         }
     }
     let event = root.join(EVENT);
-    write_trigger(&event, TRIGGER)?;
+    trigger::write(&event, &exits_by_reason())?;
     Ok(Armed {
         event,
         instance: None,
+        details: None,
     })
 }
 
@@ -88,6 +105,7 @@ impl Armed {
         Trace {
             event: self.event,
             instance: self.instance,
+            details: self.details,
             process,
             threads: RefCell::default(),
             reasons,
@@ -112,26 +130,26 @@ impl Trace {
     /// What was counted so far. Of a VM that runs on, each count is of a moment of its own
     /// within this call.
     pub fn read(&self) -> Result<Tally, String> {
-        let path = self.event.join("hist");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| format!("failed to read {}: {e}", path.display()))?;
+        let text = details::histograms_of(&self.event)?;
         self.look();
         tally(&text, &self.threads.borrow(), self.reasons)
     }
 
-    /// Stops the histogram: a host that outlives its guest is left as it was.
+    /// What lies below the reasons, if that is counted. It is read right after [`read`](Self::read).
+    pub fn read_details(&self) -> Result<Vec<Histogram>, String> {
+        let details = self.details.as_ref();
+        let read = details.map(|details| details.read(&self.threads.borrow()));
+        Ok(read.transpose()?.unwrap_or_default())
+    }
+
+    /// Stops the histograms: a host that outlives its guest is left as it was.
     pub fn disarm(self) -> Result<(), Failure> {
-        write_trigger(&self.event, &format!("!{TRIGGER}"))?;
+        if let Some(details) = &self.details {
+            details.disarm()?;
+        }
+        trigger::write(&self.event, &format!("!{}", exits_by_reason()))?;
         self.instance.map_or(Ok(()), Instance::remove)
     }
-}
-
-fn write_trigger(event: &Path, trigger: &str) -> Result<(), Failure> {
-    let path = event.join("trigger");
-    std::fs::write(&path, trigger).map_err(|e| {
-        let message = format!("failed to write '{trigger}' to {}: {e}", path.display());
-        Failure::new(Stage::Host, FailureKind::Host, message)
-    })
 }
 
 /// The threads of a process. Its vCPUs are among them, as long as it lives.

@@ -13,4 +13,5 @@ pub mod figures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod gate;
+mod naming;
 pub mod reading;

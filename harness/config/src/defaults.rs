@@ -57,6 +57,7 @@ pub(super) fn plan() -> Plan {
             auto: false,
             // Counts are those of the cheapest census.
             cycles: false,
+            detail: false,
         },
         inspect: Vec::new(),
         phases: Vec::new(),

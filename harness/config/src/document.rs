@@ -89,6 +89,7 @@ pub(super) const KEYS: &[&str] = &[
     "sampling.schedule",
     "sampling.channels",
     "sampling.cycles",
+    "sampling.detail",
     "deadlines.host_boot",
     "deadlines.silence",
     "deadlines.guest_ssh",
@@ -195,6 +196,7 @@ pub(super) struct Sampling {
     pub schedule: Given<List>,
     pub channels: Given<Channels>,
     pub cycles: Given<bool>,
+    pub detail: Given<bool>,
 }
 
 /// `[deadlines]`

@@ -49,7 +49,29 @@ impl<'a> Resolver<'a> {
             Some(channels) => plan.channels = channels,
             None => choose_channels(platform, kernel, plan, ssh),
         }
+        self.below(plan);
         kernel.tracing = plan.channels.contains(&Channel::Trace);
+    }
+
+    /// What needs the tracepoint, because the census knows nothing of it.
+    fn below(&mut self, plan: &mut SamplingPlan) {
+        self.value(
+            "sampling.detail",
+            |d| &d.sampling.detail,
+            &mut plan.detail,
+            |e| Ok(*e.value),
+        );
+        if !plan.detail || plan.channels.contains(&Channel::Trace) {
+            return;
+        }
+        let wrong = Wrong::new(
+            "needs the channel \"trace\"",
+            "set sampling.channels to [\"cpuid\", \"stats\", \"trace\"], or to [\"trace\"] alone",
+        );
+        let get = |d: &'a Document| &d.sampling.detail;
+        let entry = self.layers.entry("sampling.detail", get);
+        self.problems
+            .extend(entry.map(|entry| entry.problem(wrong)));
     }
 
     /// Whether no channel is named.

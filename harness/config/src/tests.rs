@@ -14,6 +14,7 @@ use exitlab_model::plan::{KernelSource, LeftBehind, Machine, Moment};
 use exitlab_model::platform::{Accelerator, PlatformKind};
 use exitlab_model::record::Channel;
 
+mod below;
 mod matrix;
 mod wrong;
 

@@ -14,6 +14,8 @@ pub struct Expected {
     samples: Vec<PlannedSample>,
     inspections: Vec<String>,
     channels: Vec<Channel>,
+    /// Whether what lies below the reasons is counted, too.
+    detail: bool,
     /// Whether the host may choose others.
     auto: bool,
     /// Whether the guest can be asked.
@@ -37,6 +39,7 @@ impl Expected {
                 Vec::new()
             },
             channels: readable(&plan.sampling.channels, ssh),
+            detail: plan.sampling.detail,
             auto: plan.sampling.auto,
             ssh,
             slots: None,
@@ -109,6 +112,7 @@ impl Expected {
     fn channels(&self, sample: &Sample) -> Result<(), Broken> {
         let reads = |channel| self.channels.contains(&channel);
         let both = reads(Channel::Stats) && reads(Channel::Cpuid);
+        let has_details = sample.trace.as_ref().is_some_and(|t| !t.details.is_empty());
         let there = [
             ("trace", reads(Channel::Trace), sample.trace.is_some()),
             (
@@ -118,6 +122,7 @@ impl Expected {
             ),
             ("cpuid", reads(Channel::Cpuid), sample.cpuid.is_some()),
             ("stats-after", both, sample.stats_after.is_some()),
+            ("details", self.detail, has_details),
         ];
         let word = |there| if there { "with" } else { "without" };
         match there.iter().find(|(_, planned, is)| planned != is) {

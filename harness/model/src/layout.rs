@@ -21,6 +21,9 @@ pub const SAMPLES: &str = "samples.csv";
 /// Counts by reason, a column for each sample.
 pub const COUNTS: &str = "counts.csv";
 
+/// What lies below the reasons, a row for each detail of each sample.
+pub const DETAILS: &str = "details.csv";
+
 /// The table for people.
 pub const TABLE: &str = "table.md";
 

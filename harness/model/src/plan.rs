@@ -232,6 +232,9 @@ pub struct SamplingPlan {
     pub auto: bool,
     /// Whether KVM counts cycles, too. The host's command line says so to KVM.
     pub cycles: bool,
+    /// Whether [`Channel::Trace`] counts what lies below the reasons, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub detail: bool,
 }
 
 /// A moment of the schedule.

@@ -112,6 +112,7 @@ mod tests {
             channels: channels.to_vec(),
             auto: false,
             cycles: false,
+            detail: false,
         }
     }
 

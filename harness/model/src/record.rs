@@ -3,6 +3,7 @@
 //! `exitlab-analysis`.
 
 mod beginning;
+mod histogram;
 mod outcome;
 mod plan;
 pub mod tracepoint;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::reasons::{Isa, ReasonTable};
 
 pub use crate::left_behind::Remainder;
+pub use histogram::{Histogram, MOST_ENTRIES, REGION, Source};
 pub use outcome::Outcome;
 pub use plan::RecordedPlan;
 pub use tracepoint::{OwnExits, OwnSource, TraceReading};

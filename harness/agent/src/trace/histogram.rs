@@ -1,8 +1,13 @@
-//! The text of a histogram (Documentation/trace/histogram.rst).
+//! Exits by reason, out of the histogram of `kvm_exit`.
 
 use std::collections::BTreeSet;
 
 use exitlab_model::reasons::{Isa, ReasonTable};
+
+use super::section;
+
+/// What tells exits apart.
+pub const KEYS: &str = "common_pid,exit_reason,isa";
 
 /// Exits by reason, as the tracepoint counted them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,35 +20,34 @@ pub struct Tally {
     pub dropped: u64,
 }
 
-/// Sums the entries of `threads` by reason. Entries of one key may come in several lines.
+/// Sums the entries of `threads` by reason. Entries of one key may come in several lines, and
+/// other triggers of the event may have sections of their own.
 pub fn tally(text: &str, threads: &BTreeSet<u64>, table: &ReasonTable) -> Result<Tally, String> {
     let mut tally = Tally {
         counts: vec![0; table.len_slots()],
         other: 0,
         dropped: 0,
     };
-    let mut dropped = None;
-    for line in text.lines().map(str::trim) {
-        if let Some(count) = line.strip_prefix("Dropped:") {
-            dropped = Some(count.trim().parse());
-        } else if line.starts_with('{') {
-            let entry = Entry::of(line).ok_or_else(|| format!("the histogram has '{line}'"))?;
-            if !threads.contains(&entry.thread) {
-                continue;
-            }
-            if entry.isa != isa_number(table.isa()) {
-                let isa = table.isa();
-                return Err(format!(
-                    "the histogram has '{line}', which is not of {isa:?}"
-                ));
-            }
-            let slot = slot(table, entry.reason).and_then(|slot| tally.counts.get_mut(slot));
-            *slot.unwrap_or(&mut tally.other) += entry.count;
+    let section = section::section(text, KEYS)
+        .ok_or("the histogram of kvm_exit has no section with the exits by reason")?;
+    for line in section::entries(section) {
+        let entry = Entry::of(line).ok_or_else(|| format!("the histogram has '{line}'"))?;
+        if !threads.contains(&entry.thread) {
+            continue;
         }
+        if entry.isa != isa_number(table.isa()) {
+            let isa = table.isa();
+            return Err(format!(
+                "the histogram has '{line}', which is not of {isa:?}"
+            ));
+        }
+        let slot = slot(table, entry.reason).and_then(|slot| tally.counts.get_mut(slot));
+        let count = slot.unwrap_or(&mut tally.other);
+        *count = count.saturating_add(entry.count);
     }
-    match dropped {
-        Some(Ok(dropped)) => Ok(Tally { dropped, ..tally }),
-        _ => Err("the histogram of kvm_exit does not say what it dropped".to_owned()),
+    match section::dropped(section) {
+        Some(dropped) => Ok(Tally { dropped, ..tally }),
+        None => Err("the histogram of kvm_exit does not say what it dropped".to_owned()),
     }
 }
 
@@ -75,23 +79,11 @@ struct Entry {
 
 impl Entry {
     fn of(line: &str) -> Option<Entry> {
-        let (keys, count) = line.strip_prefix('{')?.split_once('}')?;
-        let key = |name: &str| {
-            let field = keys
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(name));
-            field?.strip_prefix(':')?.trim().parse().ok()
-        };
         Some(Entry {
-            thread: key("common_pid")?,
-            reason: key("exit_reason")?,
-            isa: key("isa")?,
-            count: count
-                .trim()
-                .strip_prefix("hitcount:")?
-                .trim()
-                .parse()
-                .ok()?,
+            thread: section::key(line, "common_pid")?,
+            reason: section::key(line, "exit_reason")?,
+            isa: section::key(line, "isa")?,
+            count: section::hits(line)?,
         })
     }
 }

@@ -2,11 +2,31 @@
 //! that nobody else sees and that goes with us (fsopen(2), fsmount(2)). So nothing is mounted
 //! on a machine that is used as it is, not even by an agent that is killed.
 
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+
+/// What a file of such a file system says, if that is at most `most` bytes.
+pub fn text(path: &Path, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(most + 1).read_to_string(&mut text)?;
+    match read as u64 > most {
+        true => Err(io::Error::other(format!("it has more than {most} bytes"))),
+        false => Ok(text),
+    }
+}
+
+/// Writes to a file of such a file system. It is not truncated: an event forgets all its
+/// triggers when that is done to their file.
+pub fn tell(path: &Path, words: &str) -> io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)?
+        .write_all(words.as_bytes())
+}
 
 /// A file system that can be worked in as long as the value lives.
 #[derive(Debug)]

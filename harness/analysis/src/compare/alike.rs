@@ -86,6 +86,7 @@ mod tests {
             ("guest.seed", "another"),
             ("sampling.schedule", "boot"),
             ("sampling.channels", "stats"),
+            ("sampling.detail", "true"),
             ("phases", "name cpu repeat 1 run x"),
             ("host.cpus", "2"),
             ("host.memory_mib", "512"),

@@ -203,7 +203,7 @@ fn title(figure: Figure, table: &CountTable) -> String {
 }
 
 /// A phase as tables call it: its name, and of an idle one how long it is, too.
-fn phase_title(table: &CountTable, sample: usize) -> String {
+pub(super) fn phase_title(table: &CountTable, sample: usize) -> String {
     let column = &table.columns[sample];
     match (column.phase.as_str(), column.label.as_str()) {
         ("idle", label) => format!("idle {label}"),

@@ -1,6 +1,7 @@
 //! What came of the checks, in words: a sentence for each law that held, and for each breach
 //! of one.
 
+mod details;
 mod possible;
 mod trace;
 
@@ -24,6 +25,7 @@ pub(super) fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         totals(checks),
         overruns(figures, checks),
         trace::tracepoint(figures, checks),
+        details::details(figures, checks),
     ];
     lines.into_iter().flatten().collect()
 }
@@ -238,7 +240,7 @@ mod tests {
             other: 0,
             dropped: 0,
             stats: Some(stats),
-            exits: None,
+            ..TraceReading::default()
         });
         let figures = RunFigures::of_record(&record, ReasonTable::vmx());
         insta::assert_snapshot!(checks(&figures, figures.checks.as_ref().unwrap()).join("\n"));

@@ -2,11 +2,14 @@
 
 use super::grid::{self, Grid};
 use super::numbers::counted;
-use super::{laws, sentences, time};
+use super::{details, laws, sentences, time};
 use crate::figures::{CountTable, Row, RunFigures};
 use exitlab_base::foreign::markdown;
 use exitlab_model::reasons::Isa;
 use exitlab_model::record::ReasonStatus;
+
+/// So many details of a reason are shown.
+const TOP: usize = 10;
 
 /// The whole document.
 pub fn table_md(figures: &RunFigures) -> String {
@@ -16,6 +19,7 @@ pub fn table_md(figures: &RunFigures) -> String {
     sections.extend(clocks(&figures.table));
     sections.extend(folded(&figures.table));
     sections.extend(spent(figures));
+    sections.extend(below(figures));
     sections.extend(list("Observations", sentences::observations(figures)));
     if let Some(checks) = &figures.checks {
         sections.extend(list("Checks", laws::checks(figures, checks)));
@@ -69,6 +73,15 @@ fn spent(figures: &RunFigures) -> Option<String> {
         time::TITLE,
         items(&below)
     ))
+}
+
+/// What lies below the reasons, if it was counted.
+fn below(figures: &RunFigures) -> Option<String> {
+    let found = figures.details.as_ref()?;
+    let details::Top { titles, text, rows } = details::top(figures, found, TOP, false);
+    let table = aligned(&titles, &text, &rows);
+    let below = items(&details::explanations(found));
+    Some(format!("## {}\n\n{table}\n\n{below}", details::TITLE))
 }
 
 /// When each sample was taken, if the clock is known.

@@ -3,6 +3,7 @@
 //! ```text
 //! RunRecord ─► samples.csv
 //! CountTable ─► counts.csv
+//! Details ─► details.csv, where they were counted
 //! RunFigures ─► table.md · terminal
 //! Comparison ─► terminal · Markdown · CSV · JSON
 //! RunRecord… ─► exitlab export: CSV · JSON · Markdown · OpenMetrics
@@ -12,6 +13,7 @@
 mod benchmark;
 mod comparison;
 mod csv;
+mod details;
 mod finding;
 mod grid;
 mod ktap;
@@ -41,6 +43,7 @@ pub use whole::{ExportFormat, export};
 
 use crate::figures::RunFigures;
 use csv::counts_csv;
+use details::details_csv;
 use exitlab_model::layout;
 use exitlab_model::record::RunRecord;
 use markdown::table_md;
@@ -50,9 +53,12 @@ pub use tidy::tidy_csv;
 pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
     let reasons = record.reasons();
     let figures = RunFigures::of_record(record, reasons);
-    vec![
+    let mut tables = vec![
         (layout::SAMPLES, tidy_csv([record])),
         (layout::COUNTS, counts_csv(&figures.table)),
         (layout::TABLE, table_md(&figures)),
-    ]
+    ];
+    let details = details_csv(record, reasons);
+    tables.extend(details.map(|text| (layout::DETAILS, text)));
+    tables
 }

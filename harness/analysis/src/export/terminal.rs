@@ -4,9 +4,12 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 
 use super::grid::{self, Grid};
-use super::{laws, sentences, time};
+use super::{details, laws, sentences, time};
 use crate::figures::RunFigures;
 use exitlab_base::foreign::{cell, line};
+
+/// So many details of a reason are shown.
+const TOP: usize = 3;
 
 /// Table, observations, and what came of the checks. No colour, and the same for
 /// every terminal.
@@ -32,6 +35,16 @@ pub fn terminal_table(figures: &RunFigures) -> String {
         let below = time::explanations(spent).join("\n");
         let grid = drawn(time::compact(spent, figures.table.isa));
         sections.push(format!("{}\n\n{grid}\n\n{below}", time::TITLE));
+    }
+    if let Some(found) = &figures.details {
+        let details::Top { titles, text, rows } = details::top(figures, found, TOP, true);
+        let top = ruled(titles, &text, rows.into_iter()).join("\n");
+        let below: Vec<String> = details::explanations(found)
+            .iter()
+            .map(|l| line(l))
+            .collect();
+        let below = below.join("\n");
+        sections.push(format!("{}\n\n{top}\n\n{below}", details::TITLE));
     }
     let mut observations = sentences::observations(figures);
     observations.extend(

@@ -8,6 +8,7 @@ pub use law::{Class, Law};
 
 use super::clocks::ClockCheck;
 use super::counter::{CPUID, Quantity};
+use super::details::Details;
 use super::possible::Excess;
 use super::sampling::{Rise, SamplingCost};
 use super::totals::{Overrun, TotalsCheck};
@@ -60,6 +61,9 @@ pub struct Checks {
     pub overruns: Vec<Overrun>,
     /// The tracepoint counted the same at the same standstill.
     pub trace: TraceCheck,
+    /// How often details are not what they must be: sums that differ, and histograms that
+    /// lost something.
+    pub wrong_details: usize,
 }
 
 /// A reason on which the channels disagree.
@@ -154,6 +158,7 @@ impl Checks {
             clocks: ClockCheck::of(record, planned.as_deref().unwrap_or_default()),
             totals: TotalsCheck::of(samples, reasons),
             trace: TraceCheck::of(record, reasons),
+            wrong_details: wrong_details(record, reasons),
             emulated: record.emulates.then_some(0),
             ..Checks::default()
         };
@@ -200,6 +205,7 @@ impl Checks {
             Law::Time => self.overruns.len(),
             Law::Tracepoint => self.trace.mismatches.len(),
             Law::Unseen => self.trace.missed.len(),
+            Law::Details => self.wrong_details,
         }
     }
 
@@ -305,6 +311,11 @@ impl Checks {
                 }));
         }
     }
+}
+
+fn wrong_details(record: &RunRecord, reasons: &ReasonTable) -> usize {
+    let details = Details::of(record, reasons);
+    details.map_or(0, |details| details.wrong().len() + details.lost.len())
 }
 
 fn reading_cost(sample: &Sample, reasons: &ReasonTable) -> Option<ReadingCost> {

@@ -31,6 +31,50 @@ pub(crate) fn record() -> RunRecord {
     record_of(Isa::Vmx, false)
 }
 
+/// The same with the tracepoint, and details of ports, registers and CPUID leaves.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub(crate) fn detailed() -> RunRecord {
+    let mut record = record();
+    for sample in &mut record.samples {
+        let stats = sample.stats_before.clone().unwrap();
+        let count = |reason: usize| stats.counts[reason];
+        // Exit qualifications of I/O: to and from COM1, a string from fw_cfg; of CR0, and of
+        // EPT violations; external interrupts by their vector.
+        let qualified = vec![
+            [28, 0x100, count(28)],
+            [30, 0x3f8_0000, count(30) - 1000],
+            [30, 0x3fd_0008, 900],
+            [30, 0x511_0038, 100],
+            [48, 0x181, 7000],
+            [48, 0x182, count(48) - 7000],
+        ];
+        let leaves = vec![[0, 0, 1], [7, 1, 20], [0x4fff_fff2, 9, count(10) - 20]];
+        let details = vec![
+            Histogram::of(Source::Qualification, qualified, 0),
+            Histogram::of(Source::Cpuid, leaves, 0),
+            Histogram::of(Source::Interruption, vec![[1, 0x8000_00ec, count(1)]], 0),
+            Histogram::of(Source::Virq, vec![[0xec, 0, 300]], 0),
+            Histogram::lacking(Source::Ipi, "KVM has no tracepoint kvm_apic_ipi".to_owned()),
+        ];
+        sample.trace = Some(TraceReading {
+            counts: stats.counts.clone(),
+            stats: Some(stats),
+            details,
+            ..TraceReading::default()
+        });
+    }
+    record.plan = plan(serde_json::json!({
+        "guest": {"vcpus": 1, "machine": "q35"},
+        "sampling": {
+            "schedule": ["boot", {"after": 5.0}, {"after": 5.0}],
+            "channels": ["cpuid", "stats", "trace"],
+            "cycles": false,
+            "detail": true,
+        },
+    }));
+    record
+}
+
 /// A plan, as a record holds it.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub(crate) fn plan(whole: serde_json::Value) -> RecordedPlan {

@@ -9,6 +9,7 @@
 mod checks;
 mod clocks;
 mod counter;
+mod details;
 mod observations;
 mod possible;
 mod run;
@@ -21,6 +22,7 @@ mod trace;
 pub use checks::{Checks, Class, Decrease, Disagreement, Law, ReadingCost, SumMismatch};
 pub use clocks::{Bound, ClockBreach, ClockCheck, Reading};
 pub use counter::Quantity;
+pub use details::{Detail, DetailRow, DetailSum, Details, Kind};
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
 pub use possible::Excess;
 pub use run::{RunFigures, Subject};

@@ -1,6 +1,6 @@
 //! All that is derived from one run, ready to be written in any format.
 
-use super::{Checks, CountTable, Observations, SamplingCost, TimeTable};
+use super::{Checks, CountTable, Details, Observations, SamplingCost, TimeTable};
 use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::{Discovery, ParameterReading, Provenance, Remainder, RunRecord};
 
@@ -13,6 +13,8 @@ pub struct RunFigures {
     pub table: CountTable,
     /// Where the time went, if cycles were counted.
     pub time: Option<TimeTable>,
+    /// What lies below the reasons, if it was counted.
+    pub details: Option<Details>,
     /// What stands out in them.
     pub observations: Observations,
     /// Whether they agree with one another; `None` if only a table is known.
@@ -47,6 +49,7 @@ impl RunFigures {
                 .collect(),
             left_behind: record.left_behind.clone(),
             time: TimeTable::of_record(&table, record),
+            details: Details::of(record, reasons),
             ..RunFigures::of_table(Subject::of(record), table)
         }
     }
@@ -57,6 +60,7 @@ impl RunFigures {
         RunFigures {
             subject,
             time: TimeTable::of(&table, None, None),
+            details: None,
             table,
             observations,
             checks: None,

@@ -12,6 +12,16 @@ use exitlab_base::error::Error;
 /// Experiments and `--set`s with something wrong in them.
 const WRONG: &[(&str, &str, &[&str])] = &[
     ("no name", "", &[]),
+    (
+        "detail without the tracepoint",
+        "name = 'x'\n[sampling]\ndetail = true",
+        &[],
+    ),
+    (
+        "detail with channels that know nothing of it",
+        "name = 'x'\n[sampling]\nchannels = ['stats']",
+        &["sampling.detail=true"],
+    ),
     ("not TOML", "name = 'x'\n[guest\n", &[]),
     ("a key given twice", "name = 'x'\nname = 'y'", &[]),
     ("unknown key", "name = 'x'\n[guest]\nmachin = 'q35'", &[]),

@@ -26,6 +26,8 @@ struct Known {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct KnownGuest {
     vcpus: Option<u64>,
+    #[serde(default)]
+    machine: Value,
 }
 
 impl RecordedPlan {
@@ -41,6 +43,11 @@ impl RecordedPlan {
     /// The guest's number of vCPUs.
     pub fn vcpus(&self) -> Option<u64> {
         self.known.guest.as_ref()?.vcpus
+    }
+
+    /// The guest's machine type, if it says so.
+    pub fn machine(&self) -> Option<&str> {
+        self.known.guest.as_ref()?.machine.as_str()
     }
 
     /// The samples that it asks for; none if it is not known, or of a version whose words for

@@ -3,12 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::StatsReading;
+use super::{Histogram, StatsReading};
 use crate::reasons::Isa;
 
 /// Exits by the host's `kvm_exit` tracepoint. Of a guest that exitlab runs, read while QMP
 /// `stop` held it; of a VM that runs on, between two readings of KVM's own count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceReading {
     /// Events by reason, summed over the VM's threads; the index is the slot
     /// ([`crate::reasons::ReasonTable::slot`]).
@@ -25,6 +25,10 @@ pub struct TraceReading {
     /// KVM's own count of the same exits; absent where `stats` has it, or nobody tells it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exits: Option<OwnExits>,
+    /// What lies below the reasons (`sampling.detail`), a histogram for each source that is
+    /// counted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub details: Vec<Histogram>,
 }
 
 fn is_none(dropped: &u64) -> bool {

@@ -47,6 +47,7 @@ pub fn order(channels: &[Channel]) -> Order {
             channels: channels.to_vec(),
             auto: false,
             cycles: false,
+            detail: false,
         },
         inspect: vec!["uname".into()],
         phases: vec![Phase {

@@ -28,6 +28,8 @@ pub enum Law {
     Tracepoint,
     /// The tracepoint is where every exit comes by.
     Unseen,
+    /// Details that the exit itself tells are as many as the reason's exits, and none is lost.
+    Details,
 }
 
 /// What a breach means.
@@ -42,7 +44,7 @@ pub enum Class {
 
 impl Law {
     /// All of them, in the order of tables.
-    pub const ALL: [Law; 12] = [
+    pub const ALL: [Law; 13] = [
         Law::Plan,
         Law::Clocks,
         Law::Possible,
@@ -55,6 +57,7 @@ impl Law {
         Law::Time,
         Law::Tracepoint,
         Law::Unseen,
+        Law::Details,
     ];
 
     /// What a breach means.
@@ -74,7 +77,8 @@ impl Law {
             | Law::Monotony
             | Law::Totals
             | Law::Time
-            | Law::Tracepoint => Class::Promise,
+            | Law::Tracepoint
+            | Law::Details => Class::Promise,
         }
     }
 }
@@ -94,6 +98,7 @@ impl std::fmt::Display for Law {
             Law::Time => "the cycles of all reasons fit into the time that passed",
             Law::Tracepoint => "the tracepoint counted the same",
             Law::Unseen => "the tracepoint sees every exit",
+            Law::Details => "the details of a reason are as many as its exits",
         })
     }
 }

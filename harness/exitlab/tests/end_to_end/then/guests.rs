@@ -20,7 +20,7 @@ const IO: usize = 0x7b;
 const WATCHED: [&str; 2] = ["guest.ssh=false", "sampling.channels=[\"stats\"]"];
 
 /// Runs the default experiment on `tcg-svm` with `--set` overrides.
-fn experiment(place: &Place, out: &str, sets: &[&str]) -> Outcome {
+pub(super) fn experiment(place: &Place, out: &str, sets: &[&str]) -> Outcome {
     let mut command = exitlab();
     command
         .args([
@@ -80,7 +80,7 @@ fn between(counts: &[Vec<u64>], reason: usize) -> u64 {
 }
 
 /// Assembles a guest to be linked at `text`.
-fn assemble(place: &Place, name: &str, text: &str, more: &[&str]) -> PathBuf {
+pub(super) fn assemble(place: &Place, name: &str, text: &str, more: &[&str]) -> PathBuf {
     let source = own_file(&format!("guests/{name}.S"));
     let (object, program) = (place.path("guest.o"), place.path(name));
     let run = |command: &mut Command| assert!(command.status().unwrap().success());

@@ -1,6 +1,7 @@
 //! Tests that take less.
 
 mod attach;
+mod details;
 mod experiments;
 mod guests;
 mod kernels;

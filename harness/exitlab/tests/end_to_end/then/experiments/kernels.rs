@@ -29,6 +29,21 @@ fn assert_trace(dir: &Path, samples: usize) {
     assert!(!table.contains(['✗', '△']), "a check failed:\n{table}");
 }
 
+/// Details of ports, MSRs and all that the exit tells itself come to their reasons' counts.
+fn assert_details(dir: &Path) {
+    let table = read(dir, "table.md");
+    assert!(table.contains("✓ Details come to"), "{table}");
+    assert!(!table.contains("Not counted on this host"), "{table}");
+    let details = read(dir, "details.csv");
+    let wrong = details.lines().find(|line| line.contains(",remainder,"));
+    let may = ["leaf", "mmio"];
+    let excused = wrong.is_none_or(|line| may.iter().any(|kind| line.contains(kind)));
+    assert!(excused, "{wrong:?}");
+    for kind in ["port", "msr", "page-fault", "region", "injected-interrupt"] {
+        assert!(details.contains(&format!(",{kind},")), "no {kind}");
+    }
+}
+
 const TRACE: &str = "sampling.channels=[\"cpuid\", \"stats\", \"trace\"]";
 
 fn the_tracepoint_counts_the_same(processor: &Processor) {
@@ -37,10 +52,17 @@ fn the_tracepoint_counts_the_same(processor: &Processor) {
     let outcome = experiment(
         &place,
         "out",
-        &[TRACE, &platform, "guest.machine=microvm", "guest.vcpus=2"],
+        &[
+            TRACE,
+            "sampling.detail=true",
+            &platform,
+            "guest.machine=microvm",
+            "guest.vcpus=2",
+        ],
     );
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert_trace(&place.path("out"), 3);
+    assert_details(&place.path("out"));
 }
 
 #[test]

@@ -1,0 +1,276 @@
+//! What lies below the reasons: `details.csv`, and the top of it for people.
+
+mod words;
+
+use super::csv::csv_text;
+use super::grid;
+use super::numbers::{grouped, signed};
+use crate::figures::{Detail, DetailRow, DetailSum, Details, Kind, RunFigures};
+use exitlab_model::reasons::ReasonTable;
+use exitlab_model::record::RunRecord;
+use words::{key, why, words};
+
+/// What the table is called.
+pub(super) const TITLE: &str = "Below the reasons";
+
+const HEADER: [&str; 9] = [
+    "cell",
+    "sample",
+    "phase",
+    "reason",
+    "kind",
+    "key",
+    "direction",
+    "name",
+    "count",
+];
+
+/// The kind of a line that holds the exits without a detail.
+const REMAINDER: &str = "remainder";
+
+/// `details.csv`: one line for each sample and detail, with counts since power-on, and one for
+/// each sum that is not the reason's count. Keys are hexadecimal; a subkey follows a point.
+pub fn details_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> {
+    let details = Details::of(record, reasons)?;
+    let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
+    for (at, sample) in record.samples.iter().enumerate() {
+        let line = |reason: Option<u32>, rest: [String; 5]| {
+            let reason = reason.map_or(String::new(), |reason| reason.to_string());
+            let number = sample.number.to_string();
+            let begin = ["1".to_owned(), number, sample.phase.clone(), reason];
+            begin.into_iter().chain(rest).collect::<Vec<String>>()
+        };
+        lines.extend(details.rows.iter().map(|row| {
+            let Detail {
+                reason,
+                kind,
+                direction,
+                name,
+                ..
+            } = &row.detail;
+            let name = name.clone().unwrap_or_default();
+            let count = row.counts[at].to_string();
+            let rest = [
+                kind.name().into(),
+                key(&row.detail),
+                (*direction).into(),
+                name,
+                count,
+            ];
+            line(*reason, rest)
+        }));
+        for sum in details.sums.iter().filter(|sum| !sum.is_part()) {
+            let remainder = sum.remainder(at);
+            if remainder != 0 {
+                let of = sum.kind.name().to_owned();
+                let why = why(sum, remainder).to_owned();
+                let rest = [
+                    REMAINDER.into(),
+                    of,
+                    String::new(),
+                    why,
+                    remainder.to_string(),
+                ];
+                lines.push(line(Some(sum.reason), rest));
+            }
+        }
+    }
+    Some(csv_text(&lines))
+}
+
+/// A table of the commonest details of each reason and kind: its titles, which of its columns
+/// are texts, and its rows.
+pub(super) struct Top {
+    pub(super) titles: Vec<String>,
+    pub(super) text: Vec<bool>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+/// The `most` commonest. All phases, or the first and the last where `compact`.
+pub(super) fn top(figures: &RunFigures, details: &Details, most: usize, compact: bool) -> Top {
+    let phases = figures.table.columns.len();
+    let shown: Vec<usize> = match compact && phases > 4 {
+        true => vec![0, phases - 1],
+        false => (0..phases).collect(),
+    };
+    let titles = shown
+        .iter()
+        .map(|at| grid::phase_title(&figures.table, *at));
+    let titles = ["#", "exit reason, and what is below it"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(titles);
+    let mut rows = Vec::new();
+    for (reason, kind) in groups(details) {
+        let below = details.below(reason, kind);
+        if below.is_empty() {
+            continue;
+        }
+        rows.push(heading(figures, details, reason, kind, &shown));
+        rows.extend(commonest(&below, most, &shown));
+        let sum = details
+            .sums
+            .iter()
+            .find(|s| (Some(s.reason), s.kind) == (reason, kind));
+        rows.extend(sum.and_then(|sum| remainder(sum, &shown)));
+    }
+    let mut text = vec![false, true];
+    text.resize(2 + shown.len(), false);
+    Top {
+        titles: titles.collect(),
+        text,
+        rows,
+    }
+}
+
+/// Reasons by their number, each with its kinds, then what is below no reason.
+fn groups(details: &Details) -> Vec<(Option<u32>, Kind)> {
+    let rows = details.rows.iter();
+    let mut groups: Vec<_> = rows
+        .map(|row| (row.detail.reason, row.detail.kind))
+        .collect();
+    groups.sort_by_key(|(reason, kind)| (reason.is_none(), *reason, *kind));
+    groups.dedup();
+    groups
+}
+
+fn heading(
+    figures: &RunFigures,
+    details: &Details,
+    reason: Option<u32>,
+    kind: Kind,
+    shown: &[usize],
+) -> Vec<String> {
+    let (number, name) = match reason {
+        Some(reason) => {
+            let name = figures.reason_label(reason);
+            let number = figures.table.isa.label(reason);
+            let name = name
+                .strip_prefix(&number)
+                .unwrap_or(&name)
+                .trim()
+                .to_owned();
+            (number, format!("{name}: {}", kind.plural()))
+        }
+        None => (String::new(), kind.plural().to_owned()),
+    };
+    let counts = total(&details.below(reason, kind));
+    row(number, name, &counts, shown)
+}
+
+fn total(rows: &[&DetailRow]) -> Vec<u64> {
+    let phases = rows.iter().map(|row| row.counts.len()).max().unwrap_or(0);
+    let of = |at: usize| {
+        rows.iter()
+            .map(|row| row.counts[at])
+            .fold(0, u64::saturating_add)
+    };
+    (0..phases).map(of).collect()
+}
+
+fn row(number: String, name: String, counts: &[u64], shown: &[usize]) -> Vec<String> {
+    let new = shown.iter().map(|at| in_phase(counts, *at));
+    let new = new.map(|new| match new {
+        fewer @ ..0 => signed(fewer),
+        new => grouped(new as u128),
+    });
+    [number, name].into_iter().chain(new).collect()
+}
+
+/// What a phase brought, of counts since power-on.
+fn in_phase(counts: &[u64], at: usize) -> i128 {
+    let before = at.checked_sub(1).and_then(|before| counts.get(before));
+    let count = |count: Option<&u64>| i128::from(count.copied().unwrap_or(0));
+    count(counts.get(at)) - count(before)
+}
+
+fn commonest(below: &[&DetailRow], most: usize, shown: &[usize]) -> Vec<Vec<String>> {
+    let mut below = below.to_vec();
+    // Stable: equals stay in the order of their keys.
+    below.sort_by_key(|row| std::cmp::Reverse(row.counts.last().copied()));
+    let rest = below.split_off(below.len().min(most));
+    let mut rows: Vec<Vec<String>> = below
+        .iter()
+        .map(|r| {
+            row(
+                String::new(),
+                format!("· {}", words(&r.detail)),
+                &r.counts,
+                shown,
+            )
+        })
+        .collect();
+    match rest[..] {
+        [] => {}
+        [one] => {
+            let name = format!("· {}", words(&one.detail));
+            rows.push(row(String::new(), name, &one.counts, shown));
+        }
+        _ => {
+            let name = format!("· {} others", grouped(rest.len() as u128));
+            rows.push(row(String::new(), name, &total(&rest), shown));
+        }
+    }
+    rows
+}
+
+/// What the details do not come to, and why.
+fn remainder(sum: &DetailSum, shown: &[usize]) -> Option<Vec<String>> {
+    let last = sum.counts.len().checked_sub(1)?;
+    let remainders: Vec<i128> = (0..=last).map(|at| sum.remainder(at)).collect();
+    if sum.is_part() || remainders.iter().all(|n| *n == 0) {
+        return None;
+    }
+    let what = match remainders[last] < 0 {
+        true => "more than exits",
+        false => "exits without one",
+    };
+    let name = format!("· {what}: {}", why(sum, remainders[last]));
+    let new = shown.iter().map(|at| {
+        let before = at.checked_sub(1).map_or(0, |before| remainders[before]);
+        signed(remainders[*at] - before)
+    });
+    Some([String::new(), name].into_iter().chain(new).collect())
+}
+
+/// What must be known of the table.
+pub(super) fn explanations(details: &Details) -> Vec<String> {
+    let mut lines = vec![
+        "Counted by the tracepoints while the guest stood still, just before the other channels \
+         were read. Phases show what was new in them; all details are in details.csv."
+            .to_owned(),
+    ];
+    for (what, why) in &details.lacking {
+        lines.push(format!("Not counted on this host: {what}; {why}."));
+    }
+    lines
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::export::{tables, terminal_table};
+    use crate::figures::fixture;
+
+    #[test]
+    fn the_terminal_shows_the_top_and_the_check_what_is_left() {
+        let figures = RunFigures::of_record(&fixture::detailed(), ReasonTable::vmx());
+        let text = terminal_table(&figures);
+        let (_, below) = text.split_once(TITLE).unwrap();
+        insta::assert_snapshot!(below);
+    }
+
+    #[test]
+    fn the_file_has_every_detail_of_every_sample() {
+        let csv = details_csv(&fixture::detailed(), ReasonTable::vmx()).unwrap();
+        insta::assert_snapshot!(csv);
+        let files: Vec<_> = tables(&fixture::record())
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(files, ["samples.csv", "counts.csv", "table.md"]);
+        let files = tables(&fixture::detailed());
+        assert!(files.iter().any(|(name, _)| *name == "details.csv"));
+    }
+}

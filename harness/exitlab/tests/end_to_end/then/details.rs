@@ -1,0 +1,99 @@
+//! What lies below the reasons, on real hosts: a guest that does a known number of known things.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::guests::{assemble, experiment};
+use crate::support::Place;
+
+/// Lines of `details.csv` up to the end, less those up to READY: what the guest did by itself.
+fn between(dir: &Path) -> Vec<(String, i64)> {
+    let text = std::fs::read_to_string(dir.join("details.csv")).unwrap();
+    let count = |sample: &str, rest: &str| {
+        let start = format!("1,{sample},");
+        let lines = text.lines().filter(|line| line.starts_with(&start));
+        // Cell, sample and phase stand before what a detail is, its count after it.
+        let mut found = lines.filter_map(|line| {
+            let (what, count) = line.splitn(4, ',').nth(3)?.rsplit_once(',')?;
+            (what == rest).then(|| count.parse::<i64>().unwrap())
+        });
+        found.next().unwrap_or(0)
+    };
+    let last = text.lines().filter(|line| line.starts_with("1,3,"));
+    let what = last.filter_map(|line| line.splitn(4, ',').nth(3)?.rsplit_once(','));
+    let grown = what.map(|(what, _)| (what.to_owned(), count("3", what) - count("2", what)));
+    grown.filter(|(_, grown)| *grown != 0).collect()
+}
+
+/// What the guest did between READY and its end, and nothing that is left over but one leaf.
+fn assert_known(found: &[(String, i64)]) {
+    let of = |what: &str| {
+        let found = found.iter().find(|(found, _)| found == what);
+        found.map_or(0, |(_, count)| *count)
+    };
+    for (what, count) in [
+        ("123,port,0x80,write,\"POST code, delay\"", 300),
+        ("123,port,0x3fd,read,COM1", 200),
+        // The emulated processor is left at each of 25 bytes, and where it finds none left; one
+        // of silicon once.
+        ("123,port,0xed,write string,delay", 26),
+        ("123,port,0x3f8,write,COM1", "details: DONE\n".len() as i64),
+        ("123,port,0x604,write,ACPI PM1 control", 1),
+        ("114,leaf,0x7.0x1,,extended features", 100),
+        // Once by the guest, once by KVM, which asks for the vendor when it emulates a string.
+        ("114,leaf,0x0,,vendor", 2),
+        ("124,msr,0x1b,read,IA32_APICBASE", 71),
+        ("124,msr,0x1b,write,IA32_APICBASE", 40),
+        ("1024,mmio,0xfec00000,write,I/O APIC", 60),
+        ("1024,mmio,0xfec00010,read,I/O APIC", 50),
+        ("129,hypercall,0x63.0x0,,", 30),
+    ] {
+        assert_eq!(of(what), count, "{what} of {found:#?}");
+    }
+    let remainders = found.iter().filter(|(what, _)| what.contains("remainder"));
+    let remainders: Vec<_> = remainders
+        .map(|(what, count)| (&what[..18], *count))
+        .collect();
+    assert_eq!(remainders, [("114,remainder,leaf", -1)], "{found:#?}");
+}
+
+/// Each thing is under its number, as often as the guest did it; the sums are those of the
+/// reasons; and a second run is the same byte for byte.
+#[test]
+fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
+    let place = Place::new();
+    let guest = assemble(&place, "details", "0x100000", &[]);
+    let guest = format!("guest.kernel={}", guest.display());
+    let sets = [
+        guest.as_str(),
+        "guest.ssh=false",
+        "sampling.channels=[\"stats\", \"trace\"]",
+        "sampling.detail=true",
+        "sampling.schedule=[\"boot\", \"line:READY\", \"end\"]",
+    ];
+    let first = experiment(&place, "first", &sets);
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_known(&between(&place.path("first")));
+    let table = std::fs::read_to_string(place.path("first").join("table.md")).unwrap();
+    assert!(table.contains("✓ Details come to"), "{table}");
+    assert!(
+        table.contains("write port 0x80 (POST code, delay)"),
+        "{table}"
+    );
+
+    let second = experiment(&place, "second", &sets);
+    assert_eq!(second.code, Some(0), "{}", second.stderr);
+    for file in ["samples.csv", "counts.csv", "details.csv", "events.jsonl"] {
+        let read = |out: &str| std::fs::read(place.path(out).join(file)).unwrap();
+        assert!(read("first") == read("second"), "{file} differs");
+    }
+    let record = std::fs::read_to_string(place.path("first").join("run.json")).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    let details = record["samples"][2]["trace"]["details"].as_array().unwrap();
+    assert!(
+        details
+            .iter()
+            .all(|histogram| histogram.get("lacks").is_none())
+    );
+}
