@@ -48,8 +48,11 @@ pub async fn run(
 
     // Before QEMU starts, so that its very first exit is counted.
     let armed = if order.reads(Channel::Trace) {
-        let detail = order.sampling.detail.then(|| counted.reasons.isa());
-        Some(trace::arm(detail)?)
+        Some(trace::arm(Some(trace::Below {
+            isa: counted.reasons.isa(),
+            detail: order.sampling.detail,
+            places: order.sampling.places,
+        }))?)
     } else {
         None
     };

@@ -13,10 +13,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use exitlab_model::reasons::{Isa, ReasonTable};
+use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::Histogram;
 
 use super::failure::Failure;
+pub use details::Below;
 use details::Details;
 #[cfg(any(test, fuzzing))]
 pub use details::any_details;
@@ -60,11 +61,11 @@ pub struct Armed {
 
 /// Starts the histogram, in a tracefs instance of our own. Of a QEMU whose every exit is to be
 /// counted it must be called before it is started. What agents left that died is cleared away.
-/// With `detail`, what lies below that processor's reasons is counted, too.
-pub fn arm(detail: Option<Isa>) -> Result<Armed, Failure> {
+/// What lies `below` the reasons is counted, too, if that is asked for.
+pub fn arm(below: Option<Below>) -> Result<Armed, Failure> {
     let instance = Instance::make()?;
     let mut armed = arm_in(instance.dir())?;
-    let details = detail.map(|isa| Details::arm(instance.dir(), isa));
+    let details = below.map(|below| Details::arm(instance.dir(), below));
     armed.details = details.transpose()?;
     armed.instance = Some(instance);
     Ok(armed)

@@ -58,6 +58,7 @@ pub(super) fn plan() -> Plan {
             // Counts are those of the cheapest census.
             cycles: false,
             detail: false,
+            places: false,
         },
         inspect: Vec::new(),
         phases: Vec::new(),

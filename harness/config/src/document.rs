@@ -90,6 +90,7 @@ pub(super) const KEYS: &[&str] = &[
     "sampling.channels",
     "sampling.cycles",
     "sampling.detail",
+    "sampling.places",
     "deadlines.host_boot",
     "deadlines.silence",
     "deadlines.guest_ssh",
@@ -197,6 +198,7 @@ pub(super) struct Sampling {
     pub channels: Given<Channels>,
     pub cycles: Given<bool>,
     pub detail: Given<bool>,
+    pub places: Given<bool>,
 }
 
 /// `[deadlines]`

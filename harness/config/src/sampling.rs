@@ -1,6 +1,6 @@
 //! `[sampling]`: what is read, and when.
 
-use super::document::{Channels, Document};
+use super::document::{Channels, Document, Given};
 use super::resolver::Resolver;
 use super::schedule::Clock;
 use super::value::choose;
@@ -11,6 +11,9 @@ use exitlab_model::record::Channel;
 
 /// Leaves the channels to what there is.
 const AUTO: &str = "auto";
+
+/// Where a document has a key.
+type Get<'a> = fn(&'a Document) -> &'a Given<bool>;
 
 impl<'a> Resolver<'a> {
     /// The section; the channels decide whether the kernel traces.
@@ -55,23 +58,25 @@ impl<'a> Resolver<'a> {
 
     /// What needs the tracepoint, because the census knows nothing of it.
     fn below(&mut self, plan: &mut SamplingPlan) {
-        self.value(
-            "sampling.detail",
-            |d| &d.sampling.detail,
-            &mut plan.detail,
-            |e| Ok(*e.value),
-        );
-        if !plan.detail || plan.channels.contains(&Channel::Trace) {
-            return;
+        let traces = plan.channels.contains(&Channel::Trace);
+        let keys: [(_, Get<'a>, _); 2] = [
+            ("sampling.detail", |d| &d.sampling.detail, &mut plan.detail),
+            ("sampling.places", |d| &d.sampling.places, &mut plan.places),
+        ];
+        for (key, get, value) in keys {
+            self.value(key, get, value, |e| Ok(*e.value));
+            if !*value || traces {
+                continue;
+            }
+            let wrong = Wrong::new(
+                "needs the channel \"trace\"",
+                "set sampling.channels to [\"cpuid\", \"stats\", \"trace\"], or to [\"trace\"] \
+                 alone",
+            );
+            let entry = self.layers.entry(key, get);
+            self.problems
+                .extend(entry.map(|entry| entry.problem(wrong)));
         }
-        let wrong = Wrong::new(
-            "needs the channel \"trace\"",
-            "set sampling.channels to [\"cpuid\", \"stats\", \"trace\"], or to [\"trace\"] alone",
-        );
-        let get = |d: &'a Document| &d.sampling.detail;
-        let entry = self.layers.entry("sampling.detail", get);
-        self.problems
-            .extend(entry.map(|entry| entry.problem(wrong)));
     }
 
     /// Whether no channel is named.

@@ -39,7 +39,7 @@ impl Expected {
                 Vec::new()
             },
             channels: readable(&plan.sampling.channels, ssh),
-            detail: plan.sampling.detail,
+            detail: plan.sampling.detail || plan.sampling.places,
             auto: plan.sampling.auto,
             ssh,
             slots: None,

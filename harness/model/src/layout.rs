@@ -24,6 +24,9 @@ pub const COUNTS: &str = "counts.csv";
 /// What lies below the reasons, a row for each detail of each sample.
 pub const DETAILS: &str = "details.csv";
 
+/// Where in the guest exits came from, a row for each address of each reason and sample.
+pub const PLACES: &str = "places.csv";
+
 /// The table for people.
 pub const TABLE: &str = "table.md";
 

@@ -235,6 +235,9 @@ pub struct SamplingPlan {
     /// Whether [`Channel::Trace`] counts what lies below the reasons, too.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub detail: bool,
+    /// Whether it counts exits by the place in the guest that caused them, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub places: bool,
 }
 
 /// A moment of the schedule.

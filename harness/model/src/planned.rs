@@ -113,6 +113,7 @@ mod tests {
             auto: false,
             cycles: false,
             detail: false,
+            places: false,
         }
     }
 

@@ -87,6 +87,7 @@ mod tests {
             ("sampling.schedule", "boot"),
             ("sampling.channels", "stats"),
             ("sampling.detail", "true"),
+            ("sampling.places", "true"),
             ("phases", "name cpu repeat 1 run x"),
             ("host.cpus", "2"),
             ("host.memory_mib", "512"),

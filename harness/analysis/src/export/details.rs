@@ -10,9 +10,6 @@ use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::RunRecord;
 use words::{key, why, words};
 
-/// What the table is called.
-pub(super) const TITLE: &str = "Below the reasons";
-
 const HEADER: [&str; 9] = [
     "cell",
     "sample",
@@ -25,6 +22,65 @@ const HEADER: [&str; 9] = [
     "count",
 ];
 
+const PLACES_HEADER: [&str; 7] = ["cell", "sample", "phase", "reason", "rip", "where", "count"];
+
+/// Details are shown in two parts, of which a run may have either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What the guest did.
+    Details,
+    /// Where in it that was.
+    Places,
+}
+
+impl Part {
+    pub(super) const ALL: [Part; 2] = [Part::Details, Part::Places];
+
+    /// What its table is called.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Part::Details => "Below the reasons",
+            Part::Places => "Where in the guest",
+        }
+    }
+
+    fn has(self, kind: Kind) -> bool {
+        (kind == Kind::Place) == (self == Part::Places)
+    }
+
+    /// The details, if some are of this part.
+    pub(super) fn of(self, details: &Details) -> Option<&Details> {
+        let mut rows = details.rows.iter();
+        rows.any(|row| self.has(row.detail.kind)).then_some(details)
+    }
+}
+
+/// `places.csv`: one line for each sample, reason and address of the guest's code that caused
+/// exits, with counts since power-on.
+pub fn places_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> {
+    let details = Details::of(record, reasons)?;
+    Part::Places.of(&details)?;
+    let mut lines = vec![PLACES_HEADER.map(str::to_owned).to_vec()];
+    for (at, sample) in record.samples.iter().enumerate() {
+        let rows = details.rows.iter();
+        let rows = rows.filter(|row| Part::Places.has(row.detail.kind));
+        lines.extend(rows.map(|DetailRow { detail, counts }| {
+            vec![
+                "1".to_owned(),
+                sample.number.to_string(),
+                sample.phase.clone(),
+                detail
+                    .reason
+                    .map_or(String::new(), |reason| reason.to_string()),
+                format!("{:#x}", detail.key),
+                words(detail),
+                counts[at].to_string(),
+            ]
+        }));
+    }
+    Some(csv_text(&lines))
+}
+
 /// The kind of a line that holds the exits without a detail.
 const REMAINDER: &str = "remainder";
 
@@ -32,6 +88,7 @@ const REMAINDER: &str = "remainder";
 /// each sum that is not the reason's count. Keys are hexadecimal; a subkey follows a point.
 pub fn details_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> {
     let details = Details::of(record, reasons)?;
+    Part::Details.of(&details)?;
     let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
     for (at, sample) in record.samples.iter().enumerate() {
         let line = |reason: Option<u32>, rest: [String; 5]| {
@@ -40,7 +97,9 @@ pub fn details_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> 
             let begin = ["1".to_owned(), number, sample.phase.clone(), reason];
             begin.into_iter().chain(rest).collect::<Vec<String>>()
         };
-        lines.extend(details.rows.iter().map(|row| {
+        let rows = details.rows.iter();
+        let rows = rows.filter(|row| Part::Details.has(row.detail.kind));
+        lines.extend(rows.map(|row| {
             let Detail {
                 reason,
                 kind,
@@ -87,7 +146,12 @@ pub(super) struct Top {
 }
 
 /// The `most` commonest. All phases, or the first and the last where `compact`.
-pub(super) fn top(figures: &RunFigures, details: &Details, most: usize, compact: bool) -> Top {
+pub(super) fn top(
+    figures: &RunFigures,
+    details: &Details,
+    part: Part,
+    (most, compact): (usize, bool),
+) -> Top {
     let phases = figures.table.columns.len();
     let shown: Vec<usize> = match compact && phases > 4 {
         true => vec![0, phases - 1],
@@ -101,7 +165,7 @@ pub(super) fn top(figures: &RunFigures, details: &Details, most: usize, compact:
         .into_iter()
         .chain(titles);
     let mut rows = Vec::new();
-    for (reason, kind) in groups(details) {
+    for (reason, kind) in groups(details, part) {
         let below = details.below(reason, kind);
         if below.is_empty() {
             continue;
@@ -124,8 +188,9 @@ pub(super) fn top(figures: &RunFigures, details: &Details, most: usize, compact:
 }
 
 /// Reasons by their number, each with its kinds, then what is below no reason.
-fn groups(details: &Details) -> Vec<(Option<u32>, Kind)> {
+fn groups(details: &Details, part: Part) -> Vec<(Option<u32>, Kind)> {
     let rows = details.rows.iter();
+    let rows = rows.filter(|row| part.has(row.detail.kind));
     let mut groups: Vec<_> = rows
         .map(|row| (row.detail.reason, row.detail.kind))
         .collect();
@@ -234,7 +299,14 @@ fn remainder(sum: &DetailSum, shown: &[usize]) -> Option<Vec<String>> {
 }
 
 /// What must be known of the table.
-pub(super) fn explanations(details: &Details) -> Vec<String> {
+pub(super) fn explanations(details: &Details, part: Part) -> Vec<String> {
+    if part == Part::Places {
+        return vec![
+            "Addresses of the instructions at which the guest was left, in the guest's own \
+             address spaces. All of them are in places.csv."
+                .to_owned(),
+        ];
+    }
     let mut lines = vec![
         "Counted by the tracepoints while the guest stood still, just before the other channels \
          were read. Phases show what was new in them; all details are in details.csv."
@@ -252,12 +324,13 @@ mod tests {
     use super::*;
     use crate::export::{tables, terminal_table};
     use crate::figures::fixture;
+    use exitlab_model::record::{Histogram, Source, TraceReading};
 
     #[test]
     fn the_terminal_shows_the_top_and_the_check_what_is_left() {
         let figures = RunFigures::of_record(&fixture::detailed(), ReasonTable::vmx());
         let text = terminal_table(&figures);
-        let (_, below) = text.split_once(TITLE).unwrap();
+        let (_, below) = text.split_once(Part::Details.title()).unwrap();
         insta::assert_snapshot!(below);
     }
 
@@ -272,5 +345,34 @@ mod tests {
         assert_eq!(files, ["samples.csv", "counts.csv", "table.md"]);
         let files = tables(&fixture::detailed());
         assert!(files.iter().any(|(name, _)| *name == "details.csv"));
+        assert!(files.iter().all(|(name, _)| *name != "places.csv"));
+    }
+
+    #[test]
+    fn places_have_a_file_and_a_table_of_their_own() {
+        let mut record = fixture::record();
+        for sample in &mut record.samples {
+            let counts = sample.stats_before.as_ref().unwrap().counts.clone();
+            let at = |reason: u64, rip, count| [reason, rip, count];
+            let io = counts[30];
+            let places = vec![
+                at(30, 0xffff_ffff_8100_0000, io - 900),
+                at(30, 0xf_e05b, 900),
+                at(10, 0x40_1000, counts[10]),
+            ];
+            sample.trace = Some(TraceReading {
+                counts,
+                details: vec![Histogram::of(Source::Place, places, 0)],
+                ..TraceReading::default()
+            });
+        }
+        let text = terminal_table(&RunFigures::of_record(&record, ReasonTable::vmx()));
+        assert!(!text.contains(Part::Details.title()), "{text}");
+        let (_, below) = text.split_once(Part::Places.title()).unwrap();
+        insta::assert_snapshot!(below.split("Highest").next().unwrap());
+        let csv = places_csv(&record, ReasonTable::vmx()).unwrap();
+        let line = "1,2,idle,30,0xfe05b,0xfe05b,900";
+        assert!(csv.lines().any(|found| found == line), "{csv}");
+        assert_eq!(details_csv(&record, ReasonTable::vmx()), None);
     }
 }

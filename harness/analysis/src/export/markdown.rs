@@ -1,5 +1,6 @@
 //! `table.md`: the table for people, which reads as well unrendered.
 
+use super::details::Part;
 use super::grid::{self, Grid};
 use super::numbers::counted;
 use super::{details, laws, sentences, time};
@@ -19,7 +20,7 @@ pub fn table_md(figures: &RunFigures) -> String {
     sections.extend(clocks(&figures.table));
     sections.extend(folded(&figures.table));
     sections.extend(spent(figures));
-    sections.extend(below(figures));
+    sections.extend(Part::ALL.iter().filter_map(|part| below(figures, *part)));
     sections.extend(list("Observations", sentences::observations(figures)));
     if let Some(checks) = &figures.checks {
         sections.extend(list("Checks", laws::checks(figures, checks)));
@@ -75,13 +76,13 @@ fn spent(figures: &RunFigures) -> Option<String> {
     ))
 }
 
-/// What lies below the reasons, if it was counted.
-fn below(figures: &RunFigures) -> Option<String> {
-    let found = figures.details.as_ref()?;
-    let details::Top { titles, text, rows } = details::top(figures, found, TOP, false);
+/// A part of what lies below the reasons, if it was counted.
+fn below(figures: &RunFigures, part: Part) -> Option<String> {
+    let found = part.of(figures.details.as_ref()?)?;
+    let details::Top { titles, text, rows } = details::top(figures, found, part, (TOP, false));
     let table = aligned(&titles, &text, &rows);
-    let below = items(&details::explanations(found));
-    Some(format!("## {}\n\n{table}\n\n{below}", details::TITLE))
+    let below = items(&details::explanations(found, part));
+    Some(format!("## {}\n\n{table}\n\n{below}", part.title()))
 }
 
 /// When each sample was taken, if the clock is known.

@@ -3,7 +3,7 @@
 //! ```text
 //! RunRecord ─► samples.csv
 //! CountTable ─► counts.csv
-//! Details ─► details.csv, where they were counted
+//! Details ─► details.csv · places.csv, where they were counted
 //! RunFigures ─► table.md · terminal
 //! Comparison ─► terminal · Markdown · CSV · JSON
 //! RunRecord… ─► exitlab export: CSV · JSON · Markdown · OpenMetrics
@@ -43,7 +43,7 @@ pub use whole::{ExportFormat, export};
 
 use crate::figures::RunFigures;
 use csv::counts_csv;
-use details::details_csv;
+use details::{details_csv, places_csv};
 use exitlab_model::layout;
 use exitlab_model::record::RunRecord;
 use markdown::table_md;
@@ -60,5 +60,7 @@ pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
     ];
     let details = details_csv(record, reasons);
     tables.extend(details.map(|text| (layout::DETAILS, text)));
+    let places = places_csv(record, reasons);
+    tables.extend(places.map(|text| (layout::PLACES, text)));
     tables
 }

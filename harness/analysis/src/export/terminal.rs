@@ -36,15 +36,15 @@ pub fn terminal_table(figures: &RunFigures) -> String {
         let grid = drawn(time::compact(spent, figures.table.isa));
         sections.push(format!("{}\n\n{grid}\n\n{below}", time::TITLE));
     }
-    if let Some(found) = &figures.details {
-        let details::Top { titles, text, rows } = details::top(figures, found, TOP, true);
+    for part in details::Part::ALL {
+        let Some(found) = figures.details.as_ref().and_then(|found| part.of(found)) else {
+            continue;
+        };
+        let details::Top { titles, text, rows } = details::top(figures, found, part, (TOP, true));
         let top = ruled(titles, &text, rows.into_iter()).join("\n");
-        let below: Vec<String> = details::explanations(found)
-            .iter()
-            .map(|l| line(l))
-            .collect();
-        let below = below.join("\n");
-        sections.push(format!("{}\n\n{top}\n\n{below}", details::TITLE));
+        let below = details::explanations(found, part);
+        let below: Vec<String> = below.iter().map(|l| line(l)).collect();
+        sections.push(format!("{}\n\n{top}\n\n{}", part.title(), below.join("\n")));
     }
     let mut observations = sentences::observations(figures);
     observations.extend(

@@ -11,10 +11,13 @@ fn details_are_counted_where_the_tracepoint_is() {
     // Without the census the tracepoint is what `auto` takes.
     let auto = with(&["kernel.census=false", "sampling.detail=true"]);
     assert!(auto.detail && auto.channels == [Channel::Trace]);
+    let places = with(&[channels, "sampling.places=true"]);
+    assert!(places.places && !places.detail);
 }
 
 #[test]
 fn a_plan_that_asks_for_none_says_nothing_of_them() {
     let plan = serde_json::to_value(plan("name = 'x'", &[])).expect("JSON");
     assert_eq!(plan["sampling"].get("detail"), None);
+    assert_eq!(plan["sampling"].get("places"), None);
 }

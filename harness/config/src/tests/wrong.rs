@@ -20,7 +20,7 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     (
         "detail with channels that know nothing of it",
         "name = 'x'\n[sampling]\nchannels = ['stats']",
-        &["sampling.detail=true"],
+        &["sampling.detail=true", "sampling.places=true"],
     ),
     ("not TOML", "name = 'x'\n[guest\n", &[]),
     ("a key given twice", "name = 'x'\nname = 'y'", &[]),

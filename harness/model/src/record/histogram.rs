@@ -45,11 +45,13 @@ pub enum Source {
     Exception,
     /// `kvm_apic_ipi`: `icr_low` and `dest_id`, of writes to the local APIC's ICR.
     Ipi,
+    /// `kvm_exit`: reason and `guest_rip`, the address of the guest's instruction.
+    Place,
 }
 
 impl Source {
     /// All of them, in the order of tables.
-    pub const ALL: [Source; 13] = [
+    pub const ALL: [Source; 14] = [
         Source::Qualification,
         Source::Interruption,
         Source::PageFault,
@@ -63,6 +65,7 @@ impl Source {
         Source::Virq,
         Source::Exception,
         Source::Ipi,
+        Source::Place,
     ];
 }
 

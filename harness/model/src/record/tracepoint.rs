@@ -25,8 +25,8 @@ pub struct TraceReading {
     /// KVM's own count of the same exits; absent where `stats` has it, or nobody tells it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exits: Option<OwnExits>,
-    /// What lies below the reasons (`sampling.detail`), a histogram for each source that is
-    /// counted.
+    /// What lies below the reasons (`sampling.detail`, `sampling.places`), a histogram for each
+    /// source that is counted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub details: Vec<Histogram>,
 }

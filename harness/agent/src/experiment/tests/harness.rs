@@ -48,6 +48,7 @@ pub fn order(channels: &[Channel]) -> Order {
             auto: false,
             cycles: false,
             detail: false,
+            places: false,
         },
         inspect: vec!["uname".into()],
         phases: vec![Phase {

@@ -1,6 +1,7 @@
 //! Details in words, and why some of them are missing.
 
 use crate::figures::{Detail, DetailSum, Kind};
+use crate::naming;
 
 /// Key and subkey in hexadecimal digits.
 pub fn key(detail: &Detail) -> String {
@@ -58,6 +59,7 @@ pub fn words(detail: &Detail) -> String {
         }
         Kind::ApicRegister => format!("register {key}"),
         Kind::EndOfInterrupt => format!("end of vector {key}"),
+        Kind::Place => naming::place(detail.key),
         Kind::Ipi => format!("ICR {:#x} for {:#x}", detail.key, detail.sub.unwrap_or(0)),
     };
     if !detail.direction.is_empty() {

@@ -4,7 +4,7 @@
 
 use super::kind::{Detail, Kind};
 use crate::naming;
-use exitlab_model::reasons::Isa;
+use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::Source;
 
 /// What it takes to understand a key.
@@ -58,6 +58,7 @@ impl Decoder<'_> {
             Source::Hypercall => self.hypercall(one, 0, naming::kvm(one)),
             Source::HypervHypercall => self.hypercall(one, 1, naming::hyperv(one)),
             Source::XenHypercall => self.hypercall(one, 2, None),
+            Source::Place => self.place(one, other),
             Source::Virq => {
                 let detail = Detail::of(None, Kind::InjectedInterrupt, one);
                 detail.called(named(naming::interrupt(one)))
@@ -72,6 +73,17 @@ impl Decoder<'_> {
                 Detail { sub, ..detail }.called(Some(naming::ipi(one)))
             }
         })
+    }
+
+    /// On VMX the tracepoint has the whole field, whose bits 15:0 are the reason.
+    fn place(&self, reason: u64, address: u64) -> Detail {
+        let reason = match self.isa {
+            Isa::Vmx => reason & 0xffff,
+            Isa::Svm => reason,
+        };
+        let reason = u32::try_from(reason).ok();
+        let known = reason.filter(|reason| ReasonTable::of(self.isa).slot(*reason).is_some());
+        Detail::of(known, Kind::Place, address)
     }
 
     fn number(&self, vmx: u32, svm: u32) -> u32 {

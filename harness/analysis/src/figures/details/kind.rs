@@ -38,6 +38,8 @@ pub enum Kind {
     /// A write to the local APIC's interrupt command register; the subkey is the destination.
     /// It is below no reason, for it can come by several.
     Ipi,
+    /// An address of the guest's code.
+    Place,
 }
 
 impl Kind {
@@ -60,6 +62,7 @@ impl Kind {
             Kind::InjectedInterrupt => "injected-interrupt",
             Kind::InjectedException => "injected-exception",
             Kind::Ipi => "ipi",
+            Kind::Place => "place",
         }
     }
 
@@ -82,6 +85,7 @@ impl Kind {
             Kind::InjectedInterrupt => "injected interrupts",
             Kind::InjectedException => "injected exceptions",
             Kind::Ipi => "interrupt commands",
+            Kind::Place => "places in the guest",
         }
     }
 
@@ -98,6 +102,7 @@ impl Kind {
                 | Kind::PageFault
                 | Kind::ApicRegister
                 | Kind::EndOfInterrupt
+                | Kind::Place
         )
     }
 }
@@ -135,5 +140,6 @@ pub fn purpose(source: Source) -> &'static str {
         Source::Virq => "injected interrupts",
         Source::Exception => "injected exceptions",
         Source::Ipi => "interrupt commands",
+        Source::Place => "places in the guest",
     }
 }

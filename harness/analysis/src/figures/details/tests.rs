@@ -68,6 +68,10 @@ fn what_kvm_tells_on_a_real_intel_host_is_understood() {
             "49 mmio 0xfec00010 [read] I/O APIC",
         ),
         (
+            of(Source::Place, 0x8000_0021, 0xfff0),
+            "33 place 0xfff0 [] ",
+        ),
+        (
             of(Source::Hypercall, 9, 0),
             "18 hypercall 0x9 [] CLOCK_PAIRING",
         ),

@@ -58,18 +58,29 @@ fn assert_known(found: &[(String, i64)]) {
     assert_eq!(remainders, [("114,remainder,leaf", -1)], "{found:#?}");
 }
 
-/// Each thing is under its number, as often as the guest did it; the sums are those of the
+/// Where a guest, which is linked at 1 MiB, has an instruction that it has once.
+fn place_of(guest: &Path, instruction: &[u8]) -> usize {
+    let bytes = std::fs::read(guest).unwrap();
+    // The multiboot header begins the text.
+    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|w| w == what);
+    let text = find(&bytes, &0x1bad_b002_u32.to_le_bytes()).unwrap();
+    0x10_0000 + find(&bytes[text..], instruction).unwrap()
+}
+
+/// Each thing is under its number, from its address, as often as the guest did it; the sums are those of the
 /// reasons; and a second run is the same byte for byte.
 #[test]
 fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
     let place = Place::new();
     let guest = assemble(&place, "details", "0x100000", &[]);
+    let written = place_of(&guest, &[0xe6, 0x80]);
     let guest = format!("guest.kernel={}", guest.display());
     let sets = [
         guest.as_str(),
         "guest.ssh=false",
         "sampling.channels=[\"stats\", \"trace\"]",
         "sampling.detail=true",
+        "sampling.places=true",
         "sampling.schedule=[\"boot\", \"line:READY\", \"end\"]",
     ];
     let first = experiment(&place, "first", &sets);
@@ -82,9 +93,19 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
         "{table}"
     );
 
+    let places = std::fs::read_to_string(place.path("first").join("places.csv")).unwrap();
+    let line = format!("1,3,end,123,{written:#x},{written:#x},300");
+    assert!(places.lines().any(|found| found == line), "no {line}");
+
     let second = experiment(&place, "second", &sets);
     assert_eq!(second.code, Some(0), "{}", second.stderr);
-    for file in ["samples.csv", "counts.csv", "details.csv", "events.jsonl"] {
+    for file in [
+        "samples.csv",
+        "counts.csv",
+        "details.csv",
+        "places.csv",
+        "events.jsonl",
+    ] {
         let read = |out: &str| std::fs::read(place.path(out).join(file)).unwrap();
         assert!(read("first") == read("second"), "{file} differs");
     }
