@@ -4,7 +4,7 @@ use exitlab_model::event::Event;
 use exitlab_model::failure::FailureKind;
 use exitlab_model::order::Order;
 use exitlab_model::record::{
-    Channel, Clocks, OwnExits, OwnSource, Sample, StatsReading, TraceReading,
+    Channel, Clocks, OwnExits, OwnSource, Sample, Source, StatsReading, TraceReading,
 };
 
 use crate::clock::{host_seconds, tsc};
@@ -41,6 +41,17 @@ pub struct Title<'a> {
 }
 
 impl Channels<'_> {
+    /// The addresses in the guest from which exits came so far.
+    pub fn addresses(&self) -> Result<Vec<u64>, String> {
+        let Some(trace) = self.trace else {
+            return Ok(Vec::new());
+        };
+        let below = trace.read_details()?.into_iter();
+        let places = below.filter(|histogram| histogram.source == Source::Place);
+        let entries = places.flat_map(|histogram| histogram.entries);
+        Ok(entries.map(|[_, address, _]| address).collect())
+    }
+
     /// Takes a sample and emits it. The statistics are read before and after the guest reads
     /// its leaves, so that they enclose what the guest saw.
     pub async fn sample(

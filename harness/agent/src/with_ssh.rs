@@ -1,10 +1,12 @@
 //! A guest that lets us in: it is asked for its counters, runs the phases' workloads and the
 //! commands of `inspect`.
 
+use exitlab_base::bounded::shortened;
 use exitlab_model::event::{Event, Stage};
 use exitlab_model::failure::FailureKind;
 use exitlab_model::plan::Moment;
 use exitlab_model::record::{Channel, Inspection};
+use exitlab_model::symbols::{Symbols, Told};
 
 use crate::census::Counted;
 use crate::clock::host_seconds;
@@ -18,6 +20,15 @@ use crate::workload;
 
 /// Bytes that are kept of what a command of `inspect` prints, of each stream.
 const MOST_PRINTED: usize = 512 << 10;
+
+/// What tells the addresses of the guest's kernel.
+const SYMBOLS: &str = "cat /proc/kallsyms";
+
+/// Bytes of that that are kept: a distribution's kernel with its modules has 15 million.
+const MOST_SYMBOLS: usize = 32 << 20;
+
+/// Characters that are kept of why it did not.
+const MOST_SAID: usize = 200;
 
 /// Waits until the guest's SSH server lets us in, which is for `reach` to try.
 pub async fn log_in<S: Shell>(
@@ -62,6 +73,10 @@ pub async fn run(
     for command in &order.inspect {
         let found = inspect(channels, command, shell, &inspecting).await?;
         events.emit(Event::Inspected(found));
+    }
+    if order.sampling.places {
+        let told = symbols(channels, shell, &inspecting).await?;
+        events.emit(Event::Symbols(told));
     }
     Ok(())
 }
@@ -127,6 +142,37 @@ async fn phases(
         taken.await?;
     }
     Ok(())
+}
+
+/// What names the places that were counted, from the guest's own table: its addresses are those
+/// of this boot, wherever the kernel was put, and its modules are in it. A guest that has none,
+/// or hides it, is no failure.
+async fn symbols(
+    channels: &Channels<'_>,
+    shell: &dyn Shell,
+    watchdog: &Watchdog,
+) -> Result<Told, Failure> {
+    let printed = Printed::up_to(MOST_SYMBOLS);
+    let end = exec(shell, SYMBOLS, "the guest's symbols", &printed, watchdog).await?;
+    let (stdout, stderr) = printed.texts();
+    let lacks = |why: String| Told {
+        symbols: Vec::new(),
+        lacks: Some(why),
+    };
+    if end != End::Exit(0) {
+        let said = shortened(stderr.trim(), MOST_SAID);
+        return Ok(lacks(format!("`{SYMBOLS}` in the guest: {end}: {said}")));
+    }
+    let all = match Symbols::parse(&stdout) {
+        Ok(all) => all,
+        Err(why) => return Ok(lacks(format!("/proc/kallsyms of the guest: {why}"))),
+    };
+    let seen = channels.addresses();
+    let seen = seen.map_err(|why| watchdog.failure(FailureKind::Host, why))?;
+    Ok(Told {
+        symbols: all.of(seen).iter().cloned().collect(),
+        lacks: None,
+    })
 }
 
 async fn inspect(

@@ -13,6 +13,7 @@ use crate::record::{
     Channel, Discovery, Inspection, ParameterReading, ReasonStatus, Remainder, Sample,
 };
 use crate::rule::{Finding, Rule};
+use crate::symbols::Told;
 
 /// Version of the event stream. Conductor and agent are of one commit, so a difference means
 /// a stale host image. Version 3 numbers its lines and begins with a marker.
@@ -150,6 +151,8 @@ pub enum Event {
     LeftBehind(Remainder),
     /// Output of one `inspect` command.
     Inspected(Inspection),
+    /// What the guest tells of its kernel's code.
+    Symbols(Told),
     /// A rule of the exit census is about to be judged.
     Judging {
         /// The rule.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::reasons::{Isa, ReasonTable};
+use crate::symbols::Told;
 
 pub use crate::left_behind::Remainder;
 pub use histogram::{Histogram, MOST_ENTRIES, REGION, Source};
@@ -355,6 +356,9 @@ pub struct RunRecord {
     pub left_behind: Vec<Remainder>,
     /// Output of `inspect` commands.
     pub inspections: Vec<Inspection>,
+    /// What the guest told of its kernel's code, where places were counted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub symbols: Option<Told>,
 }
 
 fn one() -> u32 {

@@ -33,6 +33,16 @@ pub struct Symbol {
     pub module: Option<String>,
 }
 
+/// What a guest tells of its kernel's code: as much as names the addresses that were seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Symbols, by address.
+    pub symbols: Vec<Symbol>,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lacks: Option<String>,
+}
+
 /// The symbols of one kernel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Symbols {

@@ -301,11 +301,14 @@ fn remainder(sum: &DetailSum, shown: &[usize]) -> Option<Vec<String>> {
 /// What must be known of the table.
 pub(super) fn explanations(details: &Details, part: Part) -> Vec<String> {
     if part == Part::Places {
-        return vec![
-            "Addresses of the instructions at which the guest was left, in the guest's own \
-             address spaces. All of them are in places.csv."
+        let mut lines = vec![
+            "Instructions at which the guest was left: by the guest's own symbols, or by addresses \
+             of its own address spaces. All of them are in places.csv."
                 .to_owned(),
         ];
+        let why = details.unnamed.iter();
+        lines.extend(why.map(|why| format!("The guest's kernel has no names: {why}.")));
+        return lines;
     }
     let mut lines = vec![
         "Counted by the tracepoints while the guest stood still, just before the other channels \

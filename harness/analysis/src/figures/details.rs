@@ -11,6 +11,7 @@ pub use kind::{Detail, Kind};
 
 use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::{RunRecord, Source, TraceReading};
+use exitlab_model::symbols::Symbols;
 
 /// The details of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Details {
     pub sums: Vec<DetailSum>,
     /// What is not counted, because the host's kernel lacks it: what for, and why.
     pub lacking: Vec<(&'static str, String)>,
+    /// Why places in the guest's kernel have no names.
+    pub unnamed: Option<String>,
     /// Events that the kernel or the agent had no room for: sample, what they are, how many.
     pub lost: Vec<(u32, &'static str, u64)>,
 }
@@ -69,7 +72,9 @@ impl Details {
         if readings.iter().all(|reading| reading.details.is_empty()) {
             return None;
         }
+        let told = record.symbols.clone().unwrap_or_default();
         let decoder = Decoder {
+            symbols: Symbols::new(told.symbols),
             isa: reasons.isa(),
             nested: is_nested(&readings, reasons),
             machine: record.plan.machine(),
@@ -87,6 +92,7 @@ impl Details {
             }
         }
         let first = readings.first().map_or(&[][..], |reading| &reading.details);
+        details.unnamed = told.lacks;
         details.lacking = first
             .iter()
             .filter_map(|h| Some((kind::purpose(h.source), h.lacks.clone()?)))

@@ -134,6 +134,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
         samples: (0..3).map(|at| sample(at, reasons, cycles)).collect(),
         left_behind: Vec::new(),
         inspections: Vec::new(),
+        symbols: None,
     }
 }
 

@@ -9,7 +9,6 @@ mod hypercall;
 mod leaf;
 mod memory;
 mod msr;
-mod place;
 mod port;
 mod vector;
 
@@ -18,7 +17,6 @@ pub use hypercall::{hyperv, kvm};
 pub use leaf::{has_subleaves, leaf};
 pub use memory::memory;
 pub use msr::msr;
-pub use place::place;
 pub use port::port;
 pub use vector::{exception, interrupt};
 

@@ -31,6 +31,7 @@ impl RunRecord {
             samples: Vec::new(),
             left_behind: Vec::new(),
             inspections: Vec::new(),
+            symbols: None,
         }
     }
 

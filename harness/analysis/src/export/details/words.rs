@@ -1,7 +1,6 @@
 //! Details in words, and why some of them are missing.
 
 use crate::figures::{Detail, DetailSum, Kind};
-use crate::naming;
 
 /// Key and subkey in hexadecimal digits.
 pub fn key(detail: &Detail) -> String {
@@ -59,7 +58,11 @@ pub fn words(detail: &Detail) -> String {
         }
         Kind::ApicRegister => format!("register {key}"),
         Kind::EndOfInterrupt => format!("end of vector {key}"),
-        Kind::Place => naming::place(detail.key),
+        // A symbol says it all; what has none is told with its address.
+        Kind::Place => match &detail.name {
+            Some(name) if name.contains('+') => return name.clone(),
+            _ => key,
+        },
         Kind::Ipi => format!("ICR {:#x} for {:#x}", detail.key, detail.sub.unwrap_or(0)),
     };
     if !detail.direction.is_empty() {

@@ -6,9 +6,10 @@ use super::kind::{Detail, Kind};
 use crate::naming;
 use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::Source;
+use exitlab_model::symbols::Symbols;
 
 /// What it takes to understand a key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Decoder<'a> {
     /// Whose exits they are.
     pub isa: Isa,
@@ -17,6 +18,8 @@ pub struct Decoder<'a> {
     pub nested: bool,
     /// The guest's machine, which decides what is at an address.
     pub machine: Option<&'a str>,
+    /// Names of the guest's code.
+    pub symbols: Symbols,
 }
 
 const READ: &str = "read";
@@ -83,7 +86,8 @@ impl Decoder<'_> {
         };
         let reason = u32::try_from(reason).ok();
         let known = reason.filter(|reason| ReasonTable::of(self.isa).slot(*reason).is_some());
-        Detail::of(known, Kind::Place, address)
+        let name = self.symbols.told(address);
+        Detail::of(known, Kind::Place, address).called(Some(name))
     }
 
     fn number(&self, vmx: u32, svm: u32) -> u32 {

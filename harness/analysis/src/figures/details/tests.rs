@@ -3,6 +3,7 @@ use crate::figures::fixture;
 
 fn detail(isa: Isa, source: Source, one: u64, other: u64) -> Detail {
     let decoder = Decoder {
+        symbols: Symbols::default(),
         isa,
         nested: true,
         machine: Some("q35"),
@@ -69,7 +70,7 @@ fn what_kvm_tells_on_a_real_intel_host_is_understood() {
         ),
         (
             of(Source::Place, 0x8000_0021, 0xfff0),
-            "33 place 0xfff0 [] ",
+            "33 place 0xfff0 [] firmware or real mode",
         ),
         (
             of(Source::Hypercall, 9, 0),
@@ -126,6 +127,7 @@ fn what_happens_to_be_in_ecx_tells_no_leaves_apart() {
 #[test]
 fn without_nested_paging_faults_are_below_no_reason() {
     let decoder = Decoder {
+        symbols: Symbols::default(),
         isa: Isa::Vmx,
         nested: false,
         machine: None,

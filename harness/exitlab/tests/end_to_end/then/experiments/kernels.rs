@@ -44,6 +44,29 @@ fn assert_details(dir: &Path) {
     }
 }
 
+/// Places come to their reasons' counts, and the guest named those of its kernel: of HLT all.
+fn assert_places(dir: &Path) {
+    let table = read(dir, "table.md");
+    assert!(!table.contains("has no names"), "{table}");
+    let places = read(dir, "places.csv");
+    let idle = [
+        "pv_native_safe_halt+0x",
+        "default_idle+0x",
+        "acpi_safe_halt+0x",
+    ];
+    let hlt = if places.contains(",120,") {
+        ",120,"
+    } else {
+        ",12,"
+    };
+    for halt in places.lines().filter(|line| line.contains(hlt)) {
+        assert!(idle.iter().any(|name| halt.contains(name)), "{halt}");
+    }
+    for name in [idle[0], "native_write_cr4+0x", "(user space)"] {
+        assert!(places.contains(name), "no {name}");
+    }
+}
+
 const TRACE: &str = "sampling.channels=[\"cpuid\", \"stats\", \"trace\"]";
 
 fn the_tracepoint_counts_the_same(processor: &Processor) {
@@ -55,6 +78,7 @@ fn the_tracepoint_counts_the_same(processor: &Processor) {
         &[
             TRACE,
             "sampling.detail=true",
+            "sampling.places=true",
             &platform,
             "guest.machine=microvm",
             "guest.vcpus=2",
@@ -63,6 +87,7 @@ fn the_tracepoint_counts_the_same(processor: &Processor) {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert_trace(&place.path("out"), 3);
     assert_details(&place.path("out"));
+    assert_places(&place.path("out"));
 }
 
 #[test]
