@@ -328,6 +328,7 @@ mod tests {
     use crate::export::{tables, terminal_table};
     use crate::figures::fixture;
     use exitlab_model::record::{Histogram, Source, TraceReading};
+    use exitlab_model::symbols::{Symbol, Told};
 
     #[test]
     fn the_terminal_shows_the_top_and_the_check_what_is_left() {
@@ -369,12 +370,21 @@ mod tests {
                 ..TraceReading::default()
             });
         }
+        let serial = Symbol {
+            start: 0xffff_ffff_80ff_fff0,
+            name: "io_serial_out".to_owned(),
+            module: None,
+        };
+        record.symbols = Some(Told {
+            symbols: vec![serial],
+            lacks: None,
+        });
         let text = terminal_table(&RunFigures::of_record(&record, ReasonTable::vmx()));
         assert!(!text.contains(Part::Details.title()), "{text}");
         let (_, below) = text.split_once(Part::Places.title()).unwrap();
         insta::assert_snapshot!(below.split("Highest").next().unwrap());
         let csv = places_csv(&record, ReasonTable::vmx()).unwrap();
-        let line = "1,2,idle,30,0xfe05b,0xfe05b,900";
+        let line = "1,2,idle,30,0xfe05b,0xfe05b (firmware or real mode),900";
         assert!(csv.lines().any(|found| found == line), "{csv}");
         assert_eq!(details_csv(&record, ReasonTable::vmx()), None);
     }
