@@ -2,6 +2,7 @@
 //! results directories, or baseline files. Of many runs the good ones are used; the others are
 //! named.
 
+mod look;
 #[cfg(test)]
 mod promises;
 mod runs;
@@ -18,6 +19,7 @@ use exitlab_base::error::{Error, Result};
 use exitlab_model::layout::{MATRIX, RUN};
 use exitlab_model::record::Channel;
 
+pub use look::{Seen, Sight, look, look_at_each};
 pub use runs::{Filter, Promises};
 use runs::{Refused, Run, collection, matrix_runs, run};
 pub use runs::{records, results_of};

@@ -30,6 +30,9 @@ pub const PLACES: &str = "places.csv";
 /// The table for people.
 pub const TABLE: &str = "table.md";
 
+/// The page for people: everything that the table says, and pictures of it.
+pub const REPORT: &str = "report.html";
+
 /// The console of the host's kernel.
 pub const HOST_CONSOLE: &str = "host-console.log";
 
@@ -86,13 +89,16 @@ pub const FINDINGS: &str = "findings.csv";
 
 /// Every file that exitlab writes into a results directory. What is called otherwise is
 /// somebody else's, and stays where results are removed.
-pub const FILES: [&str; 22] = [
+pub const FILES: [&str; 25] = [
     RUN,
     MATRIX,
     EVENTS,
     SAMPLES,
     COUNTS,
     TABLE,
+    REPORT,
+    DETAILS,
+    PLACES,
     HOST_CONSOLE,
     GUEST_CONSOLE,
     QEMU_LOG,

@@ -97,15 +97,12 @@ fn cell_sections(
             false => ruled(titles, &text, rows.into_iter()).join("\n"),
         });
     }
-    sections.extend(folded(cell, comparison, all));
+    sections.extend((!all).then(|| left_out(cell, comparison)).flatten());
     sections
 }
 
-/// How many were left out of the table.
-fn folded(cell: &CellComparison, comparison: &Comparison, all: bool) -> Option<String> {
-    if all {
-        return None;
-    }
+/// How many are left out of a table that does not show what is equal.
+pub fn left_out(cell: &CellComparison, comparison: &Comparison) -> Option<String> {
     let count = |verdict| {
         cell.findings
             .iter()
@@ -139,7 +136,7 @@ fn folded(cell: &CellComparison, comparison: &Comparison, all: bool) -> Option<S
 }
 
 /// What came of all of it, in one sentence or two.
-fn verdict(comparison: &Comparison) -> String {
+pub fn verdict(comparison: &Comparison) -> String {
     let all = comparison.count(|_| true);
     let differs = comparison.count(|v| v == Verdict::Differs);
     let unequal = comparison.count(|v| v == Verdict::NotRepeatable);
@@ -183,7 +180,8 @@ fn list(title: &str, items: &[String], markdown: bool) -> Option<String> {
     Some(format!("{title}:{}", items.collect::<String>()))
 }
 
-fn difference(difference: &Difference) -> String {
+/// In what the provenance of two sides differs, in a line.
+pub fn difference(difference: &Difference) -> String {
     let short = |value: &Option<String>| match value {
         None => "(none)".to_owned(),
         // A digest: its beginning tells it apart.
@@ -203,14 +201,19 @@ fn difference(difference: &Difference) -> String {
     )
 }
 
-/// One column of a table.
-struct Column {
-    title: &'static str,
-    text: bool,
-    cell: fn(&Finding, Isa) -> String,
+/// One column of a table of findings.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its title.
+    pub title: &'static str,
+    /// Whether it holds texts, which stand to the left.
+    pub text: bool,
+    /// What it says of a finding.
+    pub cell: fn(&Finding, Isa) -> String,
 }
 
-fn columns(cell: &CellComparison, shown: &[&Finding]) -> Vec<Column> {
+/// What a table says of each finding of a cell.
+pub fn columns(cell: &CellComparison, shown: &[&Finding]) -> Vec<Column> {
     let text = |title, cell| Column {
         title,
         text: true,

@@ -13,7 +13,7 @@ use crate::figures::{
 use exitlab_model::record::Channel;
 
 /// What came of the checks: laws that held in a line each, broken ones with what broke them.
-pub(super) fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
+pub fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
     let lines = [
         possible::plan(checks),
         possible::clocks(checks),

@@ -8,6 +8,7 @@
 //! Comparison ─► terminal · Markdown · CSV · JSON
 //! RunRecord… ─► exitlab export: CSV · JSON · Markdown · OpenMetrics
 //! verdicts ─► KTAP
+//! sentences, numbers ─► exitlab-report, which writes the same words as a page
 //! ```
 
 mod benchmark;
@@ -30,16 +31,20 @@ mod time;
 mod whole;
 
 pub use benchmark::benchmark;
-pub use comparison::{ComparisonFormat, comparison};
+pub use comparison::{
+    Column, ComparisonFormat, columns, comparison, difference, left_out, verdict,
+};
 pub use finding::{finding_details, finding_line, finding_test};
 pub use ktap::{Result as KtapResult, Test as KtapTest, ktap};
+pub use laws::checks;
 pub(crate) use markdown::aligned;
-pub use numbers::grouped;
+pub use numbers::{counted, decimal, grouped, percent, signed};
 pub(crate) use reasons::reason_title;
 pub use reasons::{Format, reasons};
-pub use sentences::left_behind;
+pub use sentences::{left_behind, observations, sampling};
 pub use terminal::terminal_table;
 pub use whole::{ExportFormat, export};
+pub use time::{explanations as time_explanations, observations as time_observations};
 
 use crate::figures::RunFigures;
 use csv::counts_csv;

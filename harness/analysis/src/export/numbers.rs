@@ -14,7 +14,7 @@ pub fn grouped(number: u128) -> String {
 }
 
 /// With sign and thousands separators: `+5,678`; nothing new is `0`.
-pub(super) fn signed(number: i128) -> String {
+pub fn signed(number: i128) -> String {
     let sign = match number {
         0 => "",
         1.. => "+",
@@ -24,7 +24,7 @@ pub(super) fn signed(number: i128) -> String {
 }
 
 /// One decimal: `1,135.6`. What is not zero never reads as zero.
-pub(super) fn decimal(number: f64) -> String {
+pub fn decimal(number: f64) -> String {
     let tenths = (number.abs() * 10.0).round();
     let sign = if number < 0.0 { "−" } else { "" };
     match tenths as u128 {
@@ -35,7 +35,7 @@ pub(super) fn decimal(number: f64) -> String {
 }
 
 /// A part of a whole: `95.9 %`.
-pub(super) fn percent(part: u128, whole: u128) -> String {
+pub fn percent(part: u128, whole: u128) -> String {
     if whole == 0 {
         return "0 %".to_owned();
     }
@@ -43,7 +43,7 @@ pub(super) fn percent(part: u128, whole: u128) -> String {
 }
 
 /// A number and its noun, in the plural where it must be: `1 sample`, `3 samples`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number as u128))
 }

@@ -8,7 +8,7 @@ use exitlab_model::plan::LeftBehind;
 use exitlab_model::record::Remainder;
 
 /// What stands out, one sentence each.
-pub(super) fn observations(figures: &RunFigures) -> Vec<String> {
+pub fn observations(figures: &RunFigures) -> Vec<String> {
     let seen = &figures.observations;
     let last = figures.table.columns.len();
     let total = seen.totals.last().copied().unwrap_or(0);
@@ -84,7 +84,7 @@ fn sums_of_columns(seen: &Observations) -> Option<String> {
 }
 
 /// Exits while each sample was read.
-pub(super) fn sampling(figures: &RunFigures) -> Vec<String> {
+pub fn sampling(figures: &RunFigures) -> Vec<String> {
     listed(&figures.sampling, |cost| {
         let total = grouped(cost.total.into());
         format!(

@@ -179,7 +179,7 @@ fn phase_name(phase: usize) -> String {
 }
 
 /// What a reader of the table must know.
-pub(super) fn explanations(time: &TimeTable) -> Vec<String> {
+pub fn explanations(time: &TimeTable) -> Vec<String> {
     let mut lines = vec![
         "share: of the time of all reasons in that phase. Time in KVM and in QEMU is in it."
             .to_owned(),
@@ -206,7 +206,7 @@ pub(super) fn explanations(time: &TimeTable) -> Vec<String> {
 }
 
 /// What stands out, one sentence each.
-pub(super) fn observations(time: &TimeTable, figures: &RunFigures) -> Vec<String> {
+pub fn observations(time: &TimeTable, figures: &RunFigures) -> Vec<String> {
     let last = time.phases.len().saturating_sub(1);
     let mut lines: Vec<String> = most(time, figures, 0).into_iter().collect();
     if last > 0 {

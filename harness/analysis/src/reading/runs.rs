@@ -105,10 +105,7 @@ pub fn records(path: &Path) -> Result<Vec<RunRecord>> {
             }),
         };
     }
-    let matrix: Index<IgnoredAny> = matrix::read(&path).map_err(|unreadable| Error::Config {
-        message: format!("{}/{unreadable}", path.display()),
-        cure: "give a results directory that this version of exitlab has written".to_owned(),
-    })?;
+    let matrix = index(&path)?;
     let dirs = matrix.cells.iter().map(|cell| cell.dir(&path));
     let there = dirs.filter(|dir| dir.join(RUN).is_file());
     let records = there.map(|dir| record(&dir)).collect::<Result<Vec<_>>>()?;
@@ -121,7 +118,8 @@ pub fn records(path: &Path) -> Result<Vec<RunRecord>> {
     }
 }
 
-fn record(dir: &Path) -> Result<RunRecord> {
+/// The record of a results directory, judged anew.
+pub(super) fn record(dir: &Path) -> Result<RunRecord> {
     let path = dir.join(RUN);
     let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let wrong = |what: String| Error::Config {
@@ -193,14 +191,19 @@ fn judge(record: &mut RunRecord) {
     }
 }
 
+/// The cells of a matrix, whose plans are left unread.
+pub(super) fn index(dir: &Path) -> Result<Index<IgnoredAny>> {
+    matrix::read(dir).map_err(|unreadable| Error::Config {
+        message: format!("{}/{unreadable}", dir.display()),
+        cure: "give a results directory that this version of exitlab has written".to_owned(),
+    })
+}
+
 pub(super) fn matrix_runs(
     dir: &Path,
     promises: Promises,
 ) -> Result<Vec<Result<Run, Box<Refused>>>> {
-    let matrix: Index<IgnoredAny> = matrix::read(dir).map_err(|unreadable| Error::Config {
-        message: format!("{}/{unreadable}", dir.display()),
-        cure: "give a results directory that this version of exitlab has written".to_owned(),
-    })?;
+    let matrix = index(dir)?;
     let absent = |cell: &&MatrixCell| !cell.dir(dir).join(RUN).is_file();
     let missing: Vec<&str> = matrix
         .cells
@@ -262,8 +265,8 @@ fn require_one_build(
     })
 }
 
-/// The results directories below a directory that is none itself, matrices too.
-pub(super) fn collection(dir: &Path, promises: Promises) -> Result<Vec<Result<Run, Box<Refused>>>> {
+/// The results directories below a directory that is none itself, matrices too; at least one.
+pub(super) fn results_below(dir: &Path) -> Result<Vec<PathBuf>> {
     let none = || Error::Config {
         message: format!("no results at {}", dir.display()),
         cure: "give a results directory (run.json or matrix.json), a directory of such, or a \
@@ -277,8 +280,13 @@ pub(super) fn collection(dir: &Path, promises: Promises) -> Result<Vec<Result<Ru
     if found.is_empty() {
         return Err(none());
     }
+    Ok(found)
+}
+
+/// The runs of the results directories below a directory.
+pub(super) fn collection(dir: &Path, promises: Promises) -> Result<Vec<Result<Run, Box<Refused>>>> {
     let mut runs = Vec::new();
-    for path in &found {
+    for path in &results_below(dir)? {
         match path.join(MATRIX).is_file() {
             true => runs.extend(matrix_runs(path, promises)?),
             false => runs.push(run(path, promises)),

@@ -6,6 +6,7 @@
 //! ```text
 //! words ─┬─ line, cell, paragraph ─► terminal, logs        what does not show is written out
 //!        ├─ markdown ──────────────► table.md, summaries
+//!        ├─ html ──────────────────► report.html
 //!        ├─ csv ───────────────────► spreadsheets
 //!        ├─ toml ──────────────────► baselines
 //!        ├─ label ─────────────────► OpenMetrics
@@ -18,6 +19,7 @@
 //! JSON stays the same JSON.
 
 mod github;
+mod html;
 mod markdown;
 mod report;
 mod sheet;
@@ -29,6 +31,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 pub use github::{data, property, uncommanded};
+pub use html::html;
 pub use markdown::markdown;
 pub use report::{ktap, label};
 pub use sheet::{csv, toml};
