@@ -10,7 +10,7 @@ use crate::minutes;
 use crate::out_dir::OutDir;
 use crate::provenance;
 use crate::results::Results;
-use crate::run::{Run, keep};
+use crate::run::{Run, draw, keep};
 use crate::session::{self, Session};
 use crate::signals::Interrupt;
 use exitlab_base::error::{Error, Result};
@@ -97,6 +97,9 @@ pub async fn run(plan: &Plan, asked: &Asked, out: &OutDir, cx: &mut Context) -> 
     record.outcome = minutes::outcome(&outcome, &record);
     record.finished = Some(provenance::now());
     let kept = keep(&results, &record);
+    if kept.is_ok() {
+        draw(&results, &record, &cx.ui);
+    }
     outcome?;
     kept?;
     end.failed.map_or(Ok(()), Err)?;

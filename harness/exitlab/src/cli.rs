@@ -15,6 +15,7 @@ mod keep;
 pub mod kernel;
 mod matrix;
 mod packaging;
+mod report;
 mod shared;
 mod watch;
 
@@ -39,6 +40,7 @@ pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use keep::{CleanArgs, ExportArgs, ListArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 pub use packaging::{CompletionsArgs, ManualArgs};
+pub use report::ReportArgs;
 pub use watch::WatchArgs;
 
 const EXAMPLES: &str = "\
@@ -49,6 +51,7 @@ Examples:
   exitlab run --set guest.machine=pc         one key changed
   exitlab attach                             which VMs run here already; count one of them
   exitlab watch results/a                    look at it, live or played back
+  exitlab report results/a                   look at it as a page, in a browser
   exitlab compare results/a results/b        did this change alter the exits?
   exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
@@ -160,6 +163,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Check everything that a run needs, and say how to install what is missing.
     Doctor(DoctorArgs),
+    /// Show runs as a page: one, two sides, or a matrix.
+    Report(ReportArgs),
     /// Compare two sides: which exits did a change alter?
     Compare(CompareArgs),
     /// Judge runs by rules: passed, a regression, or undecided.
@@ -207,6 +212,7 @@ impl Command {
             | Command::BisectStep(_)
             | Command::Plan(_)
             | Command::Merge(_)
+            | Command::Report(_)
             | Command::Compare(_)
             | Command::Gate(_)
             | Command::Baseline(_)

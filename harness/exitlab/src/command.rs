@@ -10,6 +10,7 @@ mod kernels;
 mod matrix;
 mod packaging;
 mod regression;
+mod report;
 mod told;
 mod trial;
 mod watch;
@@ -65,6 +66,7 @@ fn start(command: Command) -> Result<Ended> {
             Command::Merge(args) => matrix::merge(&args),
             Command::Build(args) => build(args).await,
             Command::Doctor(args) => check(args),
+            Command::Report(args) => report::report(args),
             Command::Compare(args) => regression::compare(args),
             Command::Baseline(args) => regression::baseline(args),
             Command::Verdicts(args) => regression::verdicts(args),

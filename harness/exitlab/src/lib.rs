@@ -24,6 +24,7 @@ pub mod expected;
 pub mod litter;
 pub mod minutes;
 pub mod out_dir;
+pub mod pages;
 pub mod provenance;
 pub mod results;
 pub mod run;

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::doctor;
 use crate::minutes::{self, Minutes};
 use crate::out_dir::OutDir;
+use crate::pages;
 use crate::provenance;
 use crate::results::Results;
 use crate::seed::fresh_seed;
@@ -94,6 +95,9 @@ pub async fn run(
     record.outcome = minutes::outcome(&outcome, &record);
     record.finished = Some(provenance::now());
     let kept = keep(&results, &record);
+    if kept.is_ok() {
+        draw(&results, &record, ui);
+    }
     // The first error is the cause; that its record could not be kept comes second.
     outcome?;
     kept?;
@@ -204,6 +208,13 @@ fn new_record(
             provenance,
         )
     })
+}
+
+/// Writes the page, after everything that is a result. One that cannot be written is no error.
+pub(crate) fn draw(results: &Results, record: &RunRecord, ui: &Ui) {
+    if let Err(error) = pages::of_run(results.dir(), record) {
+        ui.say(&pages::sorry(results.dir(), &error));
+    }
 }
 
 /// Keeps tables of what was sampled, and the record. The record comes last: a matrix takes a

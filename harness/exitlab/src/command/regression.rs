@@ -9,7 +9,7 @@ use crate::cli::{
 };
 use crate::ended::Ended;
 use exitlab_analysis::baseline::{self, Update};
-use exitlab_analysis::compare::{self, Settings, Side};
+use exitlab_analysis::compare::{self, Comparison, Settings, Side};
 use exitlab_analysis::export::{self, ComparisonFormat};
 use exitlab_analysis::gate::{self, Rules};
 use exitlab_analysis::reading::{Filter, Promises, Reading, read_side};
@@ -37,18 +37,26 @@ pub(super) fn compare(args: CompareArgs) -> Result<()> {
     ))
 }
 
-/// The table that compares two sides as they are.
-pub(super) fn table(base: &[PathBuf], head: &[PathBuf]) -> Result<String> {
+/// Two sides as they are, compared.
+pub(super) fn compared(
+    base: &[PathBuf],
+    head: &[PathBuf],
+    promises: Promises,
+) -> Result<Comparison> {
     let (base, head) = (
-        Reading::of(base, &Filter::new(), Promises::Required)?,
-        Reading::of(head, &Filter::new(), Promises::Required)?,
+        Reading::of(base, &Filter::new(), promises)?,
+        Reading::of(head, &Filter::new(), promises)?,
     );
     let channel = Reading::common_channel(&[&base, &head])?;
     let none = BTreeSet::new();
     let (base, head) = (base.side(channel, &none)?, head.side(channel, &none)?);
-    let comparison = compare::compare(&base, &head, &Settings::default())?;
+    compare::compare(&base, &head, &Settings::default())
+}
+
+/// The table that compares two sides as they are.
+pub(super) fn table(base: &[PathBuf], head: &[PathBuf]) -> Result<String> {
     Ok(export::comparison(
-        &comparison,
+        &compared(base, head, Promises::Required)?,
         ComparisonFormat::Table,
         false,
     ))

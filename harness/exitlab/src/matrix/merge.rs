@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::out_dir::OutDir;
+use crate::pages;
 use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_config::Cell;
@@ -124,6 +125,7 @@ fn write(out: &OutDir, whole: &Index, cells: &[(&Cell, &Path, RunRecord)]) -> Re
         copy(&from, &all.make(&cell.id)?)?;
     }
     summary::write(whole, new.dir().path())?;
+    pages::of_matrix(new.dir().path())?;
     Ok(new.finish()?.0)
 }
 

@@ -20,6 +20,7 @@ use crate::doctor;
 use crate::jobs;
 use crate::litter;
 use crate::out_dir::OutDir;
+use crate::pages;
 use crate::run;
 use crate::ui::Ui;
 use exitlab_base::artifact::{Cache, Lock};
@@ -182,6 +183,9 @@ pub async fn run(work: Work, jobs: Option<usize>, cx: &mut Context) -> Result<Ra
         .await;
     // Whatever there is by now.
     summary::write(&index, &dir)?;
+    if let Err(error) = pages::of_matrix(&dir) {
+        ui.say(&pages::sorry(&dir, &error));
+    }
     judge(outcomes, all, &dir)?;
     Ok(Ran {
         index,

@@ -1,4 +1,6 @@
-//! What comes from elsewhere and means no good: files that lead outside, and words.
+//! What comes from elsewhere: files that lead outside, words that mean no good, and records that
+//! are shown as pages.
 
 mod files;
+mod report;
 mod words;

@@ -13,7 +13,7 @@ mod sizes;
 use std::path::{Path, PathBuf};
 
 /// What each crate of the workspace may use of the others, but for tests.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("exitlab-abi", &[]),
     ("exitlab-model", &[]),
     ("exitlab-base", &[]),
@@ -22,6 +22,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("exitlab-kernel", &["exitlab-model", "exitlab-base"]),
     ("exitlab-host", &["exitlab-model", "exitlab-base"]),
     ("exitlab-analysis", &["exitlab-model", "exitlab-base"]),
+    (
+        "exitlab-report",
+        &["exitlab-model", "exitlab-base", "exitlab-analysis"],
+    ),
     (
         "exitlab-agent",
         &["exitlab-abi", "exitlab-model", "exitlab-base"],
@@ -35,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "exitlab-kernel",
             "exitlab-host",
             "exitlab-analysis",
+            "exitlab-report",
         ],
     ),
     (

@@ -195,6 +195,11 @@ fn record(cell: &Path) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// Whether a file is the page of a cell, which says when it ran; that of the matrix does not.
+fn is_cells_page(path: &Path, matrix: &Path) -> bool {
+    path.ends_with("report.html") && path.parent() != Some(matrix)
+}
+
 /// Every file of a matrix, and what is in it, but for logs and times of day.
 fn contents(dir: &Path) -> BTreeMap<String, String> {
     let mut contents = BTreeMap::new();
@@ -211,7 +216,7 @@ fn contents(dir: &Path) -> BTreeMap<String, String> {
                 record.as_object_mut().unwrap().remove(time).unwrap();
             }
             record.to_string()
-        } else if name.ends_with(".log") || name == "table.md" {
+        } else if name.ends_with(".log") || name == "table.md" || is_cells_page(&path, dir) {
             String::new()
         } else {
             std::fs::read_to_string(&path).unwrap()
