@@ -142,7 +142,8 @@ impl Symbols {
         self.symbols.iter()
     }
 
-    /// What is at this address: `name+0x1f`, `name+0x1f [module]`, or what kind of place it is.
+    /// What is at this address: `name+0x1f`, with `[module]` where it is one's, or what kind of
+    /// place it is.
     ///
     /// The tracepoint gives `RIP`, which in real mode is an offset within the code segment.
     pub fn told(&self, address: u64) -> String {

@@ -43,8 +43,8 @@ pub(crate) use reasons::reason_title;
 pub use reasons::{Format, reasons};
 pub use sentences::{left_behind, observations, sampling};
 pub use terminal::terminal_table;
-pub use whole::{ExportFormat, export};
 pub use time::{explanations as time_explanations, observations as time_observations};
+pub use whole::{ExportFormat, export};
 
 use crate::figures::RunFigures;
 use csv::counts_csv;
