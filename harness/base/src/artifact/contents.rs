@@ -170,7 +170,8 @@ impl Contents {
             return Ok(Some(vec![built]));
         }
         let used = Lock::try_existing_in(&dir, MANIFEST)?;
-        Ok(used.map(|used| vec![built, used]))
+        // Let go of in this order: who gets to build finds nobody else at it.
+        Ok(used.map(|used| vec![used, built]))
     }
 
     /// Removes something, unless somebody works with it. It goes out of sight at once, so

@@ -16,8 +16,8 @@ use crate::dir;
 pub(super) struct Holds(Arc<Mutex<BTreeMap<PathBuf, File>>>);
 
 impl Holds {
-    /// Holds a finished artifact, and says of it that it was used now; no if it has been
-    /// cleared away. Where no lock can be had, the artifact is used all the same.
+    /// Holds a finished artifact, and says of it that it was used now; no if somebody clears
+    /// it away. Where no lock can be had, the artifact is used all the same.
     pub fn take(&self, artifact: &Path) -> bool {
         let manifest = artifact.join(MANIFEST);
         let opened = File::options()
@@ -26,8 +26,9 @@ impl Holds {
             .open(&manifest);
         let file = match opened {
             Ok(file) => file,
-            // Of a cache that cannot be written to, from before there were manifests.
-            Err(_) => return artifact.is_dir(),
+            // Of a cache from before there were manifests, or damaged, or not there: told by
+            // who looks at it.
+            Err(_) => return true,
         };
         match file.try_lock_shared() {
             Ok(()) => {}

@@ -158,11 +158,11 @@ impl Cache {
 
     /// Whether an artifact can be used; one that can is held from here on.
     fn take(&self, artifact: &Artifact) -> Result<State> {
-        let state = self.state(artifact)?;
-        if state == State::Sound && !self.holds.take(&artifact.dir) {
-            return Ok(State::Absent);
+        // First held, then looked at: nobody clears it away while it is read.
+        match self.holds.take(&artifact.dir) {
+            true => self.state(artifact),
+            false => Ok(State::Absent),
         }
-        Ok(state)
     }
 
     fn state(&self, artifact: &Artifact) -> Result<State> {

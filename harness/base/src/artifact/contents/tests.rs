@@ -153,6 +153,15 @@ async fn what_exitlab_did_not_make_is_named_and_left() {
     assert!(Contents::of(&at("no such")).unwrap().is_none());
 }
 
+/// Stops a thread when it goes.
+struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// Neither gets in the other's way, however their steps fall.
 #[test]
 fn what_is_got_while_all_is_cleared_away_is_there() {
@@ -168,6 +177,8 @@ fn what_is_got_while_all_is_cleared_away_is_there() {
                 }
             }
         });
+        // Also where something below panics, which is to be seen.
+        let _stop = Stop(&stop);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().unwrap();
         let mut kept = 0;
@@ -177,7 +188,6 @@ fn what_is_got_while_all_is_cleared_away_is_there() {
             std::thread::yield_now();
             kept += usize::from(artifact.dir.join("file").exists());
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
         assert_eq!(kept, 200);
     });
 }
