@@ -86,7 +86,7 @@ impl Symbols {
         Symbols { symbols, others }
     }
 
-    /// Reads lines "address type name", with "[module]" where it is one's. Lines of other forms
+    /// Reads lines "address type name", with `[module]` where it is one's. Lines of other forms
     /// are passed over, undefined and absolute symbols have no place in memory.
     ///
     /// # Errors
