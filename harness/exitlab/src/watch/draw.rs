@@ -6,6 +6,8 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Cell, Paragraph, Row as Cells, Table, TableState};
 
+use exitlab_analysis::export::grouped;
+
 use super::keys::HELP;
 use super::view::{PICTURED, Row, Sort, View};
 
@@ -78,8 +80,8 @@ fn heading(view: &View) -> Text<'_> {
     };
     let third = format!(
         "exits {}  new {}{rate}  {order}{filter}  {}",
-        grouped(now.total),
-        grouped(now.new),
+        grouped(now.total.into()),
+        grouped(now.new.into()),
         view.status
     );
     Text::from(vec![first, Line::raw(second), Line::raw(third)])
@@ -122,13 +124,13 @@ fn table(frame: &mut Frame<'_>, view: &View, area: Rect) {
         let mut cells = vec![
             right(row.number.clone()),
             Cell::from(row.name.as_str()),
-            right(grouped(row.count)),
-            right(grouped(row.new)),
+            right(grouped(row.count.into())),
+            right(grouped(row.new.into())),
             right(row.rate.map_or_else(String::new, per_second)),
             right(format!("{:.1} %", row.share * 100.0)),
         ];
         if has_cycles {
-            let told = row.cycles.map(|cycles| grouped(cycles as u64));
+            let told = row.cycles.map(|cycles| grouped(cycles as u128));
             cells.push(right(told.unwrap_or_default()));
         }
         if against {
@@ -158,25 +160,12 @@ fn bars(row: &Row, width: u16) -> String {
     past.iter().map(bar).collect()
 }
 
-/// `12,345`
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// As short as it can be read: tenths below ten.
 pub fn per_second(rate: f64) -> String {
     match rate {
         0.0 => "0".to_owned(),
         rate if rate < 10.0 => format!("{rate:.1}"),
-        rate => grouped(rate.round() as u64),
+        rate => grouped(rate.round() as u128),
     }
 }
 

@@ -12,9 +12,9 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use exitlab_analysis::reading::results_of;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::process::Supervised;
-use exitlab_model::layout::RUN;
 
 pub use feed::Feed;
 pub use plain::follow;
@@ -24,18 +24,10 @@ pub use view::View;
 /// How long what counts for us may take to end.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Whether this names a results directory, or `run.json` in one.
+/// Whether this names a results directory, or a file in one.
 pub fn results_named(target: &str) -> Option<PathBuf> {
-    let path = Path::new(target);
-    if path.is_dir() {
-        return Some(path.to_owned());
-    }
-    let is_record = path.is_file() && path.file_name().is_some_and(|name| name == RUN);
-    match (is_record, path.parent()) {
-        (true, Some(parent)) if parent.as_os_str().is_empty() => Some(".".into()),
-        (true, Some(parent)) => Some(parent.to_owned()),
-        _ => None,
-    }
+    let dir = results_of(Path::new(target));
+    dir.is_dir().then_some(dir)
 }
 
 /// What is fed into the view, and what keeps it going.

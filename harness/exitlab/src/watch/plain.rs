@@ -5,10 +5,11 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Source;
-use super::draw::{grouped, per_second};
+use super::draw::per_second;
 use super::feed::News;
 use super::view::View;
 use crate::signals::Interrupt;
+use exitlab_analysis::export::grouped;
 use exitlab_base::error::Result;
 
 /// How often it is looked for something new.
@@ -70,8 +71,8 @@ fn table(view: &View) -> String {
         table.add_row([
             row.number,
             row.name,
-            grouped(row.count),
-            grouped(row.new),
+            grouped(row.count.into()),
+            grouped(row.new.into()),
             row.rate.map_or_else(String::new, per_second),
             format!("{:.1} %", row.share * 100.0),
         ]);
@@ -87,8 +88,8 @@ fn table(view: &View) -> String {
         now.label,
         now.phase,
         now.seconds,
-        grouped(now.total),
-        grouped(now.new),
+        grouped(now.total.into()),
+        grouped(now.new.into()),
         table.trim_fmt()
     )
 }

@@ -109,19 +109,20 @@ impl Glance<'_> {
             }
             from += width;
         }
-        let rates: Option<f64> = self
-            .figures
-            .table
-            .rows
-            .iter()
-            .map(|row| span.rate(row))
-            .sum();
-        let rate = rates.map_or(String::new(), |rate| format!(", {} /s", decimal(rate)));
+        let rate = self
+            .rate(span)
+            .map_or(String::new(), |rate| format!(", {} /s", decimal(rate)));
         let number = format!("{} exits{rate}", grouped(whole.unsigned_abs()));
         let words = element("p")
             .holds(element("b").words(span.heading()))
             .holds(element("span").words(number));
         element("div").holds(words).holds(bar)
+    }
+
+    /// Exits of all reasons in a second.
+    fn rate(&self, span: &Span) -> Option<f64> {
+        let rows = self.figures.table.rows.iter();
+        rows.map(|row| span.rate(row)).sum()
     }
 
     /// What each colour is, with its shares in numbers.
@@ -147,15 +148,8 @@ impl Glance<'_> {
         let mut rows: Vec<Vec<Cell>> = own.collect();
         if self.spans.iter().any(|span| self.others(span) > 0) {
             let rate = |span: &Span| {
-                let all: Option<f64> = self
-                    .figures
-                    .table
-                    .rows
-                    .iter()
-                    .map(|row| span.rate(row))
-                    .sum();
                 let own: Option<f64> = self.rows.iter().map(|row| span.rate(row)).sum();
-                Some(all? - own?)
+                Some(self.rate(span)? - own?)
             };
             let others = |span: &Span| (self.others(span), rate(span));
             rows.push(self.line(colours, "all others", shown, others));

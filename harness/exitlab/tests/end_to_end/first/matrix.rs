@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::without_repeat;
 use crate::rig::slurm::Slurm;
 use crate::support::{Outcome, Place, run};
 use serde_json::Value;
@@ -59,7 +60,10 @@ fn whole(place: &Place) -> (PathBuf, Counted) {
     assert_eq!(counted.len(), 4);
     let ids: Vec<&String> = counted.keys().collect();
     for pair in ids.chunks(2) {
-        let [one, other] = [pair[0], pair[1]].map(|id| nameless(&counted[id]));
+        let [one, other] = [pair[0], pair[1]].map(|id| {
+            let [samples, events] = &counted[id];
+            (without_repeat(samples), events)
+        });
         assert!(one == other, "{pair:?} differ");
     }
     let csv = std::fs::read_to_string(out.join("cells.csv")).unwrap();
@@ -75,15 +79,6 @@ fn a_matrix_counts_the_same_at_once_cut_off_and_on_slurm() {
     killed_again_and_again(&place, &file, &whole);
     by_a_job_array_of_slurm(&place, &file, &whole);
     place.assert_deserted();
-}
-
-/// Samples without the column that says which of the repeats they are of, the fifth; and events.
-fn nameless([samples, events]: &[String; 2]) -> [String; 2] {
-    let lines = samples.lines().map(|line| {
-        let fields: Vec<&str> = line.split(',').collect();
-        [&fields[..4], &fields[5..]].concat().join(",") + "\n"
-    });
-    [lines.collect(), events.clone()]
 }
 
 type Counted = BTreeMap<String, [String; 2]>;

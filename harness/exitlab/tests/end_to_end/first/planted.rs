@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::without_repeat;
 use crate::rig::{REPOSITORY, built, own_file, planted_kernel};
 use crate::support::{Outcome, Place, exitlab};
 use serde_json::{Value, json};
@@ -281,29 +282,17 @@ fn assemble(place: &Place, name: &str, more: &[&str], program: &Path) {
 /// All repeats of a matrix are the same, byte for byte, but for which of them they are.
 fn all_repeats_are_one(base: &Path) {
     let cells = std::fs::read_dir(base.join("cells")).unwrap();
-    let counted: Vec<[Vec<u8>; 3]> = cells
+    let counted: Vec<[String; 3]> = cells
         .map(|cell| {
             let cell = cell.unwrap().path();
-            ["samples.csv", "counts.csv", "events.jsonl"]
-                .map(|name| nameless(name, std::fs::read(cell.join(name)).unwrap()))
+            let [samples, counts, events] = ["samples.csv", "counts.csv", "events.jsonl"]
+                .map(|name| std::fs::read_to_string(cell.join(name)).unwrap());
+            [without_repeat(&samples), counts, events]
         })
         .collect();
     assert_eq!(counted.len(), REPEATS);
-    let distinct: BTreeSet<&[Vec<u8>; 3]> = counted.iter().collect();
+    let distinct: BTreeSet<&[String; 3]> = counted.iter().collect();
     assert_eq!(distinct.len(), 1, "{REPEATS} repeats are one result");
-}
-
-/// A file without the column that says which of the repeats it is of, the fifth of its samples.
-fn nameless(name: &str, text: Vec<u8>) -> Vec<u8> {
-    if name != "samples.csv" {
-        return text;
-    }
-    let text = String::from_utf8(text).unwrap();
-    let lines = text.lines().map(|line| {
-        let fields: Vec<&str> = line.split(',').collect();
-        [&fields[..4], &fields[5..]].concat().join(",") + "\n"
-    });
-    lines.collect::<String>().into_bytes()
 }
 
 /// What `exitlab compare` says of two sides.
