@@ -15,7 +15,9 @@ mod keep;
 pub mod kernel;
 mod matrix;
 mod packaging;
+mod reasons;
 mod report;
+mod schema;
 mod shared;
 mod watch;
 
@@ -40,7 +42,9 @@ pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use keep::{CleanArgs, ExportArgs, ListArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 pub use packaging::{CompletionsArgs, ManualArgs};
+pub use reasons::ReasonsArgs;
 pub use report::ReportArgs;
+pub use schema::{SchemaArgs, SchemaFile};
 pub use watch::WatchArgs;
 
 const EXAMPLES: &str = "\
@@ -104,11 +108,6 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   exitlab doctor                                   for the built-in experiment
   exitlab doctor my.toml --platform local          can it run on this machine as it is?";
-
-const REASONS_EXAMPLES: &str = "\
-Examples:
-  exitlab reasons
-  exitlab reasons --sdm 2021 --format csv          as far as a manual of then knows them";
 
 /// Counts the VM exits of a guest, by reason, from power-on to idle.
 ///
@@ -178,6 +177,8 @@ pub enum Command {
     Conformance(Box<ConformanceArgs>),
     /// Write what a run counted as CSV, JSON, Markdown or OpenMetrics.
     Export(ExportArgs),
+    /// Print the JSON Schema of run.json or matrix.json.
+    Schema(SchemaArgs),
     /// List results: when, what, what came of it, how many exits, how large.
     List(ListArgs),
     /// Show what results and the cache take up, and remove what is not used.
@@ -218,6 +219,7 @@ impl Command {
             | Command::Baseline(_)
             | Command::Verdicts(_)
             | Command::Export(_)
+            | Command::Schema(_)
             | Command::List(_)
             | Command::Clean(_)
             | Command::Reasons(_)
@@ -294,18 +296,6 @@ pub struct DoctorArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
-}
-
-/// `exitlab reasons`
-#[derive(Debug, Clone, Args)]
-#[command(after_help = REASONS_EXAMPLES)]
-pub struct ReasonsArgs {
-    /// Only the reasons that Intel's SDM of this year defines.
-    #[arg(long, value_name = "YEAR")]
-    pub sdm: Option<u16>,
-    /// How the list is written.
-    #[arg(long, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
-    pub format: ListFormat,
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use crate::cli::{BuildArgs, Command, DoctorArgs, Part, ReasonsArgs, RunArgs};
 use crate::ended::Ended;
 use crate::matrix::{self as cells, Work};
 use crate::ui::{Progress, Ui};
-use crate::{doctor, run, timings};
+use crate::{doctor, run, schema, timings};
 use exitlab_analysis::export;
 use exitlab_analysis::reading::results_of;
 use exitlab_base::artifact::Cache;
@@ -71,6 +71,7 @@ fn start(command: Command) -> Result<Ended> {
             Command::Baseline(args) => regression::baseline(args),
             Command::Verdicts(args) => regression::verdicts(args),
             Command::Export(args) => keeping::export(&args),
+            Command::Schema(args) => print(&schema::schema(args.file)),
             Command::List(args) => keeping::list(&args),
             Command::Clean(args) => keeping::clean(&args),
             Command::Reasons(args) => reasons(args),

@@ -28,6 +28,7 @@ pub mod pages;
 pub mod provenance;
 pub mod results;
 pub mod run;
+pub mod schema;
 pub mod seed;
 pub mod session;
 

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use exitlab_analysis::export;
@@ -151,9 +152,9 @@ impl Drop for Results {
     }
 }
 
-/// A record as it is written.
-#[derive(Serialize)]
-struct Written<'a> {
+/// A run as `run.json` has it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Written<'a> {
     #[serde(flatten)]
     record: &'a RunRecord,
     /// What each slot of its vectors stands for; none until the host has said whose reasons
@@ -163,13 +164,18 @@ struct Written<'a> {
 }
 
 /// An exit reason, by its slot.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Named<'a> {
+    /// The index in vectors of counts, cycles and statuses.
     slot: usize,
+    /// Its number in the SDM or APM.
     reason: u32,
+    /// The same, in hexadecimal digits.
     hex: String,
+    /// Its name in the APM, or in the kernel's `uapi/asm/vmx.h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     mnemonic: Option<&'a str>,
+    /// Its name in the manuals' words.
     name: &'a str,
 }
 

@@ -1,9 +1,10 @@
 //! What a phase's command leaves running in the guest when it ends.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of processes that a phase's command started and that outlive it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeftBehind {
     /// They are part of the phase: it ends with the last of them.
@@ -27,7 +28,7 @@ impl LeftBehind {
 }
 
 /// What the command of a phase left running in the guest when it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remainder {
     /// The phase.
     pub phase: String,

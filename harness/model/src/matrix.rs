@@ -10,6 +10,7 @@ mod shard;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::layout;
@@ -29,7 +30,7 @@ pub const SCHEMA: u32 = 1;
 pub const MOST_REPEATS: u32 = 1000;
 
 /// A key with several values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dimension {
     /// `guest.machine`
     pub key: String,
@@ -38,7 +39,7 @@ pub struct Dimension {
 }
 
 /// One experiment of a matrix.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell<P = Plan> {
     /// Its name, fit for a directory: `guest.machine=q35,r1` ([`cell_name`]).
     pub id: PlainName,
@@ -52,7 +53,7 @@ pub struct Cell<P = Plan> {
 
 /// What a matrix consists of. Who reads results alone need not understand the plans, which
 /// may be another version's: to them they are [`serde::de::IgnoredAny`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(bound(deserialize = "P: Deserialize<'de>"))]
 pub struct Index<P = Plan> {
     /// [`SCHEMA`].

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The longest name, bytes: `NAME_MAX` of `linux/limits.h`.
@@ -16,8 +17,11 @@ const SHOWN: usize = 60;
 /// One component of a path, fit to be joined to any directory: not empty, at most [`LONGEST`]
 /// bytes, without a slash, a NUL or another control character, and not hidden, so neither
 /// `.` nor `..` nor what exitlab calls its own files (`.lock`, `.machine`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct PlainName(String);
 
 /// A text that is no plain name.

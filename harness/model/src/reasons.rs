@@ -16,6 +16,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use class::Class;
@@ -29,7 +30,7 @@ const SVM_CSV: &str = include_str!("../../../kernel/exit-reasons/svm.csv");
 pub const UNDEFINED_NAME: &str = "(undefined)";
 
 /// Whose exit reasons a table holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Isa {
     /// Intel VMX.

@@ -10,6 +10,7 @@ pub mod tracepoint;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::reasons::{Isa, ReasonTable};
@@ -26,7 +27,9 @@ pub use tracepoint::{OwnExits, OwnSource, TraceReading};
 pub const SCHEMA: u32 = 2;
 
 /// How a census was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
     /// By CPUID leaves from inside the guest: one exit per leaf read.
@@ -49,7 +52,7 @@ impl std::fmt::Display for Channel {
 }
 
 /// What KVM says of one exit reason (CPUID leaf 0x4FFFFFF1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReasonStatus {
     /// Not defined by the SDM or APM.
@@ -61,7 +64,7 @@ pub enum ReasonStatus {
 }
 
 /// The clocks at one sample.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Clocks {
     /// Guest uptime (`CLOCK_BOOTTIME`) just before the first leaf was read, seconds;
     /// absent where the guest is not asked (`stats` alone).
@@ -80,7 +83,7 @@ pub struct Clocks {
 }
 
 /// A moment of the host, by both of its clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostMoment {
     /// Host uptime (`CLOCK_BOOTTIME`), seconds.
     pub host_s: f64,
@@ -89,7 +92,7 @@ pub struct HostMoment {
 }
 
 /// What the census says of itself (CPUID leaf 0x4FFFFFF0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Discovery {
     /// Whose exit reasons are counted.
     pub isa: Isa,
@@ -104,7 +107,7 @@ pub struct Discovery {
 }
 
 /// All reasons together, by CPUID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TotalReading {
     /// How many leaves of this census had been read when `count` was, itself included.
     pub nth: u64,
@@ -116,7 +119,7 @@ pub struct TotalReading {
 }
 
 /// The totals that were read around the counts of single reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
     /// How many bits of the counts are meaningful: 32 or 64.
     pub bits: u32,
@@ -127,7 +130,7 @@ pub struct Totals {
 }
 
 /// A census read by CPUID from inside the guest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CpuidReading {
     /// Counts; the index is the slot ([`ReasonTable::slot`]), undefined reasons read 0.
     pub counts: Vec<u64>,
@@ -143,7 +146,7 @@ pub struct CpuidReading {
 }
 
 /// A census read by QMP `query-stats`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsReading {
     /// Counts summed over vCPUs; the index is the slot ([`ReasonTable::slot`]).
     pub counts: Vec<u64>,
@@ -162,7 +165,7 @@ pub struct StatsReading {
 }
 
 /// All counters at one moment of the schedule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
     /// Position in the schedule, from 1; phases go on counting after it.
     pub number: u32,
@@ -208,7 +211,7 @@ impl Sample {
 }
 
 /// A command of the plan's `inspect` list, run in the guest over SSH after the last sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Inspection {
     /// The command line.
     pub command: String,
@@ -242,7 +245,7 @@ impl Inspection {
 }
 
 /// A parameter of KVM that the plan sets, as the host has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParameterReading {
     /// Module and name: `kvm_intel.ept`.
     pub parameter: String,
@@ -255,7 +258,7 @@ pub struct ParameterReading {
 }
 
 /// Where everything in a run came from. Repeatability is promised for equal provenance.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
     /// exitlab's version.
     pub exitlab: String,
@@ -295,7 +298,7 @@ pub struct Provenance {
 }
 
 /// Which cell of a matrix a run was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CellName {
     /// What it has of each axis, by key.
     pub values: BTreeMap<String, String>,
@@ -304,7 +307,7 @@ pub struct CellName {
 }
 
 /// One run, as `run.json` keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// [`SCHEMA`].
     pub schema: u32,

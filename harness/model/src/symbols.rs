@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most symbols that are kept: a distribution's kernel with its modules has 200,000.
@@ -22,7 +23,7 @@ const KERNEL: u64 = 0xffff_8000_0000_0000;
 const REAL_MODE: u64 = 1 << 20;
 
 /// A symbol of code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Symbol {
     /// Its address.
     pub start: u64,
@@ -34,7 +35,7 @@ pub struct Symbol {
 }
 
 /// What a guest tells of its kernel's code: as much as names the addresses that were seen.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Told {
     /// Symbols, by address.
     pub symbols: Vec<Symbol>,
@@ -159,7 +160,7 @@ impl Symbols {
 }
 
 /// What an address without a symbol can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Region {
     /// Below 1 MiB: firmware, a boot loader, or the kernel's first code.

@@ -14,6 +14,45 @@ pub fn exitlab() -> Command {
 /// A place for one test's results.
 pub struct Place(tempfile::TempDir);
 
+/// Names a directory that keeps what other programs read of all tests' results
+/// (`scripts/check-results`).
+const KEEP: &str = "EXITLAB_TEST_RESULTS";
+
+/// Of a results directory.
+const KEPT: [&str; 7] = [
+    "run.json",
+    "matrix.json",
+    "samples.csv",
+    "counts.csv",
+    "cells.csv",
+    "details.csv",
+    "places.csv",
+];
+
+impl Drop for Place {
+    /// What a failed test wrote may be broken, and is not kept.
+    fn drop(&mut self) {
+        if let Some(keep) = std::env::var_os(KEEP).filter(|_| !std::thread::panicking()) {
+            let name = self.0.path().file_name().unwrap_or_default();
+            keep_results(self.0.path(), &Path::new(&keep).join(name)).unwrap();
+        }
+    }
+}
+
+fn keep_results(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if kind.is_dir() {
+            keep_results(&entry.path(), &to.join(&name))?;
+        } else if kind.is_file() && KEPT.iter().any(|kept| name == *kept) {
+            std::fs::create_dir_all(to)?;
+            std::fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
 impl Place {
     pub fn new() -> Place {
         Place(

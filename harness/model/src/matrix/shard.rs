@@ -3,11 +3,13 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Part `number` of `of`, from 1. There is no other way to have one than [`Shard::new`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
+#[schemars(!try_from)]
 pub struct Shard {
     number: u32,
     of: u32,

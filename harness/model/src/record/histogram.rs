@@ -2,6 +2,7 @@
 //! long it took, and where in the guest it came from. They are kept as the kernel told them;
 //! what their keys mean is [`Source`]'s to say, and names are `exitlab-analysis`'s.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most entries of one histogram that a reading holds. A reading with all of them stays far
@@ -13,7 +14,9 @@ pub const REGION: u64 = 2 << 20;
 
 /// Which fields of which tracepoint a histogram is of. The tracepoints are those of
 /// `arch/x86/kvm/trace.h` and `include/trace/events/kvm.h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// `kvm_exit`: reason and `info1`, which is the exit qualification (VMX) or `EXITINFO1`
@@ -70,7 +73,7 @@ impl Source {
 }
 
 /// One histogram, cumulative since before the guest's first exit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Histogram {
     /// What it is of.
     pub source: Source,

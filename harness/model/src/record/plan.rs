@@ -2,6 +2,7 @@
 //! comparison names whatever differs in it, also what this version does not know. What is
 //! reckoned with has a type.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,8 +11,9 @@ use crate::planned::{self, PlannedSample};
 use crate::record::Channel;
 
 /// A plan as `run.json` holds it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Value", into = "Value")]
+#[schemars(with = "Value")]
 pub struct RecordedPlan {
     whole: Value,
     known: Known,

@@ -1,6 +1,7 @@
 //! What the channel `trace` reads: the host's `kvm_exit` tracepoint, and what KVM itself says of
 //! the same exits.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Histogram, StatsReading};
@@ -8,7 +9,7 @@ use crate::reasons::Isa;
 
 /// Exits by the host's `kvm_exit` tracepoint. Of a guest that exitlab runs, read while QMP
 /// `stop` held it; of a VM that runs on, between two readings of KVM's own count.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceReading {
     /// Events by reason, summed over the VM's threads; the index is the slot
     /// ([`crate::reasons::ReasonTable::slot`]).
@@ -36,7 +37,7 @@ fn is_none(dropped: &u64) -> bool {
 }
 
 /// KVM's own count of exits (`kvm_vcpu_stat.exits`) since the tracepoint is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnExits {
     /// At least so many.
     pub least: u64,
@@ -47,7 +48,7 @@ pub struct OwnExits {
 }
 
 /// Who tells KVM's own count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OwnSource {
     /// QMP `query-stats`.
