@@ -45,7 +45,29 @@ pub(super) struct Grid {
     pub(super) total: Vec<String>,
 }
 
-/// Every figure that is known.
+/// More samples than a table of people has columns for.
+const MANY: usize = 12;
+
+/// The samples, counted from 0, that are shown: all, or of many as many as stand well beside
+/// each other, from the first to the last at equal distances.
+pub(super) fn shown(samples: usize) -> Vec<usize> {
+    const FEW: usize = 7;
+    match samples {
+        0..=MANY => (0..samples).collect(),
+        _ => (0..FEW).map(|n| n * (samples - 1) / (FEW - 1)).collect(),
+    }
+}
+
+/// That not every sample is shown, if that is so.
+pub(super) fn left_out(samples: usize) -> Option<String> {
+    let shown = shown(samples).len();
+    (shown < samples).then(|| {
+        format!("{shown} of {samples} samples are shown; `counts.csv` and `samples.csv` have all.")
+    })
+}
+
+/// Every figure that is known; with many samples, the counts of some, and what happened in the
+/// last interval.
 pub(super) fn full(table: &CountTable) -> Grid {
     let samples = table.columns.len();
     let seconds = table.seconds();
@@ -53,15 +75,17 @@ pub(super) fn full(table: &CountTable) -> Grid {
     if table.rows.iter().any(|row| row.status.is_some()) {
         figures.push(Figure::Status);
     }
-    figures.extend((0..samples).map(Figure::Count));
+    figures.extend(shown(samples).into_iter().map(Figure::Count));
     if samples > 0 {
         figures.push(Figure::BootShare);
     }
-    figures.extend((0..seconds.len()).map(Figure::Delta));
-    let timed = seconds
-        .iter()
-        .enumerate()
-        .filter(|(_, length)| length.is_some());
+    let first = match samples {
+        0..=MANY => 0,
+        _ => seconds.len() - 1,
+    };
+    figures.extend((first..seconds.len()).map(Figure::Delta));
+    let timed = seconds.iter().enumerate().skip(first);
+    let timed = timed.filter(|(_, length)| length.is_some());
     figures.extend(timed.map(|(interval, _)| Figure::Rate(interval)));
     grid(table, figures)
 }
@@ -87,9 +111,11 @@ pub(super) fn compact(table: &CountTable) -> Grid {
     grid(table, figures)
 }
 
-/// One column for each phase, if workloads ran: the exits that it caused.
+/// One column for each phase, if workloads ran and there are not too many: the exits that it
+/// caused.
 pub(super) fn phases(table: &CountTable) -> Option<Grid> {
-    table.has_workloads().then(|| {
+    const MOST: usize = 40;
+    (table.has_workloads() && table.columns.len() <= MOST).then(|| {
         let mut figures = vec![Figure::Reason, Figure::Name];
         figures.extend((0..table.columns.len()).map(Figure::Phase));
         grid(table, figures)
@@ -211,6 +237,23 @@ pub(super) fn phase_title(table: &CountTable, sample: usize) -> String {
     }
 }
 
+/// An interval that ends with a sample: `idle +5s (2→3)`.
+pub(super) fn interval_title(table: &CountTable, sample: usize) -> String {
+    let phase = phase_title(table, sample);
+    match phase.trim() {
+        "" => format!("{sample}→{}", sample + 1),
+        phase => format!("{phase} ({sample}→{})", sample + 1),
+    }
+}
+
+/// A sample in a sentence: `+5s (2)`, or `count 2` if it has no label.
+pub(super) fn sample_words(table: &CountTable, sample: usize) -> String {
+    match table.columns.get(sample) {
+        Some(column) if !column.label.is_empty() => format!("{} ({})", column.label, sample + 1),
+        _ => sample_title(table, sample),
+    }
+}
+
 /// A sample as tables call it: `2 +5s`, or `count 2` if it has no label.
 pub(super) fn sample_title(table: &CountTable, sample: usize) -> String {
     let number = sample + 1;
@@ -226,6 +269,22 @@ mod tests {
     use super::*;
     use crate::figures::fixture;
     use exitlab_model::reasons::ReasonTable;
+
+    #[test]
+    fn of_many_samples_some_are_shown_the_first_and_the_last_among_them() {
+        assert_eq!(shown(0), [0; 0]);
+        assert_eq!(shown(12), (0..12).collect::<Vec<_>>());
+        assert_eq!(shown(13), [0, 2, 4, 6, 8, 10, 12]);
+        assert_eq!(shown(300), [0, 49, 99, 149, 199, 249, 299]);
+        assert_eq!(left_out(12), None);
+        let titles = (1..=300).map(|n| format!(",count_{n}")).collect::<String>();
+        let counts = (1..=300).map(|n| format!(",{n}")).collect::<String>();
+        let table = fixture::table(&format!("reason{titles}\n10{counts}\n"));
+        let grid = full(&table);
+        assert_eq!(grid.rows[0][2], "1");
+        assert_eq!(grid.rows[0][8], "300");
+        assert_eq!(grid.titles.len(), 2 + 7 + 2, "{:?}", grid.titles);
+    }
 
     #[test]
     fn many_samples_fold_in_a_terminal() {

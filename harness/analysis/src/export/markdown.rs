@@ -17,6 +17,7 @@ pub fn table_md(figures: &RunFigures) -> String {
     let mut sections = vec![heading(figures)];
     sections.extend(phases(&figures.table));
     sections.push(drawn(grid::full(&figures.table)));
+    sections.extend(grid::left_out(figures.table.columns.len()));
     sections.extend(clocks(&figures.table));
     sections.extend(folded(&figures.table));
     sections.extend(spent(figures));
@@ -87,11 +88,12 @@ fn below(figures: &RunFigures, part: Part) -> Option<String> {
 
 /// When each sample was taken, if the clock is known.
 fn clocks(table: &CountTable) -> Option<String> {
-    let moments = table.columns.iter().enumerate().map(|(sample, column)| {
+    let shown = grid::shown(table.columns.len()).into_iter();
+    let moments = shown.map(|sample| {
         Some(format!(
             "{} at {:.3} s",
             markdown(&grid::sample_title(table, sample)),
-            column.guest_s?
+            table.columns[sample].guest_s?
         ))
     });
     let moments: Vec<String> = moments.collect::<Option<_>>()?;

@@ -1,5 +1,6 @@
 //! Observations and the cost of sampling, in words.
 
+use super::grid;
 use super::laws::rises;
 use super::line::listed;
 use super::numbers::{decimal, grouped, percent, signed};
@@ -28,16 +29,16 @@ pub fn observations(figures: &RunFigures) -> Vec<String> {
         )
     });
     let fastest = seen.fastest.as_ref().map(|grown| {
-        let (from, new) = (last - 1, signed(grown.new));
-        format!(
-            "Most new exits from count {from} to {last}: {}, {new}.",
-            figures.reason_label(grown.reason)
-        )
+        let interval = grid::interval_title(&figures.table, last - 1);
+        let (label, new) = (figures.reason_label(grown.reason), signed(grown.new));
+        format!("Most new exits in {interval}: {label}, {new}.")
     });
     let relative = seen.fastest_relative.as_ref().map(|grown| {
         let percent = decimal(grown.percent);
         format!(
-            "Fastest relative growth from count 1 to {last}: {}, +{percent} %.",
+            "Fastest relative growth from {} to {}: {}, +{percent} %.",
+            grid::sample_words(&figures.table, 0),
+            grid::sample_words(&figures.table, last - 1),
             figures.reason_label(grown.reason)
         )
     });
@@ -75,12 +76,18 @@ pub fn left_behind(left: &Remainder) -> String {
 fn unchanged(figures: &RunFigures) -> Option<String> {
     let unchanged = figures.observations.unchanged.iter();
     let numbers: Vec<String> = unchanged.map(|&n| figures.table.isa.label(n)).collect();
-    (!numbers.is_empty()).then(|| format!("Unchanged since boot: {}.", numbers.join(", ")))
+    let first = grid::sample_words(&figures.table, 0);
+    (!numbers.is_empty()).then(|| format!("Unchanged since {first}: {}.", numbers.join(", ")))
 }
 
 fn sums_of_columns(seen: &Observations) -> Option<String> {
-    let totals: Vec<String> = seen.totals.iter().map(|&total| grouped(total)).collect();
-    (!totals.is_empty()).then(|| format!("All reasons together: {}.", totals.join(" → ")))
+    let shown = grid::shown(seen.totals.len());
+    let arrow = match shown.len() == seen.totals.len() {
+        true => " → ",
+        false => " → … → ",
+    };
+    let totals: Vec<String> = shown.iter().map(|&n| grouped(seen.totals[n])).collect();
+    (!totals.is_empty()).then(|| format!("All reasons together: {}.", totals.join(arrow)))
 }
 
 /// Exits while each sample was read.

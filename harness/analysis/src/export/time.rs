@@ -1,6 +1,6 @@
 //! The table of where the time went, as a grid of texts, and what is to be said of it.
 
-use super::grid::Grid;
+use super::grid::{self, Grid};
 use super::numbers::{counted, decimal, grouped, percent};
 use crate::figures::{RunFigures, TimeRow, TimeTable};
 use exitlab_model::reasons::Isa;
@@ -211,7 +211,7 @@ pub fn observations(time: &TimeTable, figures: &RunFigures) -> Vec<String> {
     let mut lines: Vec<String> = most(time, figures, 0).into_iter().collect();
     if last > 0 {
         lines.extend(most(time, figures, last));
-        lines.extend(guest(time, last));
+        lines.extend(guest(time, figures, last));
     }
     lines
 }
@@ -223,8 +223,8 @@ fn most(time: &TimeTable, figures: &RunFigures, phase: usize) -> Option<String> 
     let top = time.rows.iter().rev().max_by_key(cycles)?;
     let handling = time.phases[phase].handling;
     let when = match phase {
-        0 => "up to count 1".to_owned(),
-        _ => format!("from count {phase} to {}", phase + 1),
+        0 => format!("up to {}", grid::sample_words(&figures.table, 0)),
+        _ => format!("in {}", grid::interval_title(&figures.table, phase)),
     };
     (cycles(&top) > 0).then(|| {
         format!(
@@ -239,13 +239,13 @@ fn most(time: &TimeTable, figures: &RunFigures, phase: usize) -> Option<String> 
 }
 
 /// What is left of the time that passed.
-fn guest(time: &TimeTable, phase: usize) -> Option<String> {
+fn guest(time: &TimeTable, figures: &RunFigures, phase: usize) -> Option<String> {
     let passed = time.phases[phase].passed? as i128;
     let left = passed - time.phases[phase].handling;
     (left > 0).then(|| {
         format!(
-            "From count {phase} to {} the guest itself ran for {} of {} {} ({}).",
-            phase + 1,
+            "In {} the guest itself ran for {} of {} {} ({}).",
+            grid::interval_title(&figures.table, phase),
             amount(left, time.hz),
             amount(passed, time.hz),
             if time.hz.is_some() { "ms" } else { "cycles" },
