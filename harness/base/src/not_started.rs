@@ -96,12 +96,12 @@ mod tests {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             // A child that another test starts holds the file open for writing until it
             // executes its program.
-            let busy = |error: &Error| told(error).contains("Text file busy");
-            let tries = (0..1000).map(|_| {
+            let idle = |error: &Error| !told(error).contains("Text file busy");
+            let mut tries = (0..1000).map(|_| {
                 std::thread::sleep(std::time::Duration::from_millis(1));
                 asked(Command::new(&path), "", "install it").unwrap_err()
             });
-            let error = tries.skip_while(busy).next().unwrap();
+            let error = tries.find(idle).unwrap();
             let text = told(&error).replace(&dir.path().display().to_string(), "/x");
             assert!(!text.contains(": install it"), "{text}");
             text
