@@ -59,6 +59,7 @@ pub(super) fn plan() -> Plan {
             cycles: false,
             detail: false,
             places: false,
+            time: false,
         },
         inspect: Vec::new(),
         phases: Vec::new(),
