@@ -52,6 +52,8 @@ pub async fn run(
             isa: counted.reasons.isa(),
             detail: order.sampling.detail,
             places: order.sampling.places,
+            time: order.sampling.time,
+            vcpus: order.guest.vcpus,
         }))?)
     } else {
         None

@@ -25,6 +25,7 @@ pub fn histogram(data: &[u8]) {
         let _ = trace::tally(&text, &[91, 92].into(), ReasonTable::of(isa));
         trace::any_details(&text, &[91, 92].into(), isa);
     }
+    trace::any_durations(&text, &[91, 92].into());
 }
 
 /// All that QEMU sends in a session, from its greeting on.

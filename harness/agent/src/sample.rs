@@ -131,6 +131,9 @@ impl Channels<'_> {
         let details = trace
             .read_details()
             .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
+        let durations = trace
+            .take_durations()
+            .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
         if running {
             self.qmp.resume(watchdog).await?;
         }
@@ -141,6 +144,7 @@ impl Channels<'_> {
             stats,
             exits,
             details,
+            durations,
         })
     }
 

@@ -3,6 +3,7 @@
 //! has no part in it.
 
 mod details;
+mod durations;
 mod histogram;
 mod instance;
 pub mod kernel_fs;
@@ -14,16 +15,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use exitlab_model::reasons::ReasonTable;
-use exitlab_model::record::Histogram;
+use exitlab_model::record::{self, Histogram};
 
 use super::failure::Failure;
 pub use details::Below;
 use details::Details;
-#[cfg(any(test, fuzzing))]
-pub use details::any_details;
+use durations::Durations;
 pub use histogram::{Tally, tally};
 use instance::Instance;
 pub use instance::sweep;
+#[cfg(any(test, fuzzing))]
+pub use {details::any_details, durations::any_durations};
 
 /// The tracepoint's directory.
 const EVENT: &str = "events/kvm/kvm_exit";
@@ -43,6 +45,8 @@ pub struct Trace {
     instance: Option<Instance>,
     /// What lies below the reasons, if it is counted.
     details: Option<Details>,
+    /// How long exits take, if that is asked for.
+    durations: Option<Durations>,
     /// The VM's process.
     process: u32,
     /// Its threads: also those that have ended, whose exits were exits of the VM.
@@ -57,6 +61,7 @@ pub struct Armed {
     event: PathBuf,
     instance: Option<Instance>,
     details: Option<Details>,
+    durations: Option<Durations>,
 }
 
 /// Starts the histogram, in a tracefs instance of our own. Of a QEMU whose every exit is to be
@@ -65,8 +70,11 @@ pub struct Armed {
 pub fn arm(below: Option<Below>) -> Result<Armed, Failure> {
     let instance = Instance::make()?;
     let mut armed = arm_in(instance.dir())?;
-    let details = below.map(|below| Details::arm(instance.dir(), below));
-    armed.details = details.transpose()?;
+    if let Some(below) = below {
+        armed.details = Some(Details::arm(instance.dir(), below)?);
+        let durations = below.time.then(|| Durations::arm(&instance, below.vcpus));
+        armed.durations = durations.transpose()?;
+    }
     armed.instance = Some(instance);
     Ok(armed)
 }
@@ -97,6 +105,7 @@ pub fn arm_in(root: &Path) -> Result<Armed, Failure> {
         event,
         instance: None,
         details: None,
+        durations: None,
     })
 }
 
@@ -107,6 +116,7 @@ impl Armed {
             event: self.event,
             instance: self.instance,
             details: self.details,
+            durations: self.durations,
             process,
             threads: RefCell::default(),
             reasons,
@@ -143,8 +153,19 @@ impl Trace {
         Ok(read.transpose()?.unwrap_or_default())
     }
 
+    /// How long exits took, if that is taken, of a guest that stands still. It is read right
+    /// after [`read`](Self::read).
+    pub fn take_durations(&self) -> Result<Option<record::Durations>, String> {
+        let durations = self.durations.as_ref();
+        let taken = durations.map(|durations| durations.take(&self.threads.borrow()));
+        taken.transpose()
+    }
+
     /// Stops the histograms: a host that outlives its guest is left as it was.
     pub fn disarm(self) -> Result<(), Failure> {
+        if let Some(durations) = &self.durations {
+            durations.disarm()?;
+        }
         if let Some(details) = &self.details {
             details.disarm()?;
         }

@@ -51,15 +51,7 @@ pub(super) fn plan() -> Plan {
             seed: "exitlab".to_owned(),
             ssh: true,
         },
-        sampling: SamplingPlan {
-            schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],
-            channels: vec![Channel::Cpuid, Channel::Stats],
-            auto: false,
-            // Counts are those of the cheapest census.
-            cycles: false,
-            detail: false,
-            places: false,
-        },
+        sampling: sampling(),
         inspect: Vec::new(),
         phases: Vec::new(),
         kvm: Vec::new(),
@@ -70,5 +62,18 @@ pub(super) fn plan() -> Plan {
             exchange_s: 30.0,
             phase_s: 600.0,
         },
+    }
+}
+
+/// Counts are those of the cheapest census, and nothing else is asked for.
+fn sampling() -> SamplingPlan {
+    SamplingPlan {
+        schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],
+        channels: vec![Channel::Cpuid, Channel::Stats],
+        auto: false,
+        cycles: false,
+        detail: false,
+        places: false,
+        time: false,
     }
 }

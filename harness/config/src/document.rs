@@ -91,6 +91,7 @@ pub(super) const KEYS: &[&str] = &[
     "sampling.cycles",
     "sampling.detail",
     "sampling.places",
+    "sampling.time",
     "deadlines.host_boot",
     "deadlines.silence",
     "deadlines.guest_ssh",
@@ -199,6 +200,7 @@ pub(super) struct Sampling {
     pub cycles: Given<bool>,
     pub detail: Given<bool>,
     pub places: Given<bool>,
+    pub time: Given<bool>,
 }
 
 /// `[deadlines]`

@@ -59,9 +59,10 @@ impl<'a> Resolver<'a> {
     /// What needs the tracepoint, because the census knows nothing of it.
     fn below(&mut self, plan: &mut SamplingPlan) {
         let traces = plan.channels.contains(&Channel::Trace);
-        let keys: [(_, Get<'a>, _); 2] = [
+        let keys: [(_, Get<'a>, _); 3] = [
             ("sampling.detail", |d| &d.sampling.detail, &mut plan.detail),
             ("sampling.places", |d| &d.sampling.places, &mut plan.places),
+            ("sampling.time", |d| &d.sampling.time, &mut plan.time),
         ];
         for (key, get, value) in keys {
             self.value(key, get, value, |e| Ok(*e.value));

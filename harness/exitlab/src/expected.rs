@@ -16,6 +16,8 @@ pub struct Expected {
     channels: Vec<Channel>,
     /// Whether what lies below the reasons is counted, too.
     detail: bool,
+    /// Whether it is taken how long exits take.
+    time: bool,
     /// Whether the host may choose others.
     auto: bool,
     /// Whether the guest can be asked.
@@ -40,6 +42,7 @@ impl Expected {
             },
             channels: readable(&plan.sampling.channels, ssh),
             detail: plan.sampling.detail || plan.sampling.places,
+            time: plan.sampling.time,
             auto: plan.sampling.auto,
             ssh,
             slots: None,
@@ -113,6 +116,7 @@ impl Expected {
         let reads = |channel| self.channels.contains(&channel);
         let both = reads(Channel::Stats) && reads(Channel::Cpuid);
         let has_details = sample.trace.as_ref().is_some_and(|t| !t.details.is_empty());
+        let has_times = sample.trace.as_ref().is_some_and(|t| t.durations.is_some());
         let there = [
             ("trace", reads(Channel::Trace), sample.trace.is_some()),
             (
@@ -123,6 +127,7 @@ impl Expected {
             ("cpuid", reads(Channel::Cpuid), sample.cpuid.is_some()),
             ("stats-after", both, sample.stats_after.is_some()),
             ("details", self.detail, has_details),
+            ("durations", self.time, has_times),
         ];
         let word = |there| if there { "with" } else { "without" };
         match there.iter().find(|(_, planned, is)| planned != is) {

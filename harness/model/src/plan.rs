@@ -238,6 +238,9 @@ pub struct SamplingPlan {
     /// Whether it counts exits by the place in the guest that caused them, too.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub places: bool,
+    /// Whether it takes how long exits take, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub time: bool,
 }
 
 /// A moment of the schedule.

@@ -3,6 +3,7 @@
 //! `exitlab-analysis`.
 
 mod beginning;
+mod durations;
 mod histogram;
 mod outcome;
 mod plan;
@@ -17,6 +18,7 @@ use crate::reasons::{Isa, ReasonTable};
 use crate::symbols::Told;
 
 pub use crate::left_behind::Remainder;
+pub use durations::{Bucket, Durations};
 pub use histogram::{Histogram, MOST_ENTRIES, REGION, Source};
 pub use outcome::Outcome;
 pub use plan::RecordedPlan;

@@ -37,6 +37,10 @@ pub struct Below {
     pub detail: bool,
     /// Places in the guest.
     pub places: bool,
+    /// How long exits take.
+    pub time: bool,
+    /// How many vCPUs the guest has.
+    pub vcpus: u32,
 }
 
 /// A histogram that is wanted.

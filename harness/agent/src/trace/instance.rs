@@ -11,7 +11,7 @@ use exitlab_model::event::Stage;
 use exitlab_model::failure::FailureKind;
 use rustix::io::Errno;
 
-use super::kernel_fs::KernelFs;
+use super::kernel_fs::{self, KernelFs};
 use crate::failure::Failure;
 
 /// Where tracefs belongs. Without tracing in the kernel there is no such directory.
@@ -19,6 +19,9 @@ const TRACEFS: &str = "/sys/kernel/tracing";
 
 /// The directory of instances.
 const INSTANCES: &str = "instances";
+
+/// Where tracefs makes events out of others, for all of its instances.
+pub const SYNTHETIC: &str = "synthetic_events";
 
 /// Begins the name of every instance of ours.
 const PREFIX: &str = "exitlab-";
@@ -41,7 +44,7 @@ impl Instance {
         if !is_there(&instances)? {
             return Err(no_tracing("its tracefs has no instances"));
         }
-        sweep_in(&instances, Path::new("/proc"));
+        sweep_in(tracefs.path(), Path::new("/proc"));
         let name = Owner::this().name();
         let dir = instances.join(&name);
         std::fs::create_dir(&dir).map_err(|e| refused("make", &dir, &e))?;
@@ -54,6 +57,16 @@ impl Instance {
             dir,
             there: true,
         })
+    }
+
+    /// The file system that it is an instance of.
+    pub fn tracefs(&self) -> &Path {
+        self.tracefs.path()
+    }
+
+    /// The name of an event of its own.
+    pub fn event(&self) -> String {
+        event_of(&self.name)
     }
 
     /// What is its own.
@@ -77,6 +90,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         // What stays is cleared away by the next agent.
         if self.there {
+            unhook(self.tracefs.path(), &self.name);
             let _ = std::fs::remove_dir(&self.dir);
         }
     }
@@ -86,12 +100,32 @@ impl Drop for Instance {
 /// tracefs, or none that we may change, nobody has left anything that we could.
 pub fn sweep() {
     if let Ok(tracefs) = open() {
-        sweep_in(&tracefs.path().join(INSTANCES), Path::new("/proc"));
+        sweep_in(tracefs.path(), Path::new("/proc"));
     }
 }
 
-fn sweep_in(instances: &Path, proc: &Path) {
-    let Ok(dir) = Dir::open(instances) else {
+/// Names of events have no hyphens.
+fn event_of(instance: &str) -> String {
+    instance.replace('-', "_")
+}
+
+/// Takes away what keeps an instance: histograms that refer to one another, the last one first,
+/// and the event that they make. Most instances have none.
+fn unhook(tracefs: &Path, instance: &str) {
+    let event = event_of(instance);
+    let events = tracefs.join(INSTANCES).join(instance).join("events");
+    for event in [
+        &*format!("synthetic/{event}"),
+        "kvm/kvm_entry",
+        "kvm/kvm_exit",
+    ] {
+        let _ = kernel_fs::forget(&events.join(event).join("trigger"));
+    }
+    let _ = kernel_fs::tell(&tracefs.join(SYNTHETIC), &format!("!{event}"));
+}
+
+fn sweep_in(tracefs: &Path, proc: &Path) {
+    let Ok(dir) = Dir::open(&tracefs.join(INSTANCES)) else {
         return;
     };
     let this = Owner::this();
@@ -100,6 +134,7 @@ fn sweep_in(instances: &Path, proc: &Path) {
         // Who lives in another namespace of processes cannot be seen to live.
         let dead = owner.is_some_and(|o| o.namespace == this.namespace && !o.lives(proc));
         if dead {
+            unhook(tracefs, &name.to_string_lossy());
             let _ = dir.remove_if_empty(&name);
         }
     }
@@ -199,7 +234,9 @@ mod tests {
     #[test]
     fn only_instances_of_the_dead_are_cleared_away() {
         let dir = tempfile::tempdir().unwrap();
-        let of = |name: &str| dir.path().join(name);
+        let of = |name: &str| dir.path().join(INSTANCES).join(name);
+        std::fs::create_dir(dir.path().join(INSTANCES)).unwrap();
+        std::fs::write(dir.path().join(SYNTHETIC), "").unwrap();
         let this = Owner::this();
         let alive = this.name();
         // Its number was given to us; another namespace's; nobody's.
@@ -221,6 +258,8 @@ mod tests {
         }
         sweep_in(dir.path(), Path::new("/proc"));
         assert!(!of(&earlier).exists());
+        let told = std::fs::read_to_string(dir.path().join(SYNTHETIC)).unwrap();
+        assert_eq!(told, format!("!{}", event_of(&earlier)));
         for name in [&alive, &elsewhere, "exitlab-mine", "somebody-else"] {
             assert!(of(name).exists(), "{name}");
         }

@@ -28,6 +28,12 @@ pub fn tell(path: &Path, words: &str) -> io::Result<()> {
         .write_all(words.as_bytes())
 }
 
+/// Truncates a file of such a file system, by which an event forgets all its triggers.
+pub fn forget(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).truncate(true).open(path);
+    file.map(drop)
+}
+
 /// A file system that can be worked in as long as the value lives.
 #[derive(Debug)]
 pub struct KernelFs {

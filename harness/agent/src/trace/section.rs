@@ -51,6 +51,27 @@ pub fn hits(entry: &str) -> Option<u64> {
     hits.split_whitespace().next()?.parse().ok()
 }
 
+/// What an entry's values of a field come to: `} hitcount: 3  lat: 3100`.
+pub fn sum(entry: &str, name: &str) -> Option<u64> {
+    let (_, values) = entry.split_once('}')?;
+    let mut words = values.split_whitespace();
+    words.find(|word| word.strip_suffix(':') == Some(name))?;
+    words.next()?.parse().ok()
+}
+
+/// The least and the most that a key stands for: a range (`lat: ~ 1024-1151`), or a power of
+/// two that it is at most, and more than half of (`lat: ~ 2^10`).
+pub fn stretch(entry: &str, name: &str) -> Option<(u64, u64)> {
+    let (keys, _) = entry.strip_prefix('{')?.split_once('}')?;
+    let value = value(keys.split(','), name)?.strip_prefix('~')?.trim();
+    if let Some(power) = value.strip_prefix("2^") {
+        let most = 1_u64.checked_shl(power.parse().ok()?)?;
+        return Some((if most > 1 { most / 2 + 1 } else { 0 }, most));
+    }
+    let (least, most) = value.split_once('-')?;
+    Some((least.parse().ok()?, most.parse().ok()?))
+}
+
 fn value<'a>(mut fields: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
     fields.find_map(|field| {
         let value = field.trim().strip_prefix(name)?;
@@ -110,5 +131,18 @@ Totals:
         assert_eq!(key(entry, "fault_address"), Some(2097152));
         assert_eq!(key(entry, "error_code"), Some(2));
         assert_eq!(key(entry, "nothing"), None);
+    }
+
+    #[test]
+    fn stretches_and_sums_are_read() {
+        let entry = "{ common_pid: 91, reason: 2, lat: ~ 1024-1151 } hitcount: 3  lat: 3100";
+        assert_eq!(stretch(entry, "lat"), Some((1024, 1151)));
+        assert_eq!((hits(entry), sum(entry, "lat")), (Some(3), Some(3100)));
+        let of = |power| stretch(&format!("{{ lat: ~ 2^{power:<2} }} hitcount: 1"), "lat");
+        assert_eq!(
+            (of(0), of(1), of(10)),
+            (Some((0, 1)), Some((2, 2)), Some((513, 1024)))
+        );
+        assert_eq!((of(64), sum("{ lat: 1 } hitcount: 1", "lat")), (None, None));
     }
 }

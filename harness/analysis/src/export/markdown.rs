@@ -3,7 +3,7 @@
 use super::details::Part;
 use super::grid::{self, Grid};
 use super::numbers::counted;
-use super::{details, laws, sentences, time};
+use super::{details, durations, laws, sentences, time};
 use crate::figures::{CountTable, Row, RunFigures};
 use exitlab_base::foreign::markdown;
 use exitlab_model::reasons::Isa;
@@ -21,6 +21,7 @@ pub fn table_md(figures: &RunFigures) -> String {
     sections.extend(clocks(&figures.table));
     sections.extend(folded(&figures.table));
     sections.extend(spent(figures));
+    sections.extend(took(figures));
     sections.extend(Part::ALL.iter().filter_map(|part| below(figures, *part)));
     sections.extend(list("Observations", sentences::observations(figures)));
     if let Some(checks) = &figures.checks {
@@ -84,6 +85,21 @@ fn below(figures: &RunFigures, part: Part) -> Option<String> {
     let table = aligned(&titles, &text, &rows);
     let below = items(&details::explanations(found, part));
     Some(format!("## {}\n\n{table}\n\n{below}", part.title()))
+}
+
+/// How long exits took, if that was taken: all phases, then each.
+fn took(figures: &RunFigures) -> Option<String> {
+    let found = figures.durations.as_ref()?;
+    let mut sections = vec![format!("## {}", durations::TITLE)];
+    let (whole, phases): (Vec<_>, Vec<_>) = found.spans.iter().partition(|span| span.is_whole());
+    for span in whole.into_iter().chain(phases) {
+        let details::Top { titles, text, rows } =
+            durations::table(figures, span, usize::MAX, false);
+        let title = durations::span_title(figures, span);
+        sections.push(format!("### {title}\n\n{}", aligned(&titles, &text, &rows)));
+    }
+    sections.push(items(&durations::explanations(found)));
+    Some(sections.join("\n\n"))
 }
 
 /// When each sample was taken, if the clock is known.

@@ -4,6 +4,7 @@
 //! RunRecord ─► samples.csv
 //! CountTable ─► counts.csv
 //! Details ─► details.csv · places.csv, where they were counted
+//! Durations ─► times.csv, where they were taken
 //! RunFigures ─► table.md · terminal
 //! Comparison ─► terminal · Markdown · CSV · JSON
 //! RunRecord… ─► exitlab export: CSV · JSON · Markdown · OpenMetrics
@@ -15,6 +16,7 @@ mod benchmark;
 mod comparison;
 mod csv;
 mod details;
+mod durations;
 mod finding;
 mod grid;
 mod ktap;
@@ -49,6 +51,7 @@ pub use whole::{ExportFormat, export};
 use crate::figures::RunFigures;
 use csv::counts_csv;
 use details::{details_csv, places_csv};
+use durations::times_csv;
 use exitlab_model::layout;
 use exitlab_model::record::RunRecord;
 use markdown::table_md;
@@ -67,5 +70,7 @@ pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
     tables.extend(details.map(|text| (layout::DETAILS, text)));
     let places = places_csv(record, reasons);
     tables.extend(places.map(|text| (layout::PLACES, text)));
+    let times = times_csv(record, reasons);
+    tables.extend(times.map(|text| (layout::TIMES, text)));
     tables
 }

@@ -4,12 +4,15 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 
 use super::grid::{self, Grid};
-use super::{details, laws, sentences, time};
+use super::{details, durations, laws, sentences, time};
 use crate::figures::RunFigures;
 use exitlab_base::foreign::{cell, line};
 
 /// So many details of a reason are shown.
 const TOP: usize = 3;
+
+/// So many reasons are shown with how long they took.
+const LONGEST: usize = 8;
 
 /// Table, observations, and what came of the checks. No colour, and the same for
 /// every terminal.
@@ -36,6 +39,7 @@ pub fn terminal_table(figures: &RunFigures) -> String {
         let grid = drawn(time::compact(spent, figures.table.isa));
         sections.push(format!("{}\n\n{grid}\n\n{below}", time::TITLE));
     }
+    sections.extend(took(figures));
     for part in details::Part::ALL {
         let Some(found) = figures.details.as_ref().and_then(|found| part.of(found)) else {
             continue;
@@ -58,6 +62,23 @@ pub fn terminal_table(figures: &RunFigures) -> String {
     sections.extend(checks.map(|checks| laws::checks(figures, checks).join("\n")));
     sections.retain(|section| !section.is_empty());
     sections.join("\n\n") + "\n"
+}
+
+/// How long exits took, if that was taken.
+fn took(figures: &RunFigures) -> Option<String> {
+    let found = figures.durations.as_ref()?;
+    let below = durations::explanations(found);
+    let below: Vec<String> = below.iter().map(|l| line(l)).collect();
+    let table = found.whole().map(|span| {
+        let details::Top { titles, text, rows } = durations::table(figures, span, LONGEST, true);
+        ruled(titles, &text, rows.into_iter()).join("\n") + "\n\n"
+    });
+    let table = table.unwrap_or_default();
+    Some(format!(
+        "{}\n\n{table}{}",
+        durations::TITLE,
+        below.join("\n")
+    ))
 }
 
 fn drawn(grid: Grid) -> String {

@@ -75,6 +75,41 @@ pub(crate) fn detailed() -> RunRecord {
     record
 }
 
+/// The same run with cycles, and with times: each a thousand nanoseconds shorter than the
+/// census's, but that the last HLT before each sample has none.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub(crate) fn timed() -> RunRecord {
+    let mut record = record_of(Isa::Vmx, true);
+    for (at, sample) in record.samples.iter_mut().enumerate() {
+        let mut stats = sample.stats_before.clone().unwrap();
+        let mut buckets = Vec::new();
+        for (reason, _, each, _) in COUNTS {
+            let slot = reason as usize;
+            let open = if reason == 12 { at as u64 + 1 } else { 0 };
+            let count = stats.counts[slot] - open;
+            let ns = each * 5;
+            stats.cycles.as_mut().unwrap()[slot] = count * (each + 200);
+            // A tenth of them takes four times as long.
+            let (few, width) = (count / 10, (ns / 8).next_power_of_two());
+            for (count, ns) in [(count - few, ns), (few, ns * 4)] {
+                let least = ns / width * width;
+                let bucket = [reason.into(), least, least + width - 1, count, count * ns];
+                if count > 0 {
+                    buckets.push(Bucket::from(bucket));
+                }
+            }
+            stats.cycles.as_mut().unwrap()[slot] += few * each * 3;
+        }
+        sample.trace = Some(TraceReading {
+            counts: stats.counts.clone(),
+            stats: Some(stats),
+            durations: Some(Durations::of(buckets, 0)),
+            ..TraceReading::default()
+        });
+    }
+    record
+}
+
 /// A plan, as a record holds it.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub(crate) fn plan(whole: serde_json::Value) -> RecordedPlan {

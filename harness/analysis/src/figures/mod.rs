@@ -10,6 +10,7 @@ mod checks;
 mod clocks;
 mod counter;
 mod details;
+mod durations;
 mod observations;
 mod possible;
 mod run;
@@ -23,6 +24,9 @@ pub use checks::{Checks, Class, Decrease, Disagreement, Law, ReadingCost, SumMis
 pub use clocks::{Bound, ClockBreach, ClockCheck, Reading};
 pub use counter::Quantity;
 pub use details::{Detail, DetailRow, DetailSum, Details, Kind};
+pub use durations::{
+    Bounds, DurationCheck, DurationRow, Durations, MOST_LONGER, Misfit, Open, Span, Spread,
+};
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
 pub use possible::Excess;
 pub use run::{RunFigures, Subject};

@@ -1,6 +1,6 @@
 //! All that is derived from one run, ready to be written in any format.
 
-use super::{Checks, CountTable, Details, Observations, SamplingCost, TimeTable};
+use super::{Checks, CountTable, Details, Durations, Observations, SamplingCost, TimeTable};
 use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::{Discovery, ParameterReading, Provenance, Remainder, RunRecord};
 
@@ -15,6 +15,8 @@ pub struct RunFigures {
     pub time: Option<TimeTable>,
     /// What lies below the reasons, if it was counted.
     pub details: Option<Details>,
+    /// How long exits took, if that was taken.
+    pub durations: Option<Durations>,
     /// What stands out in them.
     pub observations: Observations,
     /// Whether they agree with one another; `None` if only a table is known.
@@ -50,6 +52,7 @@ impl RunFigures {
             left_behind: record.left_behind.clone(),
             time: TimeTable::of_record(&table, record),
             details: Details::of(record, reasons),
+            durations: Durations::of(record, reasons),
             ..RunFigures::of_table(Subject::of(record), table)
         }
     }
@@ -61,6 +64,7 @@ impl RunFigures {
             subject,
             time: TimeTable::of(&table, None, None),
             details: None,
+            durations: None,
             table,
             observations,
             checks: None,

@@ -13,6 +13,7 @@ fn details_are_counted_where_the_tracepoint_is() {
     assert!(auto.detail && auto.channels == [Channel::Trace]);
     let places = with(&[channels, "sampling.places=true"]);
     assert!(places.places && !places.detail);
+    assert!(with(&[channels, "sampling.time=true"]).time);
 }
 
 #[test]
@@ -20,4 +21,5 @@ fn a_plan_that_asks_for_none_says_nothing_of_them() {
     let plan = serde_json::to_value(plan("name = 'x'", &[])).expect("JSON");
     assert_eq!(plan["sampling"].get("detail"), None);
     assert_eq!(plan["sampling"].get("places"), None);
+    assert_eq!(plan["sampling"].get("time"), None);
 }

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Histogram, StatsReading};
+use super::{Durations, Histogram, StatsReading};
 use crate::reasons::Isa;
 
 /// Exits by the host's `kvm_exit` tracepoint. Of a guest that exitlab runs, read while QMP
@@ -30,6 +30,9 @@ pub struct TraceReading {
     /// source that is counted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub details: Vec<Histogram>,
+    /// How long exits took (`sampling.time`).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub durations: Option<Durations>,
 }
 
 fn is_none(dropped: &u64) -> bool {
@@ -84,6 +87,15 @@ pub fn may_miss(isa: Isa, release: &str) -> bool {
     isa == Isa::Svm && series(release).is_some_and(|series| series < SEES_ALL)
 }
 
+/// The first series of Linux in which each VM entry has a tracepoint. Before it, KVM enters a
+/// guest again from its innermost loop without one.
+const TELLS_ENTRIES: (u32, u32) = (6, 10);
+
+/// Whether the tracepoint of VM entries may miss some, by `uname -r`.
+pub fn may_miss_entries(release: &str) -> bool {
+    series(release).is_some_and(|series| series < TELLS_ENTRIES)
+}
+
 fn series(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut number = || numbers.next()?.parse().ok();
@@ -107,5 +119,6 @@ mod tests {
         ] {
             assert_eq!(may_miss(isa, release), misses, "{isa:?} {release}");
         }
+        assert!(may_miss_entries("6.1.0-56-cloud-amd64") && !may_miss_entries("6.12.117"));
     }
 }

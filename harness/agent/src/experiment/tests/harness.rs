@@ -49,6 +49,7 @@ pub fn order(channels: &[Channel]) -> Order {
             cycles: false,
             detail: false,
             places: false,
+            time: false,
         },
         inspect: vec!["uname".into()],
         phases: vec![Phase {

@@ -4,6 +4,8 @@ const VMX: Below = Below {
     isa: Isa::Vmx,
     detail: true,
     places: false,
+    time: false,
+    vcpus: 1,
 };
 
 const SVM: Below = Below {

@@ -30,6 +30,12 @@ pub enum Law {
     Unseen,
     /// Details that the exit itself tells are as many as the reason's exits, and none is lost.
     Details,
+    /// Each exit has a time, but for the last one of each vCPU at a sample.
+    Durations,
+    /// The tracepoint of VM entries is where every entry comes by.
+    Untimed,
+    /// Times fit into the census's.
+    Clocked,
 }
 
 /// What a breach means.
@@ -44,7 +50,7 @@ pub enum Class {
 
 impl Law {
     /// All of them, in the order of tables.
-    pub const ALL: [Law; 13] = [
+    pub const ALL: [Law; 16] = [
         Law::Plan,
         Law::Clocks,
         Law::Possible,
@@ -58,6 +64,9 @@ impl Law {
         Law::Tracepoint,
         Law::Unseen,
         Law::Details,
+        Law::Durations,
+        Law::Untimed,
+        Law::Clocked,
     ];
 
     /// What a breach means.
@@ -67,7 +76,7 @@ impl Law {
             // while it is still at work.
             Law::Price => Class::Observation,
             // It is where it is on the kernels of some years, and what it misses is told.
-            Law::Unseen => Class::Observation,
+            Law::Unseen | Law::Untimed => Class::Observation,
             Law::Plan
             | Law::Clocks
             | Law::Possible
@@ -78,7 +87,9 @@ impl Law {
             | Law::Totals
             | Law::Time
             | Law::Tracepoint
-            | Law::Details => Class::Promise,
+            | Law::Details
+            | Law::Durations
+            | Law::Clocked => Class::Promise,
         }
     }
 }
@@ -99,6 +110,9 @@ impl std::fmt::Display for Law {
             Law::Tracepoint => "the tracepoint counted the same",
             Law::Unseen => "the tracepoint sees every exit",
             Law::Details => "the details of a reason are as many as its exits",
+            Law::Durations => "each exit has a time but the last one of each vCPU in a phase",
+            Law::Untimed => "each exit has a VM entry",
+            Law::Clocked => "times fit into the census's cycles",
         })
     }
 }

@@ -253,10 +253,13 @@ impl RealMachine {
         assert_eq!(self.left_of(&[" --below "]), None);
     }
 
-    /// The instances of tracefs there; it is mounted only meanwhile.
+    /// The instances of tracefs there, and events that are made of others; it is mounted only
+    /// meanwhile.
     pub fn instances(&self) -> String {
         let mount = "mkdir -p /tmp/t && mount -t tracefs tracefs /tmp/t";
-        self.told(&format!("{mount} && ls /tmp/t/instances; umount /tmp/t"))
+        self.told(&format!(
+            "{mount} && ls /tmp/t/instances; cat /tmp/t/synthetic_events; umount /tmp/t"
+        ))
     }
 
     fn left_of(&self, words: &[&str]) -> Option<String> {

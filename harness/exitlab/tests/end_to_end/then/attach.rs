@@ -1,7 +1,7 @@
 //! Attaching to VMs that run already, on a machine that exitlab did not boot: its kernel is
 //! Debian's as it is, and neither tracefs nor debugfs is mounted on it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use exitlab_base::shell::quoted;
@@ -53,15 +53,14 @@ fn firmware() -> Vec<u8> {
 }
 
 /// The machine, with the firmware and an experiment on it; and the experiment here.
-fn machine(place: &Place) -> (PathBuf, RealMachine) {
+fn machine(place: &Place) -> RealMachine {
     let (_, package, _) = debians_kernel();
     let source = format!("kernel.source=package:{}", package.display());
     let kernel = built(&["kernel", "--set", &source]);
-    let (experiment, mut files) = experiment(place);
+    let (_, mut files) = experiment(place);
     files.push(("rom", firmware()));
     files.push((OTHER, other_vmm(place)));
-    let machine = RealMachine::boot(&place.path("machine"), &kernel, &files);
-    (experiment, machine)
+    RealMachine::boot(&place.path("machine"), &kernel, &files)
 }
 
 /// Starts a VM that does what its serial port tells it.
@@ -129,7 +128,7 @@ fn assert_good(outcome: &Outcome) {
 #[test]
 fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     let place = Place::new();
-    let (experiment, machine) = machine(&place);
+    let machine = machine(&place);
     start(&machine, "plain", &qemu("plain", ""));
     let with_qmp = qemu("with-qmp", "-qmp unix:/tmp/qmp,server=on,wait=off");
     start(&machine, "with-qmp", &with_qmp);
@@ -155,7 +154,7 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
 
     vms_and_observers_do_not_mix(&place, &machine);
     the_end_of_each_side_is_told(&place, &machine);
-    a_kernel_as_it_is_is_traced(&place, &experiment, &machine);
+    a_kernel_as_it_is_is_traced(&place, &machine);
     assert_eq!(
         machine.told("cat /proc/mounts | grep -c -e tracefs -e debugfs; true"),
         "0\n"

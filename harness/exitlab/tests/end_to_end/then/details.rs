@@ -58,6 +58,22 @@ fn assert_known(found: &[(String, i64)]) {
     assert_eq!(remainders, [("114,remainder,leaf", -1)], "{found:#?}");
 }
 
+/// Each exit between READY and the end has a time, but the one that ended the guest.
+fn assert_timed(times: &str) {
+    for known in [
+        "123,I/O instruction,false,541,540,",
+        "114,CPUID,false,101,101,",
+        "124,MSR access,false,111,111,",
+        "129,VMMCALL,false,30,30,",
+    ] {
+        let line = format!("1,3,end,2,{known}");
+        assert!(
+            times.lines().any(|found| found.starts_with(&line)),
+            "no {line} in {times}"
+        );
+    }
+}
+
 /// Where a guest, which is linked at 1 MiB, has an instruction that it has once.
 fn place_of(guest: &Path, instruction: &[u8]) -> usize {
     let bytes = std::fs::read(guest).unwrap();
@@ -81,6 +97,7 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
         "sampling.channels=[\"stats\", \"trace\"]",
         "sampling.detail=true",
         "sampling.places=true",
+        "sampling.time=true",
         "sampling.schedule=[\"boot\", \"line:READY\", \"end\"]",
     ];
     let first = experiment(&place, "first", &sets);
@@ -97,6 +114,10 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
     let line = format!("1,3,end,123,{written:#x},{written:#x} (low memory),300");
     assert!(places.lines().any(|found| found == line), "no {line}");
 
+    let times = std::fs::read_to_string(place.path("first").join("times.csv")).unwrap();
+    assert_timed(&times);
+    assert!(table.contains("✓ Each exit has a time"), "{table}");
+
     let second = experiment(&place, "second", &sets);
     assert_eq!(second.code, Some(0), "{}", second.stderr);
     for file in [
@@ -104,6 +125,7 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
         "counts.csv",
         "details.csv",
         "places.csv",
+        "times.csv",
         "events.jsonl",
     ] {
         let read = |out: &str| std::fs::read(place.path(out).join(file)).unwrap();

@@ -302,10 +302,18 @@ fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMach
 
 /// The same on a machine that runs a distribution's kernel as it is, on it and by SSH: the
 /// tracepoint counts every exit, and however a run ends, nothing is left in tracefs.
-pub(super) fn a_kernel_as_it_is_is_traced(place: &Place, file: &Path, machine: &RealMachine) {
+pub(super) fn a_kernel_as_it_is_is_traced(place: &Place, machine: &RealMachine) {
+    // Times take an event of its own in tracefs, beside the instance.
+    let timed = "[sampling]\nchannels = [\"trace\"]\ntime = true\n";
+    let timed = everywhere().replace("[sampling]\n", timed);
+    let file = &place.write("exp/timed.toml", &timed);
     let traced = |out: &str| {
         let running = long_run(machine, place, file, out);
-        assert!(machine.instances().contains("exitlab-"));
+        let there = machine.instances();
+        assert!(
+            there.contains("exitlab-") && there.contains("exitlab_"),
+            "{there}"
+        );
         running
     };
     let both = traced("traced-both-killed");
@@ -326,6 +334,11 @@ pub(super) fn a_kernel_as_it_is_is_traced(place: &Place, file: &Path, machine: &
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let run = read(&out, "run.json");
     assert_right("ssh, machine", &outcome.stdout, &run);
+    assert!(
+        outcome.stdout.contains("✓ Each exit has a time"),
+        "{}",
+        outcome.stdout
+    );
     assert_traced(&record(&run));
     assert_eq!(machine.instances(), "");
 

@@ -67,6 +67,43 @@ fn assert_places(dir: &Path) {
     }
 }
 
+/// Each exit has a time but the last ones of both vCPUs, and the census's cycles hold it; an idle
+/// guest's time is that of halting.
+fn assert_times(dir: &Path) {
+    let table = read(dir, "table.md");
+    for held in [
+        "✓ Each exit has a time",
+        "✓ The times of each reason fit into its cycles",
+    ] {
+        assert!(table.contains(held), "{table}");
+    }
+    let times = read(dir, "times.csv");
+    let line = |phase: &str, name: &str| -> Vec<u64> {
+        let mut lines = times.lines().filter(|line| line.starts_with(phase));
+        let found = lines.find(|line| line.contains(&format!(",,{name},")));
+        let figures = found.unwrap().splitn(8, ',').nth(7).unwrap().split(',');
+        figures.map(|figure| figure.parse().unwrap_or(0)).collect()
+    };
+    let (working, halting) = (
+        line("1,3,idle,2,", "working"),
+        line("1,3,idle,2,", "halting"),
+    );
+    let [sum, exits, count] = [2, 0, 1];
+    assert!(halting[sum] > 10 * working[sum], "{working:?} {halting:?}");
+    let open = working[exits] + halting[exits] - working[count] - halting[count];
+    assert!(open <= 2, "{open} exits without a time");
+    // Least, percentiles, most: at least and at most, and one after the other.
+    for figures in [&working[4..], &halting[4..]] {
+        assert_eq!(figures.len(), 10);
+        assert!(
+            figures.chunks(2).all(|bounds| bounds[0] <= bounds[1]),
+            "{figures:?}"
+        );
+        let least: Vec<u64> = figures.iter().step_by(2).copied().collect();
+        assert!(least.is_sorted(), "{least:?}");
+    }
+}
+
 const TRACE: &str = "sampling.channels=[\"cpuid\", \"stats\", \"trace\"]";
 
 fn the_tracepoint_counts_the_same(processor: &Processor) {
@@ -79,6 +116,8 @@ fn the_tracepoint_counts_the_same(processor: &Processor) {
             TRACE,
             "sampling.detail=true",
             "sampling.places=true",
+            "sampling.time=true",
+            "sampling.cycles=true",
             &platform,
             "guest.machine=microvm",
             "guest.vcpus=2",
@@ -88,6 +127,7 @@ fn the_tracepoint_counts_the_same(processor: &Processor) {
     assert_trace(&place.path("out"), 3);
     assert_details(&place.path("out"));
     assert_places(&place.path("out"));
+    assert_times(&place.path("out"));
 }
 
 #[test]
