@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::amount::Amount;
+use super::below::BelowChoice;
 use crate::compare::{Difference, Settings, is_of};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Class, Isa, ReasonTable};
@@ -41,6 +42,8 @@ pub struct Rule {
     pub title: String,
     /// What it is about.
     pub scope: Scope,
+    /// What it is about below the reasons, if not these themselves.
+    pub below: Option<BelowChoice>,
     /// What it asks for.
     pub limit: Limit,
     /// On which provenance it is judged.
