@@ -33,6 +33,9 @@ pub const TABLE: &str = "table.md";
 /// The page for people: everything that the table says, and pictures of it.
 pub const REPORT: &str = "report.html";
 
+/// Two kernels, or the commits of a bisection: the page of what differs.
+pub const COMPARISON: &str = "comparison.html";
+
 /// The console of the host's kernel.
 pub const HOST_CONSOLE: &str = "host-console.log";
 
@@ -56,6 +59,9 @@ pub const TIMINGS: &str = "timings.json";
 
 /// A bisection: every commit that was tried.
 pub const TRIED: &str = "steps.json";
+
+/// A bisection: what it found.
+pub const FOUND: &str = "found.txt";
 
 /// A bisection: what Git printed.
 pub const GIT_LOG: &str = "git.log";
@@ -89,7 +95,7 @@ pub const FINDINGS: &str = "findings.csv";
 
 /// Every file that exitlab writes into a results directory. What is called otherwise is
 /// somebody else's, and stays where results are removed.
-pub const FILES: [&str; 25] = [
+pub const FILES: [&str; 27] = [
     RUN,
     MATRIX,
     EVENTS,
@@ -97,6 +103,7 @@ pub const FILES: [&str; 25] = [
     COUNTS,
     TABLE,
     REPORT,
+    COMPARISON,
     DETAILS,
     PLACES,
     HOST_CONSOLE,
@@ -107,6 +114,7 @@ pub const FILES: [&str; 25] = [
     CELL_TABLE,
     TIMINGS,
     TRIED,
+    FOUND,
     GIT_LOG,
     BISECT_LOG,
     ROSTER,
