@@ -85,7 +85,11 @@ pub(crate) fn moved(
     let change =
         mean(&after.exits(reason, head.repeats)) - mean(&before.exits(reason, base.repeats));
     kinds.retain(|kind, _| base.told.agree(&head.told, *kind));
-    let moved = kinds.into_iter().map(|(kind, items)| {
+    let mut moved: Vec<Moved> = Vec::new();
+    // What the exit itself tells comes to the tracepoint's count of the same moment, which is a
+    // few exits off what another channel reads a moment later.
+    let mut exits = change;
+    for (kind, items) in kinds.into_iter().rev() {
         let of = |tally: Option<&Tally>| tally.map_or(0.0, |tally| mean(&tally.counts));
         let items = items.into_iter().map(|(item, [base, head])| Move {
             spelling: item.spelling.clone(),
@@ -93,13 +97,20 @@ pub(crate) fn moved(
             base: of(base),
             head: of(head),
         });
-        of_kind(kind, items.collect(), (reason, change))
-    });
-    moved.filter(|moved| !moved.items.is_empty()).collect()
+        let mut items: Vec<Move> = items.collect();
+        items.retain(|item| item.change().abs() > NOTHING);
+        if kind.is_of_the_exit() {
+            exits = items.iter().fold(0.0, |sum, item| sum + item.change());
+        }
+        if !items.is_empty() {
+            moved.push(of_kind(kind, items, (reason, exits)));
+        }
+    }
+    moved.reverse();
+    moved
 }
 
 fn of_kind(kind: Kind, mut items: Vec<Move>, (reason, change): (u32, f64)) -> Moved {
-    items.retain(|item| item.change().abs() > NOTHING);
     // Stable: equals stay in the order of their words.
     items.sort_by(|one, other| other.change().abs().total_cmp(&one.change().abs()));
     let sum = |items: &[Move]| items.iter().fold(0.0, |sum, item| sum + item.change());

@@ -5,7 +5,7 @@ use crate::compare::Moved;
 use crate::figures::Kind;
 
 /// So many things of a kind are named.
-const TOP: usize = 4;
+const TOP: usize = 3;
 
 /// A row of a table: what it is, base, head and change.
 pub(super) type Row = [String; 4];

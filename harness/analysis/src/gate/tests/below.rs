@@ -47,6 +47,22 @@ fn a_failed_rule_says_what_moved() {
 }
 
 #[test]
+fn a_name_that_both_instruction_sets_have_means_both() {
+    for isa in [Isa::Vmx, Isa::Svm] {
+        let cell = cell(isa, false);
+        for (reason, of_svm) in [("I/O instruction", true), ("IO_INSTRUCTION", false)] {
+            let content = format!("[[rule]]\nreason = \"{reason}\"\nexact = true\n");
+            let judged = judged(&content, cell.clone(), cell.clone());
+            let expected = match isa == Isa::Vmx || of_svm {
+                true => Outcome::Passed,
+                false => Outcome::Undecided,
+            };
+            assert_eq!(judged.outcome(), expected, "{reason} on {}", isa.name());
+        }
+    }
+}
+
+#[test]
 fn a_base_without_details_is_named() {
     let head = cell_of(&detailed());
     let mut base = head.clone();
