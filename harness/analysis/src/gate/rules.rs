@@ -181,7 +181,7 @@ impl ReasonChoice {
             ReasonChoice::Each | ReasonChoice::Total | ReasonChoice::Class(_) => true,
             ReasonChoice::Number(number) => table.get(*number).is_some(),
             ReasonChoice::Named(name) => {
-                let mut reasons = table.defined().into_iter();
+                let mut reasons = table.defined();
                 reasons.any(|known| known.mnemonic == *name || known.name == *name)
             }
         }
