@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use exitlab_analysis::compare::Comparison;
 use exitlab_analysis::reading::{Seen, Sight, look};
 use exitlab_base::error::Result;
 use exitlab_base::files::write_whole;
-use exitlab_model::layout::REPORT;
+use exitlab_base::foreign::line;
+use exitlab_model::layout::{COMPARISON, REPORT};
 use exitlab_model::record::RunRecord;
 use exitlab_report::Panel;
 
@@ -30,6 +32,20 @@ pub fn of_matrix(dir: &Path) -> Result<()> {
     }
     let page = side_by_side(&title, &runs)?;
     write_whole(&dir.join(REPORT), page.as_bytes())
+}
+
+/// Writes the page of what differs between two sides, beside the results of both; returns a line
+/// that says where it is, or why there is none.
+pub fn of_sides(dir: &Path, comparison: &Comparison) -> String {
+    let file = dir.join(COMPARISON);
+    let page = exitlab_report::sides(comparison);
+    match write_whole(&file, page.as_bytes()) {
+        Ok(()) => format!("page: {}\n", line(&file.display().to_string())),
+        Err(error) => format!(
+            "no {COMPARISON}: {}; everything else is kept\n",
+            line(&error.to_string())
+        ),
+    }
 }
 
 /// Several runs as a page. One record after another is read, and let go.

@@ -36,6 +36,9 @@ pub const TABLE: &str = "table.md";
 /// The page for people: everything that the table says, and pictures of it.
 pub const REPORT: &str = "report.html";
 
+/// Two kernels, or the commits of a bisection: the page of what differs.
+pub const COMPARISON: &str = "comparison.html";
+
 /// The console of the host's kernel.
 pub const HOST_CONSOLE: &str = "host-console.log";
 
@@ -59,6 +62,9 @@ pub const TIMINGS: &str = "timings.json";
 
 /// A bisection: every commit that was tried.
 pub const TRIED: &str = "steps.json";
+
+/// A bisection: what it found.
+pub const FOUND: &str = "found.txt";
 
 /// A bisection: what Git printed.
 pub const GIT_LOG: &str = "git.log";
@@ -92,7 +98,7 @@ pub const FINDINGS: &str = "findings.csv";
 
 /// Every file that exitlab writes into a results directory. What is called otherwise is
 /// somebody else's, and stays where results are removed.
-pub const FILES: [&str; 26] = [
+pub const FILES: [&str; 28] = [
     RUN,
     MATRIX,
     EVENTS,
@@ -100,6 +106,7 @@ pub const FILES: [&str; 26] = [
     COUNTS,
     TABLE,
     REPORT,
+    COMPARISON,
     DETAILS,
     PLACES,
     TIMES,
@@ -111,6 +118,7 @@ pub const FILES: [&str; 26] = [
     CELL_TABLE,
     TIMINGS,
     TRIED,
+    FOUND,
     GIT_LOG,
     BISECT_LOG,
     ROSTER,

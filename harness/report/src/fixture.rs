@@ -1,11 +1,47 @@
 //! Records for tests: a real one, and others that are made of it.
 
 use exitlab_fixtures::runs::TCG_SVM;
-use exitlab_model::record::RunRecord;
+use exitlab_model::record::{Histogram, RunRecord, Source, TraceReading};
+use exitlab_model::symbols::{Symbol, Told};
 
 /// The default experiment on `tcg-svm`.
 pub fn record() -> RunRecord {
     serde_json::from_str(TCG_SVM).unwrap()
+}
+
+/// The same with details, and places that have names.
+pub fn detailed() -> RunRecord {
+    let mut record = record();
+    for sample in &mut record.samples {
+        let stats = sample.stats_before.clone().unwrap();
+        let (io, leaves) = (stats.counts[0x7b], stats.counts[0x72]);
+        // EXITINFO1 of reads from and writes to COM1 (bits 31:16 the port, bit 0 the direction).
+        let ports = vec![[0x7b, 0x3f8_0000, io - 600], [0x7b, 0x3fd_0001, 600]];
+        let places = vec![
+            [0x7b, 0xffff_ffff_8100_0010, io - 900],
+            [0x7b, 0xf_e05b, 900],
+            [0x72, 0x7f00_0000_1000, leaves],
+        ];
+        sample.trace = Some(TraceReading {
+            counts: stats.counts.clone(),
+            details: vec![
+                Histogram::of(Source::Qualification, ports, 0),
+                Histogram::of(Source::Place, places, 0),
+                Histogram::lacking(Source::Msr, "there is no tracepoint kvm_msr".to_owned()),
+            ],
+            stats: Some(stats),
+            ..TraceReading::default()
+        });
+    }
+    record.symbols = Some(Told {
+        symbols: vec![Symbol {
+            start: 0xffff_ffff_8100_0000,
+            name: "io_serial_out".to_owned(),
+            module: Some("8250".to_owned()),
+        }],
+        lacks: None,
+    });
+    record
 }
 
 /// The same with so many samples, each a second after the one before.

@@ -46,11 +46,13 @@
         element.hidden = !text.toLowerCase().includes(words);
         return !element.hidden;
       };
-      const shown = rows.filter((row) => fits(row, `${row.cells[0].textContent} ${row.cells[1].textContent}`));
+      const first = (row) => [...row.cells].slice(0, Number(tools.dataset.columns));
+      const text = (row) => first(row).map((cell) => cell.textContent).join(" ");
+      const shown = rows.filter((row) => fits(row, text(row)));
       const more = items.filter((item) => fits(item, item.textContent));
       if (folded) folded.open = words !== "" && more.length > 0;
       const others = more.length > 0 ? `, ${more.length} without exits` : "";
-      output.textContent = words === "" ? "" : `${shown.length} of ${rows.length} reasons${others}`;
+      output.textContent = words === "" ? "" : `${shown.length} of ${rows.length} ${tools.dataset.noun}${others}`;
     };
     input.addEventListener("input", filter);
     tools.hidden = false;

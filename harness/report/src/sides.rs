@@ -2,7 +2,9 @@
 //! what `exitlab compare` finds, in its words.
 
 use exitlab_analysis::compare::{CellComparison, Comparison, Finding, Verdict};
-use exitlab_analysis::export::{columns, counted, difference, left_out, verdict};
+use exitlab_analysis::export::{
+    columns, counted, difference, left_out, moved_lines, moved_within, verdict,
+};
 
 use crate::bar;
 use crate::html::{Element, element};
@@ -97,6 +99,10 @@ fn whole(cell: &CellComparison, comparison: &Comparison) -> Vec<Element> {
     if !shown.is_empty() {
         content.push(findings(cell, &shown, "Exits that differ"));
     }
+    content.extend(list(
+        "Moved below counts that are equal",
+        &moved_within(cell),
+    ));
     if let Some(words) = left_out(cell, comparison) {
         let words = words
             .trim_start_matches("Not shown: ")
@@ -130,6 +136,7 @@ fn findings(cell: &CellComparison, shown: &[&Finding], caption: &str) -> Element
                 "base" => drawn("first", finding.base.mean()),
                 "head" => drawn("later", finding.head.mean()),
                 "#" => Cell::number(words, f64::from(finding.reason)),
+                "exit reason" => reason(words, finding),
                 "change" => Cell::number(words, finding.change()),
                 "relative" => Cell::number(words, finding.relative().unwrap_or(f64::MAX)),
                 _ => Cell::words(words),
@@ -149,6 +156,18 @@ fn findings(cell: &CellComparison, shown: &[&Finding], caption: &str) -> Element
         sorted: Some(columns.len()),
     }
     .drawn("findings")
+}
+
+/// A reason, and what moved below it.
+fn reason(words: String, finding: &Finding) -> Cell {
+    if finding.moved.is_empty() {
+        return Cell::words(words);
+    }
+    let lines = moved_lines(&finding.moved).into_iter();
+    let lines = lines.map(|line| element("li").words(line));
+    let name = element("span").words(words);
+    let why = element("ul").class("why").all(lines);
+    Cell::picture(element("div").holds(name).holds(why))
 }
 
 fn list(title: &str, items: &[String]) -> Option<Element> {

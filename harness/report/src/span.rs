@@ -65,6 +65,12 @@ impl Span {
         i128::from(row.count(self.last)) - i128::from(before)
     }
 
+    /// What it brought, of counts since power-on, one for each sample.
+    pub fn grown(&self, counts: &[u64]) -> i128 {
+        let count = |at: usize| counts.get(at).copied().map_or(0, i128::from);
+        count(self.last) - self.first.checked_sub(1).map_or(0, count)
+    }
+
     /// Exits per second, if its length is known.
     pub fn rate(&self, row: &Row) -> Option<f64> {
         let grown = i128::from(row.count(self.last)) - i128::from(row.count(self.start()));

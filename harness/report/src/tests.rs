@@ -4,9 +4,9 @@ mod hostile;
 mod markup;
 
 use exitlab_analysis::compare::{CellCounts, Comparison, Settings, Side, compare};
-use exitlab_model::record::{Channel, Outcome, RunRecord};
+use exitlab_model::record::{Channel, Histogram, Outcome, RunRecord, Source};
 
-use crate::fixture::{many, record};
+use crate::fixture::{detailed, many, record};
 use crate::{Panel, is_report, panels, run, sides};
 use markup::{tags, text};
 
@@ -41,6 +41,12 @@ fn pages(record: &RunRecord) -> Vec<String> {
         let most = reading.counts.iter_mut().max().unwrap();
         *most += 3;
     }
+    let traces = head.samples.iter_mut().filter_map(|s| s.trace.as_mut());
+    for histogram in traces.flat_map(|trace| &mut trace.details) {
+        if let Some(last) = histogram.entries.last_mut() {
+            last[2] += 3;
+        }
+    }
     let six: Vec<Panel> = (0..6)
         .map(|at| Panel::of(&format!("guest.vcpus={at}"), (at != 3).then_some(record)))
         .collect();
@@ -53,7 +59,8 @@ fn pages(record: &RunRecord) -> Vec<String> {
 
 #[test]
 fn pages_are_whole_and_ask_nobody_for_anything() {
-    for page in pages(&record()).into_iter().chain([run(&many(300))]) {
+    let all = pages(&record()).into_iter().chain(pages(&detailed()));
+    for page in all.chain([run(&many(300))]) {
         assert!(is_report(page.as_bytes()));
         assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
         assert_eq!(
@@ -87,7 +94,8 @@ fn pages_are_whole_and_ask_nobody_for_anything() {
 
 #[test]
 fn every_table_and_picture_speaks() {
-    for page in pages(&record()).into_iter().chain([run(&many(20))]) {
+    let all = pages(&record()).into_iter().chain(pages(&detailed()));
+    for page in all.chain([run(&many(20))]) {
         let tags = tags(&page);
         let has = |tag: &markup::Tag, name: &str| tag.attributes.iter().any(|(own, _)| own == name);
         let begins =
@@ -177,6 +185,62 @@ fn what_differs_comes_with_its_verdict() {
     head.provenance.host_kernel = "6.1".to_owned();
     let page = text(&sides(&compared(&record, &head)));
     for words in ["1 of ", "differs", "host kernel", "Exits that differ"] {
+        assert!(page.contains(words), "no {words:?}");
+    }
+}
+
+#[test]
+fn details_and_places_are_folded_below_the_reasons() {
+    let page = text(&run(&detailed()));
+    for words in [
+        "Below the reasons",
+        "2 details",
+        "write port 0x3f8 (COM1)",
+        "Not counted on this host: MSRs; there is no tracepoint kvm_msr.",
+        "Where in the guest",
+        "3 places",
+        "io_serial_out+0x10 [8250]",
+        "0x7f0000001000 (user space)",
+    ] {
+        assert!(page.contains(words), "no {words:?}");
+    }
+    let plain = text(&run(&record()));
+    assert!(!plain.contains("Below the reasons") && !plain.contains("Where in the guest"));
+}
+
+#[test]
+fn more_details_than_fit_are_counted() {
+    let mut record = detailed();
+    for sample in &mut record.samples {
+        let trace = sample.trace.as_mut().unwrap();
+        let ports = (0..5_000).map(|port| [0x7b, port << 16, 1]).collect();
+        trace.details[0] = Histogram::of(Source::Qualification, ports, 0);
+        let places = (0..5_000)
+            .map(|at| [0x7b, 0xffff_ffff_8100_0000 + at, 1])
+            .collect();
+        trace.details[1] = Histogram::of(Source::Place, places, 0);
+    }
+    let page = run(&record);
+    assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
+    assert!(text(&page).contains("The 200 commonest of 5,000 details"));
+    assert!(text(&page).contains("4,800 rarer details had 4,800 in all."));
+}
+
+#[test]
+fn what_moved_stands_below_its_reason() {
+    let base = detailed();
+    let mut head = base.clone();
+    for sample in &mut head.samples {
+        sample.stats_before.as_mut().unwrap().counts[0x7b] += 7;
+        let trace = sample.trace.as_mut().unwrap();
+        trace.details[0].entries[0][2] += 7;
+        trace.details[1].entries[1][2] += 7;
+    }
+    let page = text(&sides(&compared(&base, &head)));
+    for words in [
+        "write port 0x3f8 (COM1) +7",
+        "from 0xfe05b (firmware or real mode) +7",
+    ] {
         assert!(page.contains(words), "no {words:?}");
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::below;
 use crate::compare::{CellCounts, CellKey, Facts, PhaseCounts, Series, UNKNOWN_REASON};
 use exitlab_base::toml::{Problem, Text, Wrong};
 use exitlab_model::reasons::Isa;
-use exitlab_model::record::Channel;
+use exitlab_model::record::{Channel, Source};
 
 /// Version of the format.
 pub(super) const SCHEMA: i64 = 1;
@@ -31,6 +32,9 @@ const KEYS: &[&str] = &[
     "cell.phases",
     "cell.provenance",
     "cell.exits",
+    "cell.counted",
+    "cell.places_named",
+    "cell.below",
 ];
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +61,12 @@ struct CellDocument {
     #[serde(default)]
     provenance: BTreeMap<String, String>,
     exits: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Line>>>,
+    #[serde(default)]
+    counted: Vec<Source>,
+    #[serde(default)]
+    places_named: bool,
+    #[serde(default)]
+    below: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, below::Lines>>,
 }
 
 /// What stands behind a reason.
@@ -73,14 +83,14 @@ enum Line {
 
 /// The same number in each repeat, or one for each.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Numbers {
+#[serde(untagged, expecting = "a number, or a list with one for each repeat")]
+pub(super) enum Numbers {
     All(u64),
     Each(Vec<u64>),
 }
 
 impl Numbers {
-    fn each(&self, repeats: usize) -> Option<Vec<u64>> {
+    pub(super) fn each(&self, repeats: usize) -> Option<Vec<u64>> {
         match self {
             Numbers::All(number) => Some(vec![*number; repeats]),
             Numbers::Each(numbers) => (numbers.len() == repeats).then(|| numbers.clone()),
@@ -124,15 +134,14 @@ fn cell(
         let wrong = Wrong::new("out of range", format!("give 1 to {MOST_REPEATS}"));
         return Err(text.problem("cell.repeats", &given.repeats, wrong));
     }
-    if let Some(name) = given
-        .exits
-        .keys()
-        .find(|name| !names(given).any(|n| n == name.get_ref()))
-    {
+    let mut named = given.exits.keys().chain(given.below.keys());
+    if let Some(name) = named.find(|name| !names(given).any(|n| n == name.get_ref())) {
         let wrong = Wrong::new("this phase is not listed in phases", "add it there");
         return Err(text.problem("cell.exits", name, wrong));
     }
+    let told = below::told(&given.counted, given.places_named);
     let none = BTreeMap::new();
+    let nothing = BTreeMap::new();
     let phase = |name: &Spanned<String>| {
         let found = given
             .exits
@@ -148,8 +157,16 @@ fn cell(
                 return Err(text.section(key.get_ref(), key, wrong));
             }
         }
-        let name = name.get_ref().clone();
-        Ok(PhaseCounts { name, reasons })
+        let found = given
+            .below
+            .iter()
+            .find(|(phase, _)| phase.get_ref() == name.get_ref());
+        let below = found.map_or(&nothing, |(_, below)| below);
+        Ok(PhaseCounts {
+            name: name.get_ref().clone(),
+            reasons,
+            below: below::read(text, below, (repeats, &told, given.isa))?,
+        })
     };
     let facts = common.iter().chain(&given.provenance);
     Ok(CellCounts {
@@ -168,6 +185,7 @@ fn cell(
                 .collect(),
         ),
         phases: given.phases.iter().map(phase).collect::<Result<_, _>>()?,
+        told,
     })
 }
 
@@ -176,7 +194,7 @@ fn names(given: &CellDocument) -> impl Iterator<Item = &String> {
 }
 
 /// The number that a key begins with.
-fn reason(text: &Text, key: &Spanned<String>) -> Result<u32, Problem> {
+pub(super) fn reason(text: &Text, key: &Spanned<String>) -> Result<u32, Problem> {
     let first = key.get_ref().split(' ').next().unwrap_or_default();
     if first == "unknown" {
         return Ok(UNKNOWN_REASON);

@@ -5,6 +5,7 @@
 //! Side ─► text ─► file ─► load ─► cells of a Side
 //! ```
 
+mod below;
 pub(crate) mod document;
 #[cfg(test)]
 mod tests;

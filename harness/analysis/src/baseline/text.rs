@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::below;
 use super::document::SCHEMA;
 use crate::compare::{CellCounts, PhaseCounts, Series, UNKNOWN_REASON};
 use exitlab_base::foreign::toml;
@@ -74,6 +75,7 @@ fn write_cell(text: &mut String, cell: &CellCounts, common: &BTreeMap<&str, &str
         values.join(", "),
         phases.join(", "),
     );
+    below::write_told(text, cell);
     let own: Vec<(&str, &str)> = cell
         .facts
         .0
@@ -87,6 +89,9 @@ fn write_cell(text: &mut String, cell: &CellCounts, common: &BTreeMap<&str, &str
     }
     for phase in &cell.phases {
         write_phase(text, phase, cell.isa);
+    }
+    for phase in &cell.phases {
+        below::write_phase(text, phase, cell);
     }
 }
 
@@ -125,7 +130,7 @@ fn line(series: &Series) -> String {
 }
 
 /// One number if all repeats agree, else each.
-fn numbers(values: &[u64]) -> String {
+pub(super) fn numbers(values: &[u64]) -> String {
     match values {
         [first, others @ ..] if others.iter().all(|value| value == first) => first.to_string(),
         values => format!("{values:?}"),

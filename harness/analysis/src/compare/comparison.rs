@@ -6,6 +6,7 @@ use super::counts::{CellCounts, CellKey, Series};
 use super::exact;
 use super::facts::Difference;
 use super::interval::{Interval, relative_interval};
+use super::moved::{self, Moved, moved};
 use super::noisy::{self, Tested, Tests, floats};
 use super::pair::{Pair, Side, pairs, unpaired};
 use super::permutation::Tail;
@@ -31,6 +32,8 @@ pub struct Finding {
     pub interval: Option<Interval>,
     /// What came of it.
     pub verdict: Verdict,
+    /// What moved below it, as far as both sides tell.
+    pub moved: Vec<Moved>,
 }
 
 impl Finding {
@@ -159,6 +162,7 @@ fn untested(pair: Pair, settings: &Settings) -> CellComparison {
                     cycles: Vec::new(),
                 })
             };
+            let below = moved((base, before), (head, phase), reason);
             let (base, head) = (series(before, base.repeats), series(phase, head.repeats));
             let verdict = if repeatable {
                 exact::verdict(&base.exits, &head.exits)
@@ -175,6 +179,7 @@ fn untested(pair: Pair, settings: &Settings) -> CellComparison {
                 tested: None,
                 interval: None,
                 verdict,
+                moved: below,
             });
         }
     }
@@ -212,6 +217,7 @@ fn notes(base: &CellCounts, head: &CellCounts, repeatable: bool) -> Vec<String> 
     };
     only(base, head, "base");
     only(head, base, "head");
+    notes.extend(moved::unknown(base, head));
     for (cell, which) in [(base, "base"), (head, "head")] {
         let unequal = exact::unequal_repeats(cell);
         if repeatable && unequal > 0 {

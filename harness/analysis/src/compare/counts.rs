@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::below::{Below, Told};
 use super::facts::Facts;
 use exitlab_base::foreign::cell;
 use exitlab_model::platform::PlatformKind;
@@ -57,6 +58,8 @@ pub struct CellCounts {
     pub repeats: usize,
     /// Where the counts come from.
     pub facts: Facts,
+    /// What the phases tell of what is below the reasons.
+    pub told: Told,
     /// The intervals between samples, in order.
     pub phases: Vec<PhaseCounts>,
 }
@@ -69,6 +72,8 @@ pub struct PhaseCounts {
     pub name: String,
     /// By reason number; a reason that is not there had no exits.
     pub reasons: BTreeMap<u32, Series>,
+    /// What is below the reasons, as far as it was counted.
+    pub below: Below,
 }
 
 /// One reason in one phase, repeat by repeat.
@@ -140,6 +145,10 @@ impl CellCounts {
             phases.push(now.since(before.as_ref(), &name, reasons)?);
             before = Some(now);
         }
+        let (told, below) = Told::of(record, reasons);
+        for (phase, below) in phases.iter_mut().zip(below) {
+            phase.below = below;
+        }
         Ok(CellCounts {
             key: CellKey {
                 platform: record.platform.clone(),
@@ -151,6 +160,7 @@ impl CellCounts {
             sources: vec![source.to_owned()],
             repeats: 1,
             facts: Facts::of_record(record),
+            told,
             phases,
         })
     }
@@ -174,7 +184,10 @@ impl CellCounts {
                 series.cycles.extend(more.cycles);
                 own.reasons.insert(reason, series);
             }
+            own.below
+                .absorb(others.below, [self.repeats, other.repeats]);
         }
+        self.told = self.told.common(&other.told);
         self.repeats += other.repeats;
         self.sources.extend(other.sources);
     }
@@ -207,6 +220,7 @@ impl CellCounts {
         let phase = |phase: &PhaseCounts| PhaseCounts {
             name: phase.name.clone(),
             reasons: phase.reasons.iter().map(|(&r, s)| (r, series(s))).collect(),
+            below: phase.below.select(&pick),
         };
         CellCounts {
             repeats: repeats.len(),
@@ -314,6 +328,7 @@ impl<'a> Counters<'a> {
         Ok(PhaseCounts {
             name: name.to_owned(),
             reasons,
+            below: Below::default(),
         })
     }
 }

@@ -20,6 +20,12 @@ pub(crate) fn cell(isa: Isa, cycles: bool) -> CellCounts {
     CellCounts::of_record(&record, BTreeMap::new(), Channel::Stats, "run").unwrap()
 }
 
+/// The counts of a record of that fixture.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub(crate) fn cell_of(record: &exitlab_model::record::RunRecord) -> CellCounts {
+    CellCounts::of_record(record, BTreeMap::new(), Channel::Stats, "run").unwrap()
+}
+
 /// A side of one cell.
 pub(crate) fn side(name: &str, cell: CellCounts) -> Side {
     Side {
@@ -71,9 +77,11 @@ pub(crate) fn noisy(name: &str, means: &[f64], spread: f64, repeats: usize) -> C
         sources: vec![name.to_owned()],
         repeats,
         facts: Facts::default(),
+        told: Default::default(),
         phases: vec![PhaseCounts {
             name: "boot".to_owned(),
             reasons: reasons.collect(),
+            below: Default::default(),
         }],
     }
 }

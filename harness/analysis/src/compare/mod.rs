@@ -11,11 +11,13 @@
 //! Cells of unlike plans (`alike`) are compared, but not judged. `docs/regression.md` has the formulas and their sources.
 
 mod alike;
+mod below;
 mod comparison;
 mod counts;
 mod exact;
 mod facts;
 mod interval;
+mod moved;
 mod noisy;
 mod pair;
 mod percent;
@@ -26,6 +28,7 @@ mod resample;
 mod verdict;
 
 pub(crate) use alike::unlike;
+pub use below::{Below, Item, Tally, Told};
 pub use comparison::{CellComparison, Comparison, Finding, compare};
 pub(crate) use counts::UNKNOWN_REASON;
 pub(crate) use counts::channels as channels_of;
@@ -33,6 +36,8 @@ pub use counts::{CellCounts, CellKey, PhaseCounts, Series};
 pub(crate) use facts::ATTEMPTS;
 pub use facts::{Difference, Facts};
 pub use interval::Interval;
+pub use moved::{Move, Moved};
+pub(crate) use moved::{moved, unknown as unknown_below};
 pub use noisy::Tested;
 pub(crate) use noisy::Tests;
 pub use pair::{LeftOut, Side};

@@ -1,16 +1,18 @@
 //! A comparison for people and for programs. What the sides were made of comes first.
 
+mod columns;
 mod data;
 
+pub use columns::{Column, columns};
+
 use super::markdown::{aligned, items as list_items};
-use super::numbers::{counted, decimal, grouped};
+use super::moved;
+use super::numbers::{counted, decimal};
 use super::reasons::reason_title;
 use super::terminal::ruled;
-use crate::compare::{
-    CellComparison, Comparison, Difference, Finding, Series, UNKNOWN_REASON, Verdict,
-};
+use crate::compare::{CellComparison, Comparison, Difference, Finding, Verdict};
 use exitlab_base::foreign;
-use exitlab_model::reasons::{Isa, ReasonTable};
+use exitlab_model::reasons::Isa;
 
 /// How a comparison is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,15 +92,52 @@ fn cell_sections(
         let columns = columns(cell, &shown);
         let titles: Vec<String> = columns.iter().map(|c| c.title.to_owned()).collect();
         let text: Vec<bool> = columns.iter().map(|c| c.text).collect();
-        let row = |f: &&Finding| columns.iter().map(|c| (c.cell)(f, cell.isa)).collect();
-        let rows: Vec<Vec<String>> = shown.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = shown
+            .iter()
+            .flat_map(|finding| rows(finding, &columns, cell.isa))
+            .collect();
         sections.push(match markdown {
             true => aligned(&titles, &text, &rows),
             false => ruled(titles, &text, rows.into_iter()).join("\n"),
         });
     }
     sections.extend((!all).then(|| left_out(cell, comparison)).flatten());
+    let aside: Vec<String> = match all {
+        true => Vec::new(),
+        false => moved_within(cell),
+    };
+    sections.extend(list("Moved below counts that are equal", &aside, markdown));
     sections
+}
+
+/// The row of a finding, and what moved below it.
+fn rows(finding: &Finding, columns: &[Column], isa: Isa) -> Vec<Vec<String>> {
+    let own = columns.iter().map(|c| (c.cell)(finding, isa)).collect();
+    let below = moved::rows(&finding.moved).into_iter();
+    let below = below.map(|[what, base, head, change]| {
+        let cell = |column: &Column| match column.title {
+            "exit reason" => what.clone(),
+            "base" => base.clone(),
+            "head" => head.clone(),
+            "change" => change.clone(),
+            _ => String::new(),
+        };
+        columns.iter().map(cell).collect()
+    });
+    std::iter::once(own).chain(below).collect()
+}
+
+/// What moved where every exit counts, and the sum did not: a line for each reason.
+pub fn moved_within(cell: &CellComparison) -> Vec<String> {
+    let equal = cell.findings.iter().filter(|finding| {
+        finding.verdict == Verdict::Same && cell.key.repeatable() && !finding.moved.is_empty()
+    });
+    let line = |finding: &Finding| {
+        let title = reason_title(finding.reason, cell.isa);
+        let moved = moved::moved_lines(&finding.moved).join("; ");
+        format!("{}, {title}: {moved}", finding.phase)
+    };
+    equal.map(line).collect()
 }
 
 /// How many are left out of a table that does not show what is equal.
@@ -201,136 +240,43 @@ pub fn difference(difference: &Difference) -> String {
     )
 }
 
-/// One column of a table of findings.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    /// Its title.
-    pub title: &'static str,
-    /// Whether it holds texts, which stand to the left.
-    pub text: bool,
-    /// What it says of a finding.
-    pub cell: fn(&Finding, Isa) -> String,
-}
-
-/// What a table says of each finding of a cell.
-pub fn columns(cell: &CellComparison, shown: &[&Finding]) -> Vec<Column> {
-    let text = |title, cell| Column {
-        title,
-        text: true,
-        cell,
-    };
-    let figure = |title, cell| Column {
-        title,
-        text: false,
-        cell,
-    };
-    let mut columns = vec![
-        text("phase", |f, _| f.phase.clone()),
-        figure("#", |f, isa| match f.reason {
-            UNKNOWN_REASON => String::new(),
-            reason => isa.label(reason),
-        }),
-        text("exit reason", |f, isa| match f.reason {
-            UNKNOWN_REASON => reason_title(f.reason, isa),
-            reason => ReasonTable::of(isa).name(reason).to_owned(),
-        }),
-        figure("base", |f, _| number(&f.base)),
-        figure("head", |f, _| number(&f.head)),
-        figure("change", |f, _| change(f)),
-        figure("relative", |f, _| relative(f)),
-    ];
-    if !cell.key.repeatable() {
-        columns.push(figure("interval", |f, _| match f.interval {
-            None => String::new(),
-            Some(of) => format!("{} to {}", signed_percent(of.low), signed_percent(of.high)),
-        }));
-        columns.push(figure("p (Holm)", |f, _| {
-            f.tested
-                .map_or(String::new(), |tested| p_text(tested.adjusted))
-        }));
-    }
-    let has_cycles = |f: &&Finding| !f.base.cycles.is_empty() || !f.head.cycles.is_empty();
-    if shown.iter().any(has_cycles) {
-        columns.push(figure("cycles/exit", |f, _| each(&f.base)));
-        columns.push(figure("→ head", |f, _| each(&f.head)));
-    }
-    columns.push(text("verdict", |f, _| words(f)));
-    columns
-}
-
-/// The count, or the mean of counts.
-fn number(series: &Series) -> String {
-    match series.exits.as_slice() {
-        [first, others @ ..] if others.iter().all(|other| other == first) => {
-            grouped(u128::from(*first))
-        }
-        _ => decimal(series.mean()),
-    }
-}
-
-fn change(finding: &Finding) -> String {
-    let change = finding.change();
-    let sign = if change > 0.0 { "+" } else { "" };
-    let text = match change.fract() == 0.0 {
-        true if change < 0.0 => format!("−{}", grouped(change.abs() as u128)),
-        true => grouped(change as u128),
-        false => decimal(change),
-    };
-    format!("{sign}{text}")
-}
-
-fn relative(finding: &Finding) -> String {
-    match finding.relative() {
-        Some(change) => signed_percent(change),
-        None => "new".to_owned(),
-    }
-}
-
-fn signed_percent(part: f64) -> String {
-    let sign = if part > 0.0 { "+" } else { "" };
-    format!("{sign}{} %", decimal(part * 100.0))
-}
-
-fn each(series: &Series) -> String {
-    series
-        .cycles_per_exit()
-        .map_or(String::new(), |cycles| grouped(cycles.round() as u128))
-}
-
-fn p_text(p: f64) -> String {
-    match p {
-        p if p < 0.0001 => "<0.0001".to_owned(),
-        p => format!("{p:.4}"),
-    }
-}
-
-fn words(finding: &Finding) -> String {
-    match finding.verdict {
-        Verdict::Differs if finding.base.mean() == 0.0 => "differs: new".to_owned(),
-        Verdict::Differs if finding.head.mean() == 0.0 => "differs: gone".to_owned(),
-        Verdict::Differs => "differs".to_owned(),
-        Verdict::NotRepeatable => {
-            format!(
-                "repeats differ: {:?} and {:?}",
-                finding.base.exits, finding.head.exits
-            )
-        }
-        Verdict::Undecided { repeats, needs } => format!(
-            "undecided: {} each, needs at least {needs}",
-            counted(repeats, "repeat")
-        ),
-        Verdict::BelowFloor => "differs by less than matters".to_owned(),
-        Verdict::Same if finding.tested.is_none() => "equal".to_owned(),
-        Verdict::Same => "no difference found".to_owned(),
-        Verdict::TooFew => "too few exits".to_owned(),
-    }
-}
-
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::compare::fixture::{cell, noisy, side};
+    use crate::compare::fixture::{cell, cell_of, noisy, side};
     use crate::compare::{Settings, compare};
+    use crate::figures::fixture::detailed;
+
+    #[test]
+    fn what_moved_stands_below_its_reason() {
+        let (base, mut head) = (cell_of(&detailed()), cell_of(&detailed()));
+        let boot = &mut head.phases[0];
+        for (spelling, more) in [("write port 0x3f8", 8_723), ("read port 0x3fd", 9_550)] {
+            let mut items = boot.below.0.iter_mut();
+            let (_, tally) = items.find(|(item, _)| item.spelling == spelling).unwrap();
+            tally.counts[0] += more;
+            boot.reasons.get_mut(&30).unwrap().exits[0] += more;
+        }
+        // One leaf more, another less, and two that the kernel told nothing of.
+        let mut leaves = boot.below.0.iter_mut();
+        let mut leaves = leaves.by_ref().filter(|(item, _)| item.reason == 10);
+        leaves.next().unwrap().1.counts[0] += 3;
+        leaves.next().unwrap().1.counts[0] -= 3;
+        boot.reasons.get_mut(&1).unwrap().exits[0] += 2;
+        let found = compared(base, head);
+        let table = comparison(&found, ComparisonFormat::Table, false);
+        let (_, table) = table.split_once("Provenance is the same.").unwrap();
+        insta::assert_snapshot!("moved", table);
+        let markdown = comparison(&found, ComparisonFormat::Markdown, false);
+        assert!(markdown.contains("· write port 0x3f8 (COM1)"), "{markdown}");
+        let json = comparison(&found, ComparisonFormat::Json, false);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        insta::assert_snapshot!(
+            "moved_json",
+            format!("{:#}", json["cells"][0]["findings"][0]["below"])
+        );
+    }
 
     fn compared(base: crate::compare::CellCounts, head: crate::compare::CellCounts) -> Comparison {
         let compared = compare(&side("a", base), &side("b", head), &Settings::default());

@@ -8,7 +8,7 @@ use super::numbers::{grouped, signed};
 use crate::figures::{Detail, DetailRow, DetailSum, Details, Kind, RunFigures};
 use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::RunRecord;
-use words::{key, why, words};
+use words::why;
 
 const HEADER: [&str; 9] = [
     "cell",
@@ -73,7 +73,7 @@ pub fn places_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> {
                     .reason
                     .map_or(String::new(), |reason| reason.to_string()),
                 format!("{:#x}", detail.key),
-                words(detail),
+                detail.words(),
                 counts[at].to_string(),
             ]
         }));
@@ -111,7 +111,7 @@ pub fn details_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> 
             let count = row.counts[at].to_string();
             let rest = [
                 kind.name().into(),
-                key(&row.detail),
+                row.detail.digits(),
                 (*direction).into(),
                 name,
                 count,
@@ -259,7 +259,7 @@ fn commonest(below: &[&DetailRow], most: usize, shown: &[usize]) -> Vec<Vec<Stri
         .map(|r| {
             row(
                 String::new(),
-                format!("· {}", words(&r.detail)),
+                format!("· {}", r.detail.words()),
                 &r.counts,
                 shown,
             )
@@ -268,7 +268,7 @@ fn commonest(below: &[&DetailRow], most: usize, shown: &[usize]) -> Vec<Vec<Stri
     match rest[..] {
         [] => {}
         [one] => {
-            let name = format!("· {}", words(&one.detail));
+            let name = format!("· {}", one.detail.words());
             rows.push(row(String::new(), name, &one.counts, shown));
         }
         _ => {

@@ -23,6 +23,7 @@ mod ktap;
 mod laws;
 mod line;
 mod markdown;
+mod moved;
 mod numbers;
 mod openmetrics;
 mod reasons;
@@ -34,12 +35,14 @@ mod whole;
 
 pub use benchmark::benchmark;
 pub use comparison::{
-    Column, ComparisonFormat, columns, comparison, difference, left_out, verdict,
+    Column, ComparisonFormat, columns, comparison, difference, left_out, moved_within, verdict,
 };
 pub use finding::{finding_details, finding_line, finding_test};
 pub use ktap::{Result as KtapResult, Test as KtapTest, ktap};
 pub use laws::checks;
 pub(crate) use markdown::aligned;
+pub(crate) use moved::changed;
+pub use moved::moved_lines;
 pub use numbers::{counted, decimal, grouped, percent, signed};
 pub(crate) use reasons::reason_title;
 pub use reasons::{Format, reasons};

@@ -3,6 +3,7 @@
 
 mod decoder;
 mod kind;
+mod words;
 
 use std::collections::BTreeMap;
 

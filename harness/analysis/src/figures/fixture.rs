@@ -110,6 +110,40 @@ pub(crate) fn timed() -> RunRecord {
     record
 }
 
+/// The same with the tracepoint, and places of I/O and CPUID exits in a module, the firmware and
+/// a program.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub(crate) fn placed() -> RunRecord {
+    let mut record = record();
+    for sample in &mut record.samples {
+        let stats = sample.stats_before.clone().unwrap();
+        let counts = stats.counts.clone();
+        let places = vec![
+            [30, 0xffff_ffff_c100_0010, counts[30] - 1_900],
+            [30, 0xffff_ffff_c100_0020, 1_000],
+            [30, 0xf_e05b, 900],
+            [10, 0x7f00_0000_1000, 1],
+            [10, 0x7f00_0000_2000, counts[10] - 1],
+        ];
+        sample.trace = Some(TraceReading {
+            stats: Some(stats),
+            counts,
+            details: vec![Histogram::of(Source::Place, places, 0)],
+            ..TraceReading::default()
+        });
+    }
+    let serial = exitlab_model::symbols::Symbol {
+        start: 0xffff_ffff_c100_0000,
+        name: "io_serial_out".to_owned(),
+        module: Some("8250".to_owned()),
+    };
+    record.symbols = Some(exitlab_model::symbols::Told {
+        symbols: vec![serial],
+        lacks: None,
+    });
+    record
+}
+
 /// A plan, as a record holds it.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub(crate) fn plan(whole: serde_json::Value) -> RecordedPlan {

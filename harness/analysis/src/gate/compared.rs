@@ -1,7 +1,7 @@
 //! What was compared with what, for people: so that a gate that passed says of what.
 
 use super::rules::{Origin, Rules};
-use crate::compare::{CellCounts, Difference, Pair, Side, unlike, unpaired};
+use crate::compare::{CellCounts, Difference, Pair, Side, unknown_below, unlike, unpaired};
 
 /// More cells than these are counted.
 const LISTED: usize = 20;
@@ -83,6 +83,7 @@ fn paired(rules: &Rules, pair: &Pair) -> String {
         true => "equal provenance".to_owned(),
         false => format!("provenance differs: {}", told(&around)),
     });
+    parts.extend(unknown_below(base, head));
     parts.join("; ")
 }
 

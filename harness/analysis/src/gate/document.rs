@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::amount::Amount;
+use super::below::BelowChoice;
 use super::rules::{Allow, Limit, Origin, ReasonChoice, Rule, Rules, Scope};
 use super::scope_keys::{Given, ScopeKeys};
 use crate::compare::{Percent, Settings};
@@ -25,6 +26,8 @@ pub(super) const KEYS: &[&str] = &[
     "rule.phase",
     "rule.reason",
     "rule.class",
+    "rule.detail",
+    "rule.place",
     "rule.exact",
     "rule.max_increase",
     "rule.max_decrease",
@@ -61,6 +64,8 @@ struct RuleDocument {
     phase: Given<String>,
     reason: Given<toml::Value>,
     class: Given<String>,
+    detail: Given<String>,
+    place: Given<String>,
     exact: Given<bool>,
     max_increase: Given<toml::Value>,
     max_decrease: Given<toml::Value>,
@@ -150,21 +155,69 @@ fn rule(text: &Text, given: &Spanned<RuleDocument>) -> Result<Rule, Problem> {
         class: &rule.class,
     };
     let scope = scope.read(text)?;
+    let below = below(text, rule, &scope)?;
     let limit = limit(text, given)?;
     let provenance = origin(text, &rule.provenance)?;
     let least_exits = whole(text, "rule.least_exits", &rule.least_exits)?;
     let title = match &rule.name {
         Some(name) => name.get_ref().clone(),
-        None => format!("{} {}", limit.words(), scope.words()),
+        None => {
+            let below = below.as_ref().map_or(String::new(), BelowChoice::title);
+            format!("{} {}{below}", limit.words(), scope.words())
+        }
     };
     Ok(Rule {
         place: text.place(given.span().start),
         title,
         scope,
+        below,
         limit,
         provenance,
         least_exits,
     })
+}
+
+/// At most one of two keys.
+fn below(text: &Text, rule: &RuleDocument, scope: &Scope) -> Result<Option<BelowChoice>, Problem> {
+    let wrong = |key: &str, given: &Spanned<String>, what: &str, cure: &str| {
+        Err(text.problem(key, given, Wrong::new(what, cure)))
+    };
+    match (&rule.detail, &rule.place) {
+        (None, None) => Ok(None),
+        (Some(_), Some(place)) => wrong(
+            "rule.place",
+            place,
+            "both detail and place are given",
+            "give one of the two: they are counted apart",
+        ),
+        (Some(detail), None) => {
+            let words = detail.get_ref().trim();
+            let single = matches!(
+                scope.reasons,
+                ReasonChoice::Number(_) | ReasonChoice::Named(_)
+            );
+            if words.is_empty() || !single {
+                let cure = "give reason = \"I/O instruction\", detail = \"write port 0x3f8\", as \
+                            the tables print both";
+                let what = match words.is_empty() {
+                    true => "names nothing",
+                    false => "a detail is below one reason, and none is given",
+                };
+                return wrong("rule.detail", detail, what, cure);
+            }
+            Ok(Some(BelowChoice::Detail(words.to_owned())))
+        }
+        (None, Some(place)) => {
+            let words = place.get_ref().trim();
+            let cure = "give a function as the tables print it, without an offset: \
+                        \"io_serial_out\"";
+            match words.split_once("+0x") {
+                _ if words.is_empty() => wrong("rule.place", place, "names nothing", cure),
+                Some(_) => wrong("rule.place", place, "a place is a whole function", cure),
+                None => Ok(Some(BelowChoice::Place(words.to_owned()))),
+            }
+        }
+    }
 }
 
 fn origin(text: &Text, given: &Given<String>) -> Result<Origin, Problem> {

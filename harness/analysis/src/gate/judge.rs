@@ -7,7 +7,7 @@ use super::judgement::{Case, Judgement, Outcome};
 use super::limit::{Kept, exact, noisy};
 use super::refusal::{no_baseline, no_phase_in_baseline, no_such_phase};
 use super::rules::{Limit, Origin, ReasonChoice, Rule, Rules};
-use super::{apart, compared};
+use super::{apart, below, compared};
 use crate::compare::{CellCounts, Difference, Pair, PhaseCounts, Side, pairs, unlike};
 use exitlab_base::error::{Error, Result};
 
@@ -45,6 +45,12 @@ pub fn judge(rules: &Rules, base: Option<&Side>, head: &Side, today: Date) -> Re
             cases.push(apart::without_cells(rule));
             continue;
         }
+        let like: Vec<&CellCounts> = cells
+            .iter()
+            .copied()
+            .filter(|cell| !asks_for_base(rule) || unlike.differences(cell).is_none())
+            .collect();
+        below::require(rule, &like, &pairs, needs_base(rule))?;
         let before = open.len();
         let mut judged = false;
         for cell in &cells {
@@ -189,7 +195,9 @@ fn needs_base(rule: &Rule) -> bool {
 /// The case of a rule in one phase of one cell.
 fn opened_in_phase<'a>(rule: &'a Rule, rules: &'a Rules, view: &View) -> OpenCase<'a> {
     let repeatable = view.head.key.repeatable();
-    let (mut counts, left_out) = view.counts(rule);
+    let (mut counts, mut left_out) = view.counts(rule);
+    let seen = counts.iter().any(|count| !count.is_none());
+    left_out.extend(below::unseen(rule, seen).filter(|_| !needs_base(rule)));
     let default = if repeatable {
         0
     } else {
@@ -238,12 +246,15 @@ fn settle(mut open: Vec<OpenCase>, rules: &Rules) -> Vec<Case> {
     let mut results = noisy(&noisy_ones, rules.settings.level).into_iter();
     for open in &mut open {
         let is_tested = tested(open);
-        let mut kept: Vec<Kept> = open.unknown.take().map(Kept::Unknown).into_iter().collect();
+        let unknown = open.unknown.take().map(Kept::Unknown);
+        let mut kept: Vec<(Kept, &[String])> =
+            unknown.map(|kept| (kept, &[][..])).into_iter().collect();
         for count in &open.counts {
-            match is_tested {
-                true => kept.extend(results.next().unwrap_or_default()),
-                false => kept.push(exact(count, open.rule.limit)),
-            }
+            let of_count = match is_tested {
+                true => results.next().unwrap_or_default(),
+                false => vec![exact(count, open.rule.limit)],
+            };
+            kept.extend(of_count.into_iter().map(|kept| (kept, &count.why[..])));
         }
         open.case.take(kept);
     }

@@ -64,16 +64,18 @@ impl Judgement {
 }
 
 impl Case {
-    /// Takes in what came of each count: what breaks the rule is told first.
-    pub(super) fn take(&mut self, kept: Vec<Kept>) {
+    /// Takes in what came of each count, and why that may be: what breaks the rule is told first.
+    pub(super) fn take(&mut self, kept: Vec<(Kept, &[String])>) {
         let mut broken = Vec::new();
         let mut unknown = Vec::new();
-        for kept in kept {
-            match kept {
-                Kept::Yes => {}
-                Kept::No(why) => broken.push(why),
-                Kept::Unknown(why) => unknown.push(why),
-            }
+        for (kept, why) in kept {
+            let (lines, what) = match kept {
+                Kept::Yes => continue,
+                Kept::No(what) => (&mut broken, what),
+                Kept::Unknown(what) => (&mut unknown, what),
+            };
+            lines.push(what);
+            lines.extend(why.iter().map(|line| format!("  {line}")));
         }
         self.outcome = match (broken.is_empty(), unknown.is_empty()) {
             (false, _) => Outcome::Failed,

@@ -215,6 +215,7 @@ mod tests {
             label: "10 CPUID".to_owned(),
             base: base.to_vec(),
             head: head.to_vec(),
+            why: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::amount::Amount;
+use super::below::BelowChoice;
 use crate::compare::{Difference, Settings, is_of};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Class, Isa, ReasonTable};
@@ -41,6 +42,8 @@ pub struct Rule {
     pub title: String,
     /// What it is about.
     pub scope: Scope,
+    /// What it is about below the reasons, if not these themselves.
+    pub below: Option<BelowChoice>,
     /// What it asks for.
     pub limit: Limit,
     /// On which provenance it is judged.
@@ -101,7 +104,7 @@ pub enum ReasonChoice {
     Total,
     /// The one of that number.
     Number(u32),
-    /// The one of that mnemonic, on the instruction sets that have it.
+    /// The one of that mnemonic, or of that name, on the instruction sets that have it.
     Named(String),
     /// All of a class together.
     Class(Class),
@@ -164,7 +167,9 @@ impl ReasonChoice {
         match self {
             ReasonChoice::Each | ReasonChoice::Total => true,
             ReasonChoice::Number(number) => *number == reason,
-            ReasonChoice::Named(name) => known.is_some_and(|known| known.mnemonic == *name),
+            ReasonChoice::Named(name) => {
+                known.is_some_and(|known| known.mnemonic == *name || known.name == *name)
+            }
             ReasonChoice::Class(class) => known.is_some_and(|known| known.class == *class),
         }
     }
@@ -175,7 +180,10 @@ impl ReasonChoice {
         match self {
             ReasonChoice::Each | ReasonChoice::Total | ReasonChoice::Class(_) => true,
             ReasonChoice::Number(number) => table.get(*number).is_some(),
-            ReasonChoice::Named(name) => table.by_mnemonic(name).is_some(),
+            ReasonChoice::Named(name) => {
+                let mut reasons = table.defined();
+                reasons.any(|known| known.mnemonic == *name || known.name == *name)
+            }
         }
     }
 }

@@ -114,15 +114,16 @@ impl ScopeKeys<'_> {
                 return Ok(ReasonChoice::Number(number));
             }
         }
-        let found = tables
-            .iter()
-            .flat_map(|table| table.defined())
-            .find(|reason| {
-                reason.mnemonic.eq_ignore_ascii_case(&word)
-                    || reason.name.eq_ignore_ascii_case(&word)
-            });
+        let mut reasons = tables.iter().flat_map(|table| table.defined());
+        let found = reasons.find_map(|reason| {
+            // A name can be one of both instruction sets, whose mnemonics differ.
+            let words = [&reason.mnemonic, &reason.name];
+            words
+                .into_iter()
+                .find(|own| own.eq_ignore_ascii_case(&word))
+        });
         match found {
-            Some(reason) => Ok(ReasonChoice::Named(reason.mnemonic.clone())),
+            Some(name) => Ok(ReasonChoice::Named(name.to_owned())),
             None => Err(problem(
                 "unknown reason".to_owned(),
                 similar(&word, &tables),

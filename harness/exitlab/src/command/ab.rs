@@ -8,6 +8,7 @@ use super::told::{print, shown};
 use crate::cli::{AbArgs, VerdictFormat};
 use crate::ended::Ended;
 use crate::matrix::{self, Work};
+use crate::pages;
 use exitlab_analysis::compare::{self, Settings};
 use exitlab_analysis::export::{self, ComparisonFormat};
 use exitlab_analysis::gate;
@@ -55,6 +56,7 @@ pub(super) async fn run(args: AbArgs) -> Result<Ended> {
         ComparisonFormat::Table,
         false,
     ))?;
+    print(&pages::of_sides(&out, &comparison))?;
     print(&format!("results: {}\n", shown(&out).display()))?;
     let Some(rules) = rules else {
         return Ok(Ended::Well);

@@ -1,23 +1,28 @@
 //! `exitlab bisect`: which commit altered the exits?
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::asked::{cache_dir, context, load_matrix, out_dir};
+use super::regression::compared;
 use super::told::{print, shown};
 use crate::bisect::{Decision, End, LinkedWorktree, Questions, Tester, ask, report};
 use crate::cli::{BisectArgs, BisectStepArgs};
 use crate::context::Context;
 use crate::doctor;
 use crate::ended::Ended;
+use crate::pages;
+use exitlab_analysis::compare::Comparison;
+use exitlab_analysis::export::{self, ComparisonFormat};
 use exitlab_analysis::gate::{self, Outcome};
+use exitlab_analysis::reading::Promises;
 use exitlab_base::artifact::{Cache, Lock};
 use exitlab_base::dir::Dir;
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole;
 use exitlab_base::git::Repository;
 use exitlab_config::Matrix;
-use exitlab_model::layout::{BISECT_LOG, GIT_LOG, STEPS};
+use exitlab_model::layout::{BISECT_LOG, FOUND, GIT_LOG, STEPS};
 
 /// How Git says how much is left.
 const LEFT: &str = "Bisecting: ";
@@ -180,12 +185,18 @@ fn tell(end: &End, range: &Range, tester: &Tester<'_>) -> Result<Ended> {
     };
     let about: Result<Vec<_>> = suspects.iter().map(|id| tester.repo.about(id)).collect();
     let found = report::found(end, &about?);
-    let text = format!("{found}\n{}", comparison(end, range, tester)?);
+    let comparison = comparison(end, range, tester)?;
+    let table = comparison.as_ref().map_or(String::new(), |comparison| {
+        export::comparison(comparison, ComparisonFormat::Table, false)
+    });
+    let text = format!("{found}\n{table}");
+    let page = comparison.map(|comparison| pages::of_sides(tester.out, &comparison));
     print(&format!(
-        "{text}\nresults: {}\n",
+        "{text}\n{}results: {}\n",
+        page.unwrap_or_default(),
         shown(tester.out).display()
     ))?;
-    write_whole(&tester.out.join("found.txt"), text.as_bytes())?;
+    write_whole(&tester.out.join(FOUND), text.as_bytes())?;
     Ok(match end {
         End::Found(_) => Ended::Well,
         End::OneOf(suspects) => Ended::Hidden {
@@ -196,7 +207,7 @@ fn tell(end: &End, range: &Range, tester: &Tester<'_>) -> Result<Ended> {
 
 /// The good commit before the first bad one against that one; where that is not known, both
 /// ends.
-fn comparison(end: &End, range: &Range, tester: &Tester<'_>) -> Result<String> {
+fn comparison(end: &End, range: &Range, tester: &Tester<'_>) -> Result<Option<Comparison>> {
     let results = |commit: &str| tester.of(commit)?.results.clone();
     let (mut before, mut after) = (results(&range.good), results(&range.bad));
     if let End::Found(first) = end {
@@ -210,12 +221,7 @@ fn comparison(end: &End, range: &Range, tester: &Tester<'_>) -> Result<String> {
         after = results(first).or(after);
     }
     match (before, after) {
-        (Some(before), Some(after)) => compared(&before, &after),
-        _ => Ok(String::new()),
+        (Some(before), Some(after)) => compared(&[before], &[after], Promises::Required).map(Some),
+        _ => Ok(None),
     }
-}
-
-fn compared(before: &Path, after: &Path) -> Result<String> {
-    let dirs = |dir: &Path| -> Vec<PathBuf> { vec![dir.to_owned()] };
-    super::regression::table(&dirs(before), &dirs(after))
 }

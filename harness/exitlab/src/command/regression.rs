@@ -53,15 +53,6 @@ pub(super) fn compared(
     compare::compare(&base, &head, &Settings::default())
 }
 
-/// The table that compares two sides as they are.
-pub(super) fn table(base: &[PathBuf], head: &[PathBuf]) -> Result<String> {
-    Ok(export::comparison(
-        &compared(base, head, Promises::Required)?,
-        ComparisonFormat::Table,
-        false,
-    ))
-}
-
 /// `exitlab gate`
 pub(super) fn gate(args: GateArgs) -> Result<Ended> {
     let rules = gate::load(&args.rules, args.platform.as_deref())?;

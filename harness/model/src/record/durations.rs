@@ -1,6 +1,7 @@
 //! How long exits took, as the kernel's histograms told it: a bucket for each reason and
 //! stretch of durations. What comes of them is `exitlab-analysis`'s to say.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::MOST_ENTRIES;
@@ -8,7 +9,7 @@ use super::MOST_ENTRIES;
 /// Times from the tracepoint `kvm_exit` to the next `kvm_entry` of the same vCPU, cumulative
 /// since before the guest's first exit. An exit that a vCPU has not come back from at a sample
 /// is in none of them, then or later: what would be in its time is the sample.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Durations {
     /// By reason and duration; summed over the VM's threads.
     pub buckets: Vec<Bucket>,
@@ -24,8 +25,9 @@ pub struct Durations {
 }
 
 /// Exits of one reason that took about as long as one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "[u64; 5]", into = "[u64; 5]")]
+#[schemars(with = "[u64; 5]")]
 pub struct Bucket {
     /// The tracepoint's `exit_reason`: on VMX the whole field, whose bits 15:0 are the reason.
     pub reason: u64,

@@ -1,5 +1,6 @@
 //! The page of one run.
 
+mod below;
 mod course;
 mod glance;
 mod heading;
@@ -19,11 +20,13 @@ use crate::span::spans;
 pub fn run(record: &RunRecord) -> String {
     let figures = RunFigures::of_record(record, record.reasons());
     let spans = spans(&figures.table);
-    let sections: [Option<Section>; 7] = [
+    let sections: [Option<Section>; 9] = [
         glance::section(&figures, &spans),
         reasons::section(&figures, &spans),
         course::section(&figures, &spans),
         spent::section(&figures, &spans),
+        below::details(&figures, &spans),
+        below::places(&figures, &spans),
         notes::checks(&figures),
         notes::inspections(record),
         Some(notes::origin(record, &figures)),

@@ -20,7 +20,7 @@ pub fn section(figures: &RunFigures, spans: &[Span]) -> Option<Section> {
     if table.columns.is_empty() {
         return None;
     }
-    let mut content = vec![tools(), reasons(table, spans)];
+    let mut content = vec![tools(2, "reasons"), reasons(table, spans)];
     content.extend(never(table));
     content.extend(at_each_sample(table));
     Some(Section {
@@ -30,8 +30,9 @@ pub fn section(figures: &RunFigures, spans: &[Span]) -> Option<Section> {
     })
 }
 
-/// What only the script can do shows only where it runs.
-fn tools() -> Element {
+/// What only the script can do shows only where it runs: a filter of rows, by the words in their
+/// first columns.
+pub fn tools(columns: usize, noun: &str) -> Element {
     let filter = element("input")
         .with("type", "search")
         .with("autocomplete", "off")
@@ -40,6 +41,8 @@ fn tools() -> Element {
     let found = element("output").with("aria-live", "polite");
     element("p")
         .class("tools")
+        .with("data-columns", columns.to_string())
+        .with("data-noun", noun)
         .flag("hidden")
         .holds(label)
         .holds(found)

@@ -1,13 +1,16 @@
 //! Words that want to be more than words, in every text field of a record, one after another
 //! and all at once: the page has the same elements as with harmless words, and shows them.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
 use serde_json::Value;
 
-use exitlab_fixtures::runs::TCG_SVM;
 use exitlab_model::record::RunRecord;
 
-use super::markup::{Tag, tags};
+use super::markup::{self, Tag, tags};
 use super::pages;
+use crate::fixture::detailed;
 
 /// Ends of everything that a word can stand in, and what follows where it works.
 const HOSTILE: [&str; 5] = [
@@ -23,7 +26,9 @@ const PLAIN: &str = "word";
 
 /// The record as JSON, with what the real one leaves out.
 fn whole() -> Value {
-    let mut record: Value = serde_json::from_str(TCG_SVM).unwrap();
+    let mut record: Value = serde_json::to_value(detailed()).unwrap();
+    // A guest tells symbols or why there are none; a file can say both.
+    record["symbols"]["lacks"] = "it hides them".into();
     record["cell"] = serde_json::json!({"values": {"guest.machine": "q35"}, "repeat": 1});
     record["kvm_parameters"] =
         serde_json::json!([{"parameter": "kvm_amd.npt", "asked": "1", "found": "Y"}]);
@@ -132,5 +137,38 @@ fn all_text_fields_at_once_are_text() {
             record
         };
         assert_harmless(&filled(hostile), &filled(PLAIN), hostile);
+    }
+}
+
+/// Names of elements and attributes.
+fn names(page: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let tags = tags(page);
+    let attributes = tags.iter().flat_map(|tag| &tag.attributes);
+    (
+        tags.iter().map(|tag| tag.name.clone()).collect(),
+        attributes.map(|(name, _)| name.clone()).collect(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Any string at all, in whatever field: no element and no attribute is new.
+    #[test]
+    fn no_string_is_markup(words in any::<String>(), at in any::<prop::sample::Index>()) {
+        let whole = whole();
+        let record: RunRecord = serde_json::from_value(whole.clone()).unwrap();
+        let mut places = Vec::new();
+        strings(&whole, "", &mut places);
+        let at = at.get(&places);
+        if let Some(changed) = with(&record, &whole, at, &words) {
+            for (page, plain) in pages(&changed).iter().zip(&pages(&record)) {
+                prop_assert_eq!(page.matches("<script").count(), 1);
+                markup::assert_balanced(&tags(page));
+                let ((elements, attributes), (known, usual)) = (names(page), names(plain));
+                prop_assert!(elements.is_subset(&known), "{at}: {elements:?}");
+                prop_assert!(attributes.is_subset(&usual), "{at}: {attributes:?}");
+            }
+        }
     }
 }

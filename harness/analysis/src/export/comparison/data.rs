@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::compare::{CellComparison, Comparison, Difference, Finding, UNKNOWN_REASON, Verdict};
+use crate::compare::{
+    CellComparison, Comparison, Difference, Finding, Move, Moved, UNKNOWN_REASON, Verdict,
+};
 use crate::export::csv::csv_text;
 use crate::export::reason_title;
 use exitlab_model::reasons::{Isa, ReasonTable};
@@ -129,5 +131,26 @@ fn json_finding(finding: &Finding, isa: Isa) -> Value {
         "head_cycles_per_exit": finding.head.cycles_per_exit(),
         "verdict": word(finding.verdict),
         "needs_repeats": needs,
+        "below": finding.moved.iter().map(json_moved).collect::<Vec<_>>(),
+    })
+}
+
+/// What moved below a reason: of each kind the farthest by name, and how many others.
+fn json_moved(moved: &Moved) -> Value {
+    let item = |one: &Move| {
+        json!({
+            "detail": one.spelling,
+            "name": one.name,
+            "base": one.base,
+            "head": one.head,
+            "change": one.change(),
+        })
+    };
+    json!({
+        "kind": moved.kind.name(),
+        "items": moved.items.iter().map(item).collect::<Vec<_>>(),
+        "others": moved.others,
+        "others_change": moved.rest,
+        "untold_change": moved.untold,
     })
 }

@@ -1,14 +1,6 @@
-//! Details in words, and why some of them are missing.
+//! Why exits have no detail, or details no exit, in words.
 
-use crate::figures::{Detail, DetailSum, Kind};
-
-/// Key and subkey in hexadecimal digits.
-pub fn key(detail: &Detail) -> String {
-    match detail.sub {
-        Some(sub) => format!("{:#x}.{sub:#x}", detail.key),
-        None => format!("{:#x}", detail.key),
-    }
-}
+use crate::figures::{DetailSum, Kind};
 
 /// Why exits have no detail of a kind, or details are no exits.
 pub fn why(sum: &DetailSum, remainder: i128) -> &'static str {
@@ -25,51 +17,5 @@ pub fn why(sum: &DetailSum, remainder: i128) -> &'static str {
         (Kind::Hypercall, false) => "the guest may not make hypercalls, or user space answered",
         (_, true) => "counted without such an exit",
         (_, false) => "counted without a detail",
-    }
-}
-
-/// A detail in words: `write port 0x3f8 (COM1)`.
-pub fn words(detail: &Detail) -> String {
-    let key = key(detail);
-    let mut words = match detail.kind {
-        Kind::Port => format!("port {key}"),
-        Kind::ControlRegister => format!("CR{}", detail.key),
-        Kind::DebugRegister => format!("DR{}", detail.key),
-        Kind::Exception | Kind::InjectedException | Kind::InjectedInterrupt => {
-            format!("vector {key}")
-        }
-        Kind::Interrupt => format!("host's vector {key}"),
-        // Its name says it all.
-        Kind::PageFault => {
-            let name = detail.name.as_deref().unwrap_or_default();
-            return format!("{}: {name}", detail.direction);
-        }
-        Kind::Region => format!("region {key}"),
-        Kind::Mmio => format!("address {key}"),
-        Kind::Msr => format!("MSR {key}"),
-        Kind::Leaf => format!("leaf {key}"),
-        Kind::Hypercall => {
-            let whose = match detail.sub {
-                Some(1) => "Hyper-V's ",
-                Some(2) => "Xen's ",
-                _ => "",
-            };
-            format!("{whose}hypercall {:#x}", detail.key)
-        }
-        Kind::ApicRegister => format!("register {key}"),
-        Kind::EndOfInterrupt => format!("end of vector {key}"),
-        // A symbol says it all; what has none is told with its address.
-        Kind::Place => match &detail.name {
-            Some(name) if name.contains('+') => return name.clone(),
-            _ => key,
-        },
-        Kind::Ipi => format!("ICR {:#x} for {:#x}", detail.key, detail.sub.unwrap_or(0)),
-    };
-    if !detail.direction.is_empty() {
-        words = format!("{} {words}", detail.direction);
-    }
-    match &detail.name {
-        Some(name) => format!("{words} ({name})"),
-        None => words,
     }
 }

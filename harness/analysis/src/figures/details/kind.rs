@@ -107,6 +107,55 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 17] = [
+        Kind::Port,
+        Kind::ControlRegister,
+        Kind::DebugRegister,
+        Kind::Exception,
+        Kind::Interrupt,
+        Kind::PageFault,
+        Kind::Region,
+        Kind::Mmio,
+        Kind::Msr,
+        Kind::Leaf,
+        Kind::Hypercall,
+        Kind::ApicRegister,
+        Kind::EndOfInterrupt,
+        Kind::InjectedInterrupt,
+        Kind::InjectedException,
+        Kind::Ipi,
+        Kind::Place,
+    ];
+
+    /// The histograms that it is counted by.
+    pub fn sources(self) -> &'static [Source] {
+        match self {
+            Kind::Port
+            | Kind::ControlRegister
+            | Kind::DebugRegister
+            | Kind::PageFault
+            | Kind::ApicRegister
+            | Kind::EndOfInterrupt => &[Source::Qualification],
+            Kind::Exception | Kind::Interrupt => &[Source::Interruption],
+            Kind::Region => &[Source::PageFault],
+            Kind::Mmio => &[Source::Mmio, Source::FastMmio],
+            Kind::Msr => &[Source::Msr],
+            Kind::Leaf => &[Source::Cpuid],
+            Kind::Hypercall => &[
+                Source::Hypercall,
+                Source::HypervHypercall,
+                Source::XenHypercall,
+            ],
+            Kind::InjectedInterrupt => &[Source::Virq],
+            Kind::InjectedException => &[Source::Exception],
+            Kind::Ipi => &[Source::Ipi],
+            Kind::Place => &[Source::Place],
+        }
+    }
+}
+
 /// What one entry of a histogram counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Detail {

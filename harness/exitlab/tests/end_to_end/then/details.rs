@@ -1,11 +1,11 @@
 //! What lies below the reasons, on real hosts: a guest that does a known number of known things.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::guests::{assemble, experiment};
-use crate::support::Place;
+use crate::support::{Place, run};
 
 /// Lines of `details.csv` up to the end, less those up to READY: what the guest did by itself.
 fn between(dir: &Path) -> Vec<(String, i64)> {
@@ -83,6 +83,67 @@ fn place_of(guest: &Path, instruction: &[u8]) -> usize {
     0x10_0000 + find(&bytes[text..], instruction).unwrap()
 }
 
+/// The same guest with one more write to the port of the POST code: `mov $301, %edi`.
+fn with_one_more(place: &Place, guest: &Path) -> PathBuf {
+    let mut bytes = std::fs::read(guest).unwrap();
+    let three_hundred = [0xbf, 0x2c, 0x01, 0x00, 0x00, 0xe6, 0x80];
+    let at = bytes.windows(7).position(|w| w == three_hundred).unwrap();
+    bytes[at + 1] += 1;
+    // Of the same name, for the plan has names of files.
+    let other = place.path("more").join(guest.file_name().unwrap());
+    std::fs::create_dir(place.path("more")).unwrap();
+    std::fs::write(&other, bytes).unwrap();
+    other
+}
+
+/// One exit more is told with its port and its instruction, by `compare` and below a failed rule.
+fn assert_explained(place: &Place, written: usize) {
+    let of = |name: &str| place.path(name).display().to_string();
+    let (first, more) = (of("first"), of("third"));
+    let compared = run(&["compare", &first, &more]);
+    let rows: Vec<String> = compared
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for row in [
+        "· write port 0x80 (POST code, delay) 300 301 +1".to_owned(),
+        format!("· from {written:#x} (low memory) 300 301 +1"),
+    ] {
+        assert!(rows.contains(&row), "no {row} in {}", compared.stdout);
+    }
+    let rule = |detail: &str| {
+        let rules = format!(
+            "[[rule]]\nreason = \"I/O instruction\"\nmax_increase = 0\n\
+             [[rule]]\nreason = \"I/O instruction\"\ndetail = \"{detail}\"\nmax_increase = 0\n\
+             [[rule]]\nreason = \"CPUID\"\ndetail = \"leaf 0x7.0x1\"\nexact = true\n"
+        );
+        let rules = place.write("rules.toml", &rules).display().to_string();
+        run(&["gate", "--rules", &rules, "--base", &first, "--", &more])
+    };
+    let failed = rule("port 0x80");
+    let why = format!(
+        "\n    write port 0x80 (POST code, delay) +1\n    from {written:#x} (low memory) +1\n"
+    );
+    assert_eq!(failed.code, Some(1), "{}{}", failed.stdout, failed.stderr);
+    for words in [
+        why.as_str(),
+        "port 0x80: 300 → 301, +1",
+        ", 2 failed, 0 undecided",
+    ] {
+        assert!(
+            failed.stdout.contains(words),
+            "no {words} in {}",
+            failed.stdout
+        );
+    }
+    let unknown = rule("port 0x81");
+    unknown.assert_failed(
+        2,
+        &["port 0x81", "did you mean", "port 0x80 (POST code, delay)"],
+    );
+}
+
 /// Each thing is under its number, from its address, as often as the guest did it; the sums are those of the
 /// reasons; and a second run is the same byte for byte.
 #[test]
@@ -90,6 +151,7 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
     let place = Place::new();
     let guest = assemble(&place, "details", "0x100000", &[]);
     let written = place_of(&guest, &[0xe6, 0x80]);
+    let more = format!("guest.kernel={}", with_one_more(&place, &guest).display());
     let guest = format!("guest.kernel={}", guest.display());
     let sets = [
         guest.as_str(),
@@ -139,4 +201,9 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
             .iter()
             .all(|histogram| histogram.get("lacks").is_none())
     );
+
+    let more: Vec<&str> = [&[more.as_str()], &sets[1..]].concat();
+    let third = experiment(&place, "third", &more);
+    assert_eq!(third.code, Some(0), "{}", third.stderr);
+    assert_explained(&place, written);
 }
