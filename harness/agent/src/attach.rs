@@ -121,6 +121,7 @@ fn read(number: u32, vm: &Running, trace: &Trace, begun: &Begun) -> Result<Sampl
             stats: None,
             exits: begun.own(least, most, vm.vcpus()),
             details: Vec::new(),
+            log: None,
         }),
         stats_before: None,
         cpuid: None,

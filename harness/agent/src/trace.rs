@@ -6,6 +6,7 @@ mod details;
 mod histogram;
 mod instance;
 pub mod kernel_fs;
+mod log;
 mod section;
 mod trigger;
 
@@ -24,6 +25,9 @@ pub use details::any_details;
 pub use histogram::{Tally, tally};
 use instance::Instance;
 pub use instance::sweep;
+pub use log::ExitLog;
+#[cfg(any(test, fuzzing))]
+pub use log::any_ring;
 
 /// The tracepoint's directory.
 const EVENT: &str = "events/kvm/kvm_exit";

@@ -59,6 +59,7 @@ pub(super) fn plan() -> Plan {
             cycles: false,
             detail: false,
             places: false,
+            log: None,
         },
         inspect: Vec::new(),
         phases: Vec::new(),

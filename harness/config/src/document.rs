@@ -91,6 +91,9 @@ pub(super) const KEYS: &[&str] = &[
     "sampling.cycles",
     "sampling.detail",
     "sampling.places",
+    "sampling.log",
+    "sampling.log_limit",
+    "sampling.log_buffer",
     "deadlines.host_boot",
     "deadlines.silence",
     "deadlines.guest_ssh",
@@ -199,6 +202,9 @@ pub(super) struct Sampling {
     pub cycles: Given<bool>,
     pub detail: Given<bool>,
     pub places: Given<bool>,
+    pub log: Given<bool>,
+    pub log_limit: Given<i64>,
+    pub log_buffer: Given<String>,
 }
 
 /// `[deadlines]`

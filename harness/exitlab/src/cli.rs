@@ -13,8 +13,10 @@ mod compare;
 mod conformance;
 mod keep;
 pub mod kernel;
+mod log;
 mod matrix;
 mod packaging;
+mod reasons;
 mod report;
 mod shared;
 mod watch;
@@ -38,8 +40,10 @@ pub use compare::{
 };
 pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use keep::{CleanArgs, ExportArgs, ListArgs};
+pub use log::{DivergeArgs, DivergeFormat, LogArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 pub use packaging::{CompletionsArgs, ManualArgs};
+pub use reasons::ReasonsArgs;
 pub use report::ReportArgs;
 pub use watch::WatchArgs;
 
@@ -53,6 +57,7 @@ Examples:
   exitlab watch results/a                    look at it, live or played back
   exitlab report results/a                   look at it as a page, in a browser
   exitlab compare results/a results/b        did this change alter the exits?
+  exitlab diverge results/a results/b        at which exit, and whose?
   exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
                                              which commit altered them?
@@ -104,11 +109,6 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   exitlab doctor                                   for the built-in experiment
   exitlab doctor my.toml --platform local          can it run on this machine as it is?";
-
-const REASONS_EXAMPLES: &str = "\
-Examples:
-  exitlab reasons
-  exitlab reasons --sdm 2021 --format csv          as far as a manual of then knows them";
 
 /// Counts the VM exits of a guest, by reason, from power-on to idle.
 ///
@@ -167,6 +167,10 @@ pub enum Command {
     Report(ReportArgs),
     /// Compare two sides: which exits did a change alter?
     Compare(CompareArgs),
+    /// Print the single exits of a run, or some of them.
+    Log(Box<LogArgs>),
+    /// Find the exit at which two runs part, and what moved.
+    Diverge(DivergeArgs),
     /// Judge runs by rules: passed, a regression, or undecided.
     Gate(GateArgs),
     /// Keep counts as text in a repository, to judge later runs by.
@@ -214,6 +218,8 @@ impl Command {
             | Command::Merge(_)
             | Command::Report(_)
             | Command::Compare(_)
+            | Command::Log(_)
+            | Command::Diverge(_)
             | Command::Gate(_)
             | Command::Baseline(_)
             | Command::Verdicts(_)
@@ -294,18 +300,6 @@ pub struct DoctorArgs {
     /// Where built artifacts are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
-}
-
-/// `exitlab reasons`
-#[derive(Debug, Clone, Args)]
-#[command(after_help = REASONS_EXAMPLES)]
-pub struct ReasonsArgs {
-    /// Only the reasons that Intel's SDM of this year defines.
-    #[arg(long, value_name = "YEAR")]
-    pub sdm: Option<u16>,
-    /// How the list is written.
-    #[arg(long, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
-    pub format: ListFormat,
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ pub const DETAILS: &str = "details.csv";
 /// Where in the guest exits came from, a row for each address of each reason and sample.
 pub const PLACES: &str = "places.csv";
 
+/// Every single exit, as a compressed array of NumPy's.
+pub const LOG: &str = "log.npy.gz";
+
 /// The table for people.
 pub const TABLE: &str = "table.md";
 
@@ -89,7 +92,7 @@ pub const FINDINGS: &str = "findings.csv";
 
 /// Every file that exitlab writes into a results directory. What is called otherwise is
 /// somebody else's, and stays where results are removed.
-pub const FILES: [&str; 25] = [
+pub const FILES: [&str; 26] = [
     RUN,
     MATRIX,
     EVENTS,
@@ -99,6 +102,7 @@ pub const FILES: [&str; 25] = [
     REPORT,
     DETAILS,
     PLACES,
+    LOG,
     HOST_CONSOLE,
     GUEST_CONSOLE,
     QEMU_LOG,

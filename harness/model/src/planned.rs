@@ -114,6 +114,7 @@ mod tests {
             cycles: false,
             detail: false,
             places: false,
+            log: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What lies below the reasons: `details.csv`, and the top of it for people.
 
-mod words;
+pub(crate) mod words;
 
 use super::csv::csv_text;
 use super::grid;

@@ -2,6 +2,7 @@
 //! of one.
 
 mod details;
+mod log;
 mod possible;
 mod trace;
 
@@ -26,6 +27,7 @@ pub fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         overruns(figures, checks),
         trace::tracepoint(figures, checks),
         details::details(figures, checks),
+        log::log(figures, checks),
     ];
     lines.into_iter().flatten().collect()
 }

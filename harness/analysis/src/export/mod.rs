@@ -34,6 +34,8 @@ pub use benchmark::benchmark;
 pub use comparison::{
     Column, ComparisonFormat, columns, comparison, difference, left_out, verdict,
 };
+pub(crate) use csv::csv_text;
+pub(crate) use details::words::words as detail_words;
 pub use finding::{finding_details, finding_line, finding_test};
 pub use ktap::{Result as KtapResult, Test as KtapTest, ktap};
 pub use laws::checks;

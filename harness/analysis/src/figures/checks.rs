@@ -9,6 +9,7 @@ pub use law::{Class, Law};
 use super::clocks::ClockCheck;
 use super::counter::{CPUID, Quantity};
 use super::details::Details;
+use super::log::LogCheck;
 use super::possible::Excess;
 use super::sampling::{Rise, SamplingCost};
 use super::totals::{Overrun, TotalsCheck};
@@ -64,6 +65,8 @@ pub struct Checks {
     /// How often details are not what they must be: sums that differ, and histograms that
     /// lost something.
     pub wrong_details: usize,
+    /// The log of single exits has as many as were counted.
+    pub log: LogCheck,
 }
 
 /// A reason on which the channels disagree.
@@ -159,6 +162,7 @@ impl Checks {
             totals: TotalsCheck::of(samples, reasons),
             trace: TraceCheck::of(record, reasons),
             wrong_details: wrong_details(record, reasons),
+            log: LogCheck::of(record, reasons),
             emulated: record.emulates.then_some(0),
             ..Checks::default()
         };
@@ -206,6 +210,8 @@ impl Checks {
             Law::Tracepoint => self.trace.mismatches.len(),
             Law::Unseen => self.trace.missed.len(),
             Law::Details => self.wrong_details,
+            Law::Log => self.log.mismatches.len(),
+            Law::WholeLog => usize::from(self.log.left_out > 0),
         }
     }
 

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Histogram, StatsReading};
+use crate::log::LogReading;
 use crate::reasons::Isa;
 
 /// Exits by the host's `kvm_exit` tracepoint. Of a guest that exitlab runs, read while QMP
@@ -29,6 +30,9 @@ pub struct TraceReading {
     /// source that is counted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub details: Vec<Histogram>,
+    /// How far the log of single exits had come (`sampling.log`).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log: Option<LogReading>,
 }
 
 fn is_none(dropped: &u64) -> bool {

@@ -49,6 +49,7 @@ pub fn order(channels: &[Channel]) -> Order {
             cycles: false,
             detail: false,
             places: false,
+            log: None,
         },
         inspect: vec!["uname".into()],
         phases: vec![Phase {
@@ -118,6 +119,7 @@ pub async fn carry_out(
         order,
         counted: counted(),
         trace,
+        log: None,
         found: Some(found).filter(|_| !order.guest.ssh),
         watchdog: script.watchdog(),
         events: &events,

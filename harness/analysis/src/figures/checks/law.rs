@@ -30,6 +30,10 @@ pub enum Law {
     Unseen,
     /// Details that the exit itself tells are as many as the reason's exits, and none is lost.
     Details,
+    /// The log of single exits has as many of each reason as were counted, and lost none.
+    Log,
+    /// It goes on to the end: it does not reach its limit.
+    WholeLog,
 }
 
 /// What a breach means.
@@ -44,7 +48,7 @@ pub enum Class {
 
 impl Law {
     /// All of them, in the order of tables.
-    pub const ALL: [Law; 13] = [
+    pub const ALL: [Law; 15] = [
         Law::Plan,
         Law::Clocks,
         Law::Possible,
@@ -58,6 +62,8 @@ impl Law {
         Law::Tracepoint,
         Law::Unseen,
         Law::Details,
+        Law::Log,
+        Law::WholeLog,
     ];
 
     /// What a breach means.
@@ -68,6 +74,8 @@ impl Law {
             Law::Price => Class::Observation,
             // It is where it is on the kernels of some years, and what it misses is told.
             Law::Unseen => Class::Observation,
+            // The plan says how long it may be, and the run said so beforehand.
+            Law::WholeLog => Class::Observation,
             Law::Plan
             | Law::Clocks
             | Law::Possible
@@ -78,7 +86,8 @@ impl Law {
             | Law::Totals
             | Law::Time
             | Law::Tracepoint
-            | Law::Details => Class::Promise,
+            | Law::Details
+            | Law::Log => Class::Promise,
         }
     }
 }
@@ -99,6 +108,8 @@ impl std::fmt::Display for Law {
             Law::Tracepoint => "the tracepoint counted the same",
             Law::Unseen => "the tracepoint sees every exit",
             Law::Details => "the details of a reason are as many as its exits",
+            Law::Log => "the log has every exit",
+            Law::WholeLog => "the log goes on to the end",
         })
     }
 }

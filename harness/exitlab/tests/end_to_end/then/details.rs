@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::guests::{assemble, experiment};
+use super::log;
 use crate::support::Place;
 
 /// Lines of `details.csv` up to the end, less those up to READY: what the guest did by itself.
@@ -59,7 +60,7 @@ fn assert_known(found: &[(String, i64)]) {
 }
 
 /// Where a guest, which is linked at 1 MiB, has an instruction that it has once.
-fn place_of(guest: &Path, instruction: &[u8]) -> usize {
+pub(super) fn place_of(guest: &Path, instruction: &[u8]) -> usize {
     let bytes = std::fs::read(guest).unwrap();
     // The multiboot header begins the text.
     let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|w| w == what);
@@ -72,15 +73,16 @@ fn place_of(guest: &Path, instruction: &[u8]) -> usize {
 #[test]
 fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
     let place = Place::new();
-    let guest = assemble(&place, "details", "0x100000", &[]);
-    let written = place_of(&guest, &[0xe6, 0x80]);
-    let guest = format!("guest.kernel={}", guest.display());
+    let program = assemble(&place, "details", "0x100000", &[]);
+    let written = place_of(&program, &[0xe6, 0x80]);
+    let guest = format!("guest.kernel={}", program.display());
     let sets = [
         guest.as_str(),
         "guest.ssh=false",
         "sampling.channels=[\"stats\", \"trace\"]",
         "sampling.detail=true",
         "sampling.places=true",
+        "sampling.log=true",
         "sampling.schedule=[\"boot\", \"line:READY\", \"end\"]",
     ];
     let first = experiment(&place, "first", &sets);
@@ -117,4 +119,5 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
             .iter()
             .all(|histogram| histogram.get("lacks").is_none())
     );
+    log::assert_logged(&place, &program, written, &sets);
 }
