@@ -122,6 +122,7 @@ fn read(number: u32, vm: &Running, trace: &Trace, begun: &Begun) -> Result<Sampl
             exits: begun.own(least, most, vm.vcpus()),
             details: Vec::new(),
             durations: None,
+            log: None,
         }),
         stats_before: None,
         cpuid: None,

@@ -22,7 +22,7 @@ use crate::qemu::{Qemu, qmp_socket};
 use crate::qmp::Qmp;
 use crate::sample::Channels;
 use crate::shell::Shell;
-use crate::trace::{self, Trace};
+use crate::trace::{self, ExitLog, Trace};
 use crate::watchdog::Watchdog;
 use crate::{census, no_kvm, parameters, with_ssh, without_ssh};
 
@@ -59,6 +59,12 @@ pub async fn run(
         None
     };
 
+    let log = order
+        .sampling
+        .log
+        .map(|plan| ExitLog::begin(plan, counted.reasons));
+    let log = log.transpose()?;
+
     events.stage(Stage::Qemu);
     let mut qemu = Qemu::start(order, dir, events)?;
     let trace = armed.map(|armed| armed.of(qemu.process(), counted.reasons));
@@ -66,6 +72,7 @@ pub async fn run(
         order,
         counted,
         trace: trace.as_ref(),
+        log: log.as_ref(),
         found: qemu.found().filter(|_| !order.guest.ssh),
         watchdog: qemu.watchdog(),
         events,
@@ -73,8 +80,12 @@ pub async fn run(
     let outcome = started.carry_out(&qmp_socket(dir), Login::wait).await;
     // A QEMU that is not asked to quit, because something failed, is killed here.
     qemu.stop().await;
+    let told = match log {
+        Some(log) => log.finish(events).await,
+        None => Ok(()),
+    };
     // The first failure is the cause.
-    outcome.and(trace.map_or(Ok(()), Trace::disarm))
+    outcome.and(told).and(trace.map_or(Ok(()), Trace::disarm))
 }
 
 /// An order whose channels are those of this host, if that is left to it.
@@ -95,6 +106,7 @@ struct Started<'a> {
     order: &'a Order,
     counted: Counted,
     trace: Option<&'a Trace>,
+    log: Option<&'a ExitLog>,
     /// Which lines the guest's console has printed, where that is all that is seen of it.
     found: Option<Found>,
     watchdog: Watchdog,
@@ -112,6 +124,7 @@ impl Started<'_> {
             order,
             counted,
             trace,
+            log,
             found,
             watchdog,
             events,
@@ -134,6 +147,7 @@ impl Started<'_> {
             qmp,
             census,
             trace,
+            log,
             events,
         };
         match found {

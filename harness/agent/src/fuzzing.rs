@@ -28,6 +28,13 @@ pub fn histogram(data: &[u8]) {
     trace::any_durations(&text, &[91, 92].into());
 }
 
+/// The kernel's ring buffer: the format of its events, a zero, and pages.
+pub fn ring(data: &[u8]) {
+    for isa in [Isa::Vmx, Isa::Svm] {
+        trace::any_ring(data, ReasonTable::of(isa));
+    }
+}
+
 /// All that QEMU sends in a session, from its greeting on.
 pub fn qmp(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -71,6 +78,7 @@ mod tests {
     fn nothing_that_qemu_the_guest_or_the_kernel_says_panics() {
         replay("sampler", super::sampler);
         replay("histogram", super::histogram);
+        replay("ring", super::ring);
         replay("qmp", super::qmp);
     }
 }

@@ -3,6 +3,7 @@
 use exitlab_model::event::Event;
 use exitlab_model::failure::FailureKind;
 use exitlab_model::order::Order;
+use exitlab_model::planned;
 use exitlab_model::record::{
     Channel, Clocks, OwnExits, OwnSource, Sample, Source, StatsReading, TraceReading,
 };
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 use crate::kvm_debug;
 use crate::qmp::Qmp;
 use crate::sampler::Sampler;
-use crate::trace::Trace;
+use crate::trace::{ExitLog, Trace};
 use crate::watchdog::Watchdog;
 
 /// What the channels are read from.
@@ -26,6 +27,8 @@ pub struct Channels<'a> {
     pub census: bool,
     /// Counts the tracepoint, where that is asked for.
     pub trace: Option<&'a Trace>,
+    /// Keeps every exit, where that is asked for.
+    pub log: Option<&'a ExitLog>,
     /// Where a sample goes.
     pub events: &'a Events,
 }
@@ -43,13 +46,15 @@ pub struct Title<'a> {
 impl Channels<'_> {
     /// The addresses in the guest from which exits came so far.
     pub fn addresses(&self) -> Result<Vec<u64>, String> {
+        let logged = self.log.map(ExitLog::addresses).unwrap_or_default();
         let Some(trace) = self.trace else {
-            return Ok(Vec::new());
+            return Ok(logged);
         };
         let below = trace.read_details()?.into_iter();
         let places = below.filter(|histogram| histogram.source == Source::Place);
         let entries = places.flat_map(|histogram| histogram.entries);
-        Ok(entries.map(|[_, address, _]| address).collect())
+        let places = entries.map(|[_, address, _]| address);
+        Ok(places.chain(logged).collect())
     }
 
     /// Takes a sample and emits it. The statistics are read before and after the guest reads
@@ -69,7 +74,7 @@ impl Channels<'_> {
             host_end_tsc: None,
         };
         let trace = match self.trace {
-            Some(trace) => Some(self.standstill(trace, watchdog).await?),
+            Some(trace) => Some(self.standstill(trace, title.number, watchdog).await?),
             None => None,
         };
         let before = self.stats(stats, watchdog).await?;
@@ -113,6 +118,7 @@ impl Channels<'_> {
     async fn standstill(
         &self,
         trace: &Trace,
+        number: u32,
         watchdog: &Watchdog,
     ) -> Result<TraceReading, Failure> {
         // A guest that has not started, or has ended, stands still already.
@@ -134,6 +140,10 @@ impl Channels<'_> {
         let durations = trace
             .take_durations()
             .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
+        let log = self.log.map(|log| log.read(self.is_last(number)));
+        let log = log
+            .transpose()
+            .map_err(|why| watchdog.failure(FailureKind::Host, why))?;
         if running {
             self.qmp.resume(watchdog).await?;
         }
@@ -145,7 +155,19 @@ impl Channels<'_> {
             exits,
             details,
             durations,
+            log,
         })
+    }
+
+    fn is_last(&self, number: u32) -> bool {
+        let Order {
+            sampling,
+            phases,
+            guest,
+            ..
+        } = self.order;
+        let planned = planned::samples(sampling, phases, guest.ssh);
+        planned.last().is_none_or(|last| last.number <= number)
     }
 
     /// KVM's own count, of whoever tells it.

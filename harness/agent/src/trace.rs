@@ -7,6 +7,7 @@ mod durations;
 mod histogram;
 mod instance;
 pub mod kernel_fs;
+mod log;
 mod section;
 mod trigger;
 
@@ -24,8 +25,9 @@ use durations::Durations;
 pub use histogram::{Tally, tally};
 use instance::Instance;
 pub use instance::sweep;
+pub use log::ExitLog;
 #[cfg(any(test, fuzzing))]
-pub use {details::any_details, durations::any_durations};
+pub use {details::any_details, durations::any_durations, log::any_ring};
 
 /// The tracepoint's directory.
 const EVENT: &str = "events/kvm/kvm_exit";

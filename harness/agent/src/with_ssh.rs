@@ -74,7 +74,7 @@ pub async fn run(
         let found = inspect(channels, command, shell, &inspecting).await?;
         events.emit(Event::Inspected(found));
     }
-    if order.sampling.places {
+    if order.sampling.places || order.sampling.log.is_some() {
         let told = symbols(channels, shell, &inspecting).await?;
         events.emit(Event::Symbols(told));
     }

@@ -13,5 +13,6 @@ pub mod figures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod gate;
+pub mod log;
 mod naming;
 pub mod reading;

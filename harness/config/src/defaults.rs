@@ -75,5 +75,6 @@ fn sampling() -> SamplingPlan {
         detail: false,
         places: false,
         time: false,
+        log: None,
     }
 }

@@ -92,6 +92,9 @@ pub(super) const KEYS: &[&str] = &[
     "sampling.detail",
     "sampling.places",
     "sampling.time",
+    "sampling.log",
+    "sampling.log_limit",
+    "sampling.log_buffer",
     "deadlines.host_boot",
     "deadlines.silence",
     "deadlines.guest_ssh",
@@ -201,6 +204,9 @@ pub(super) struct Sampling {
     pub detail: Given<bool>,
     pub places: Given<bool>,
     pub time: Given<bool>,
+    pub log: Given<bool>,
+    pub log_limit: Given<i64>,
+    pub log_buffer: Given<String>,
 }
 
 /// `[deadlines]`

@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod guest;
 mod kernel;
 mod layer;
+mod log;
 pub mod matrix;
 mod medium;
 mod parameter;

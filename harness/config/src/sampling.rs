@@ -53,6 +53,7 @@ impl<'a> Resolver<'a> {
             None => choose_channels(platform, kernel, plan, ssh),
         }
         self.below(plan);
+        self.log(plan);
         kernel.tracing = plan.channels.contains(&Channel::Trace);
     }
 

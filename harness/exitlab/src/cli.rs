@@ -13,6 +13,7 @@ mod compare;
 mod conformance;
 mod keep;
 pub mod kernel;
+mod log;
 mod matrix;
 mod packaging;
 mod reasons;
@@ -40,6 +41,7 @@ pub use compare::{
 };
 pub use conformance::{ConformanceArgs, Profile, ReportFormat};
 pub use keep::{CleanArgs, ExportArgs, ListArgs};
+pub use log::{DivergeArgs, DivergeFormat, LogArgs};
 pub use matrix::{MergeArgs, PlanArgs};
 pub use packaging::{CompletionsArgs, ManualArgs};
 pub use reasons::ReasonsArgs;
@@ -57,6 +59,7 @@ Examples:
   exitlab watch results/a                    look at it, live or played back
   exitlab report results/a                   look at it as a page, in a browser
   exitlab compare results/a results/b        did this change alter the exits?
+  exitlab diverge results/a results/b        at which exit, and whose?
   exitlab gate --rules gate.toml results/b   is that allowed?
   exitlab bisect --repo ~/linux --good v6.12.1 --bad v6.12.9 --rules gate.toml
                                              which commit altered them?
@@ -166,6 +169,10 @@ pub enum Command {
     Report(ReportArgs),
     /// Compare two sides: which exits did a change alter?
     Compare(CompareArgs),
+    /// Print the single exits of a run, or some of them.
+    Log(Box<LogArgs>),
+    /// Find the exit at which two runs part, and what moved.
+    Diverge(DivergeArgs),
     /// Judge runs by rules: passed, a regression, or undecided.
     Gate(GateArgs),
     /// Keep counts as text in a repository, to judge later runs by.
@@ -215,6 +222,8 @@ impl Command {
             | Command::Merge(_)
             | Command::Report(_)
             | Command::Compare(_)
+            | Command::Log(_)
+            | Command::Diverge(_)
             | Command::Gate(_)
             | Command::Baseline(_)
             | Command::Verdicts(_)

@@ -7,6 +7,7 @@ mod bisect;
 mod conformance;
 mod keeping;
 mod kernels;
+mod logs;
 mod matrix;
 mod packaging;
 mod regression;
@@ -68,6 +69,8 @@ fn start(command: Command) -> Result<Ended> {
             Command::Doctor(args) => check(args),
             Command::Report(args) => report::report(args),
             Command::Compare(args) => regression::compare(args),
+            Command::Log(args) => logs::log(&args),
+            Command::Diverge(args) => logs::diverge(&args),
             Command::Baseline(args) => regression::baseline(args),
             Command::Verdicts(args) => regression::verdicts(args),
             Command::Export(args) => keeping::export(&args),

@@ -18,6 +18,8 @@ pub struct Expected {
     detail: bool,
     /// Whether it is taken how long exits take.
     time: bool,
+    /// Whether every exit is logged, and whether the log is whole.
+    log: (bool, bool),
     /// Whether the host may choose others.
     auto: bool,
     /// Whether the guest can be asked.
@@ -43,6 +45,7 @@ impl Expected {
             channels: readable(&plan.sampling.channels, ssh),
             detail: plan.sampling.detail || plan.sampling.places,
             time: plan.sampling.time,
+            log: (plan.sampling.log.is_some(), false),
             auto: plan.sampling.auto,
             ssh,
             slots: None,
@@ -76,6 +79,7 @@ impl Expected {
                 self.taken.1 += 1;
                 Ok(())
             }
+            Event::Log(_) | Event::Logged(_) => self.logged(matches!(event, Event::Logged(_))),
             Event::Finished { .. } => self.finished(),
             _ => Ok(()),
         }
@@ -128,6 +132,11 @@ impl Expected {
             ("stats-after", both, sample.stats_after.is_some()),
             ("details", self.detail, has_details),
             ("durations", self.time, has_times),
+            (
+                "log",
+                self.log.0,
+                sample.trace.as_ref().is_some_and(|t| t.log.is_some()),
+            ),
         ];
         let word = |there| if there { "with" } else { "without" };
         match there.iter().find(|(_, planned, is)| planned != is) {
@@ -157,6 +166,7 @@ impl Expected {
         }
         if let Some(trace) = &sample.trace {
             lists.push(Some(trace.counts.len()));
+            lists.push(trace.log.as_ref().map(|log| log.counts.len()));
             lists.extend(trace.stats.iter().flat_map(stats));
         }
         let what = format!("counters in sample {}", sample.number);
@@ -189,7 +199,30 @@ impl Expected {
         ))
     }
 
+    /// A part of the log, or its end, comes once and only where there is one.
+    fn logged(&mut self, whole: bool) -> Result<(), Broken> {
+        match self.log {
+            (true, false) => self.log.1 = whole,
+            (true, true) => {
+                return Err(Broken::by_the_agent(
+                    "nothing after the whole log",
+                    "more of it",
+                ));
+            }
+            (false, _) => {
+                return Err(Broken::by_the_agent("no log of exits", "a part of one"));
+            }
+        }
+        Ok(())
+    }
+
     fn finished(&self) -> Result<(), Broken> {
+        if self.log == (true, false) {
+            return Err(Broken::by_the_agent(
+                "the whole log",
+                "`finished` without it",
+            ));
+        }
         let (samples, inspections) = self.taken;
         let missing = self.samples.get(samples..).unwrap_or_default();
         let unseen = self.inspections.get(inspections..).unwrap_or_default();

@@ -35,7 +35,8 @@ pub mod session;
 pub mod bisect;
 pub mod conformance;
 pub mod grading;
-pub mod matrix;
+pub mod log_book;
+mod matrix;
 
 pub mod signals;
 pub mod timings;

@@ -69,9 +69,11 @@ pub(crate) fn enter(event: &Event, record: &mut RunRecord) {
         Event::LeftBehind(left) => record.left_behind.push(left),
         Event::Inspected(inspection) => record.inspections.push(inspection),
         Event::Symbols(told) => record.symbols = Some(told),
+        Event::Logged(summary) => record.log = Some(summary),
         Event::Stage { .. }
         | Event::Pulse { .. }
         | Event::Phase { .. }
+        | Event::Log(_)
         | Event::Judging { .. }
         | Event::Machines { .. }
         | Event::Attached(_)

@@ -20,6 +20,7 @@ use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::RunRecord;
 
 use crate::litter::{MACHINE, OWNER};
+use crate::log_book::LogBook;
 use crate::out_dir::OutDir;
 
 /// The emulator's directory while it is being made: it has its name when its lock is held.
@@ -33,6 +34,8 @@ pub struct Results {
     host_console: Log,
     guest_console: Log,
     qemu: Log,
+    /// The exits that came so far.
+    exits: LogBook,
     /// Held as long as the emulator's directory is somebody's.
     owner: Option<Lock>,
     /// Held as long as anything is written: `exitlab clean` leaves the directory alone. Some
@@ -50,6 +53,7 @@ impl Results {
             host_console: Log::new(&dir, layout::HOST_CONSOLE),
             guest_console: Log::new(&dir, layout::GUEST_CONSOLE),
             qemu: Log::new(&dir, layout::QEMU_LOG),
+            exits: LogBook::default(),
             owner: None,
             _in_use: Dir::open(&dir).and_then(|dir| Lock::share(&dir)).ok(),
             dir,
@@ -78,6 +82,10 @@ impl Results {
 
     /// Keeps an event; lines of consoles also go to their logs.
     pub fn event(&mut self, event: &Event) -> Result<()> {
+        if let Event::Log(part) = event {
+            // What it holds has a file of its own.
+            return self.exits.take(part);
+        }
         let line = serde_json::to_string(event).map_err(Error::json("write", &self.events.path))?;
         self.events.line(&line)?;
         match event {
@@ -115,7 +123,10 @@ impl Results {
         for (name, text) in export::tables(record) {
             write_whole(&self.dir.join(name), text.as_bytes())?;
         }
-        Ok(())
+        match &record.log {
+            Some(summary) => self.exits.write(&self.dir.join(layout::LOG), summary),
+            None => Ok(()),
+        }
     }
 
     /// Removes what was logged of a host that is started again.
@@ -129,6 +140,7 @@ impl Results {
         for log in logs {
             log.clear()?;
         }
+        self.exits = LogBook::default();
         let machine = self.machine_dir();
         std::fs::remove_dir_all(&machine).map_err(Error::io("remove", &machine))?;
         self.make_machine()

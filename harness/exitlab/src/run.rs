@@ -14,6 +14,7 @@ use crate::results::Results;
 use crate::seed::fresh_seed;
 use crate::session::Session;
 use crate::ui::Ui;
+use exitlab_analysis::export::grouped;
 use exitlab_base::artifact::Cache;
 use exitlab_base::error::{Error, Result};
 use exitlab_host::image;
@@ -76,6 +77,7 @@ pub async fn run(
         interrupt,
     } = cx;
     ui.choice(plan);
+    say_limit(plan, ui);
     doctor::check(plan, cache.root()).require()?;
     let prepare = async {
         let artifacts = build(plan, cache, ui).await?;
@@ -105,6 +107,17 @@ pub async fn run(
         dir: results.dir().to_owned(),
         record,
     })
+}
+
+/// What a log does not hold is said before it is missed.
+fn say_limit(plan: &Plan, ui: &Ui) {
+    if let Some(log) = &plan.sampling.log {
+        let limit = grouped(log.limit.into());
+        ui.say(&format!(
+            "the log keeps the first {limit} exits, some 10 bytes of the host's memory each; \
+             those after them are counted only (sampling.log_limit)"
+        ));
+    }
 }
 
 /// Runs the experiment. QEMU's SVM can deliver an interrupt twice, and a guest that meets

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attach::FoundVm;
 use crate::failure::FailureKind;
+use crate::log::{LogPart, LogSummary};
 use crate::reasons::Isa;
 use crate::record::{
     Channel, Discovery, Inspection, ParameterReading, ReasonStatus, Remainder, Sample,
@@ -153,6 +154,10 @@ pub enum Event {
     Inspected(Inspection),
     /// What the guest tells of its kernel's code.
     Symbols(Told),
+    /// A part of the log, after the guest has ended.
+    Log(LogPart),
+    /// The log is whole: what is in it.
+    Logged(LogSummary),
     /// A rule of the exit census is about to be judged.
     Judging {
         /// The rule.

@@ -30,6 +30,9 @@ pub const PLACES: &str = "places.csv";
 /// How long exits took, a row for each reason of each phase.
 pub const TIMES: &str = "times.csv";
 
+/// Every single exit, as a compressed array of NumPy's.
+pub const LOG: &str = "log.npy.gz";
+
 /// The table for people.
 pub const TABLE: &str = "table.md";
 
@@ -98,7 +101,7 @@ pub const FINDINGS: &str = "findings.csv";
 
 /// Every file that exitlab writes into a results directory. What is called otherwise is
 /// somebody else's, and stays where results are removed.
-pub const FILES: [&str; 28] = [
+pub const FILES: [&str; 29] = [
     RUN,
     MATRIX,
     EVENTS,
@@ -110,6 +113,7 @@ pub const FILES: [&str; 28] = [
     DETAILS,
     PLACES,
     TIMES,
+    LOG,
     HOST_CONSOLE,
     GUEST_CONSOLE,
     QEMU_LOG,

@@ -17,6 +17,7 @@ pub mod hardware;
 pub mod hindrance;
 pub mod layout;
 pub mod left_behind;
+pub mod log;
 pub mod matrix;
 pub mod name;
 pub mod order;

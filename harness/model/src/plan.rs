@@ -241,6 +241,19 @@ pub struct SamplingPlan {
     /// Whether it takes how long exits take, too.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub time: bool,
+    /// Whether it keeps a log of every single exit, and how.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log: Option<LogPlan>,
+}
+
+/// How the log of single exits is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlan {
+    /// How many exits it keeps; the others are counted only.
+    pub limit: u64,
+    /// How much of the host's memory its events have until the agent takes them, KiB for each
+    /// processor.
+    pub buffer_kib: u32,
 }
 
 /// A moment of the schedule.

@@ -115,6 +115,7 @@ mod tests {
             detail: false,
             places: false,
             time: false,
+            log: None,
         }
     }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::log::LogSummary;
 use crate::reasons::{Isa, ReasonTable};
 use crate::symbols::Told;
 
@@ -364,6 +365,9 @@ pub struct RunRecord {
     /// What the guest told of its kernel's code, where places were counted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub symbols: Option<Told>,
+    /// What is in the log of single exits, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log: Option<LogSummary>,
 }
 
 fn one() -> u32 {

@@ -37,20 +37,27 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Makes one, after clearing away those of the dead.
+    /// Makes one that counts, after clearing away those of the dead.
     pub fn make() -> Result<Instance, Failure> {
+        let instance = Instance::make_for(None)?;
+        // It has room for events, which nobody writes: a megabyte for each processor. What
+        // cannot be made smaller does no harm.
+        let _ = std::fs::write(instance.dir.join("buffer_size_kb"), "4");
+        Ok(instance)
+    }
+
+    /// Makes another one beside it.
+    pub fn make_for(purpose: Option<&str>) -> Result<Instance, Failure> {
         let tracefs = open()?;
         let instances = tracefs.path().join(INSTANCES);
         if !is_there(&instances)? {
             return Err(no_tracing("its tracefs has no instances"));
         }
         sweep_in(tracefs.path(), Path::new("/proc"));
-        let name = Owner::this().name();
+        let purpose = purpose.map_or(String::new(), |purpose| format!("-{purpose}"));
+        let name = Owner::this().name() + &purpose;
         let dir = instances.join(&name);
         std::fs::create_dir(&dir).map_err(|e| refused("make", &dir, &e))?;
-        // It has room for events, which nobody writes: a megabyte for each processor. What
-        // cannot be made smaller does no harm.
-        let _ = std::fs::write(dir.join("buffer_size_kb"), "4");
         Ok(Instance {
             tracefs,
             name,
@@ -180,7 +187,8 @@ impl Owner {
             process: number()?.try_into().ok()?,
             start: number()?,
         };
-        (owner.name() == name).then_some(owner)
+        let purpose = name.strip_prefix(&owner.name())?;
+        (purpose.is_empty() || purpose.starts_with('-')).then_some(owner)
     }
 
     fn lives(self, proc: &Path) -> bool {
@@ -247,9 +255,12 @@ mod tests {
             ..this
         }
         .name();
+        let (log, earlier_log) = (format!("{alive}-log"), format!("{earlier}-log"));
         for name in [
             &alive,
+            &log,
             &earlier,
+            &earlier_log,
             &elsewhere,
             "exitlab-mine",
             "somebody-else",
@@ -257,10 +268,10 @@ mod tests {
             std::fs::create_dir(of(name)).unwrap();
         }
         sweep_in(dir.path(), Path::new("/proc"));
-        assert!(!of(&earlier).exists());
+        assert!(!of(&earlier).exists() && !of(&earlier_log).exists());
         let told = std::fs::read_to_string(dir.path().join(SYNTHETIC)).unwrap();
         assert_eq!(told, format!("!{}", event_of(&earlier)));
-        for name in [&alive, &elsewhere, "exitlab-mine", "somebody-else"] {
+        for name in [&alive, &log, &elsewhere, "exitlab-mine", "somebody-else"] {
             assert!(of(name).exists(), "{name}");
         }
     }

@@ -88,6 +88,7 @@ mod tests {
             ("sampling.channels", "stats"),
             ("sampling.detail", "true"),
             ("sampling.places", "true"),
+            ("sampling.log", "1000000"),
             ("phases", "name cpu repeat 1 run x"),
             ("host.cpus", "2"),
             ("host.memory_mib", "512"),

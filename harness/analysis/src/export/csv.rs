@@ -54,7 +54,7 @@ fn count_line(row: &Row) -> Vec<String> {
 }
 
 /// Lines of fields as CSV, none of which is a formula; they are quoted where they must be.
-pub(super) fn csv_text(lines: &[Vec<String>]) -> String {
+pub(crate) fn csv_text(lines: &[Vec<String>]) -> String {
     let mut text = String::new();
     for line in lines {
         let fields: Vec<String> = line

@@ -3,6 +3,7 @@
 
 mod details;
 mod durations;
+mod log;
 mod possible;
 mod trace;
 
@@ -28,6 +29,7 @@ pub fn checks(figures: &RunFigures, checks: &Checks) -> Vec<String> {
         trace::tracepoint(figures, checks),
         details::details(figures, checks),
         durations::durations(figures, checks),
+        log::log(figures, checks),
     ];
     lines.into_iter().flatten().collect()
 }

@@ -37,6 +37,7 @@ pub use benchmark::benchmark;
 pub use comparison::{
     Column, ComparisonFormat, columns, comparison, difference, left_out, moved_within, verdict,
 };
+pub(crate) use csv::csv_text;
 pub use finding::{finding_details, finding_line, finding_test};
 pub use ktap::{Result as KtapResult, Test as KtapTest, ktap};
 pub use laws::checks;

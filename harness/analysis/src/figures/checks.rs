@@ -10,6 +10,7 @@ use super::clocks::ClockCheck;
 use super::counter::{CPUID, Quantity};
 use super::details::Details;
 use super::durations::DurationCheck;
+use super::log::LogCheck;
 use super::possible::Excess;
 use super::sampling::{Rise, SamplingCost};
 use super::totals::{Overrun, TotalsCheck};
@@ -67,6 +68,8 @@ pub struct Checks {
     pub wrong_details: usize,
     /// Times are those of the exits that were counted.
     pub durations: DurationCheck,
+    /// The log of single exits has as many as were counted.
+    pub log: LogCheck,
 }
 
 /// A reason on which the channels disagree.
@@ -163,6 +166,7 @@ impl Checks {
             trace: TraceCheck::of(record, reasons),
             wrong_details: wrong_details(record, reasons),
             durations: DurationCheck::of(record, reasons),
+            log: LogCheck::of(record, reasons),
             emulated: record.emulates.then_some(0),
             ..Checks::default()
         };
@@ -213,6 +217,8 @@ impl Checks {
             Law::Durations => self.durations.misfits.len() + self.durations.lost.len(),
             Law::Untimed => self.durations.untimed.len(),
             Law::Clocked => self.durations.overlong.len() + usize::from(self.durations.is_far()),
+            Law::Log => self.log.mismatches.len(),
+            Law::WholeLog => usize::from(self.log.left_out > 0),
         }
     }
 

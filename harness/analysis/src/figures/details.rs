@@ -7,7 +7,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use decoder::Decoder;
+pub(crate) use decoder::Decoder;
 pub use kind::{Detail, Kind};
 
 use exitlab_model::reasons::{Isa, ReasonTable};
@@ -74,12 +74,7 @@ impl Details {
             return None;
         }
         let told = record.symbols.clone().unwrap_or_default();
-        let decoder = Decoder {
-            symbols: Symbols::new(told.symbols),
-            isa: reasons.isa(),
-            nested: is_nested(&readings, reasons),
-            machine: record.plan.machine(),
-        };
+        let decoder = Decoder::of_run(record, reasons);
         let mut details = Details::default();
         details.rows = rows(&readings, &decoder);
         details.sums = sums(&details.rows, &readings, reasons);
@@ -116,6 +111,21 @@ impl Details {
             Some((sum, samples.find(|sample| sum.remainder(*sample) != 0)?))
         });
         wrong.collect()
+    }
+}
+
+impl Decoder<'_> {
+    /// What it takes to understand the details of a run.
+    pub(crate) fn of_run<'a>(record: &'a RunRecord, reasons: &ReasonTable) -> Decoder<'a> {
+        let readings = record.samples.iter();
+        let readings: Vec<_> = readings.filter_map(|s| s.trace.as_ref()).collect();
+        let told = record.symbols.clone().unwrap_or_default();
+        Decoder {
+            symbols: Symbols::new(told.symbols),
+            isa: reasons.isa(),
+            nested: is_nested(&readings, reasons),
+            machine: record.plan.machine(),
+        }
     }
 }
 

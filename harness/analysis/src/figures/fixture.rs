@@ -204,6 +204,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
         left_behind: Vec::new(),
         inspections: Vec::new(),
         symbols: None,
+        log: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod clocks;
 mod counter;
 mod details;
 mod durations;
+mod log;
 mod observations;
 mod possible;
 mod run;
@@ -23,10 +24,12 @@ mod trace;
 pub use checks::{Checks, Class, Decrease, Disagreement, Law, ReadingCost, SumMismatch};
 pub use clocks::{Bound, ClockBreach, ClockCheck, Reading};
 pub use counter::Quantity;
+pub(crate) use details::Decoder;
 pub use details::{Detail, DetailRow, DetailSum, Details, Kind};
 pub use durations::{
     Bounds, DurationCheck, DurationRow, Durations, MOST_LONGER, Misfit, Open, Span, Spread,
 };
+pub use log::{LogCheck, LogMismatch, Unlogged};
 pub use observations::{Counted, Grown, Observations, RelativeGrowth};
 pub use possible::Excess;
 pub use run::{RunFigures, Subject};

@@ -23,3 +23,23 @@ fn a_plan_that_asks_for_none_says_nothing_of_them() {
     assert_eq!(plan["sampling"].get("places"), None);
     assert_eq!(plan["sampling"].get("time"), None);
 }
+
+#[test]
+fn a_log_keeps_a_million_exits_or_as_many_as_are_wanted() {
+    let with = |sets: &[&str]| plan("name = 'x'", sets).sampling.log;
+    let channels = "sampling.channels=[\"trace\"]";
+    assert_eq!(with(&[channels]), None);
+    // What belongs to a log that is not kept is no part of the plan.
+    assert_eq!(with(&[channels, "sampling.log_limit=7"]), None);
+    let usual = with(&[channels, "sampling.log=true"]);
+    let usual = usual.map(|log| (log.limit, log.buffer_kib));
+    assert_eq!(usual, Some((1_000_000, 16_384)));
+    let sets = [
+        channels,
+        "sampling.log=true",
+        "sampling.log_limit=7",
+        "sampling.log_buffer=64K",
+    ];
+    let own = with(&sets).map(|log| (log.limit, log.buffer_kib));
+    assert_eq!(own, Some((7, 64)));
+}

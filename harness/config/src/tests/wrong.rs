@@ -22,6 +22,11 @@ const WRONG: &[(&str, &str, &[&str])] = &[
         "name = 'x'\n[sampling]\nchannels = ['stats']",
         &["sampling.detail=true", "sampling.places=true"],
     ),
+    (
+        "a log without the tracepoint, and of no size",
+        "name = 'x'\n[sampling]\nlog = true\nlog_limit = 0\nlog_buffer = '16'",
+        &[],
+    ),
     ("not TOML", "name = 'x'\n[guest\n", &[]),
     ("a key given twice", "name = 'x'\nname = 'y'", &[]),
     ("unknown key", "name = 'x'\n[guest]\nmachin = 'q35'", &[]),

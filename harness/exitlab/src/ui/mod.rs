@@ -100,6 +100,10 @@ impl Ui {
 
     /// The agent's event.
     pub fn event(&mut self, event: &Event) {
+        // It has a file of its own, and nothing to be read.
+        if matches!(event, Event::Log(_)) {
+            return;
+        }
         match event {
             Event::Stage { stage, host_s } => {
                 let name = stage.to_string();

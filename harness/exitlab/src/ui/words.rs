@@ -35,6 +35,7 @@ pub fn describe(event: &Event) -> Option<String> {
             inspection.command,
             inspection.ended()
         )),
+        Event::Logged(log) => Some(format!("log: {} exits", grouped(log.exits.into()))),
         Event::Found(finding) => Some(export::finding_line(finding)),
         _ => None,
     }

@@ -32,6 +32,7 @@ impl RunRecord {
             left_behind: Vec::new(),
             inspections: Vec::new(),
             symbols: None,
+            log: None,
         }
     }
 
@@ -45,5 +46,7 @@ impl RunRecord {
         self.samples.clear();
         self.left_behind.clear();
         self.inspections.clear();
+        self.symbols = None;
+        self.log = None;
     }
 }

@@ -25,7 +25,9 @@ pub struct Durations {
 }
 
 /// Exits of one reason that took about as long as one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(from = "[u64; 5]", into = "[u64; 5]")]
 #[schemars(with = "[u64; 5]")]
 pub struct Bucket {

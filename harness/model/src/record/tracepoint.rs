@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Durations, Histogram, StatsReading};
+use crate::log::LogReading;
 use crate::reasons::Isa;
 
 /// Exits by the host's `kvm_exit` tracepoint. Of a guest that exitlab runs, read while QMP
@@ -33,6 +34,9 @@ pub struct TraceReading {
     /// How long exits took (`sampling.time`).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub durations: Option<Durations>,
+    /// How far the log of single exits had come (`sampling.log`).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log: Option<LogReading>,
 }
 
 fn is_none(dropped: &u64) -> bool {

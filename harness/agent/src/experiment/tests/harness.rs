@@ -50,6 +50,7 @@ pub fn order(channels: &[Channel]) -> Order {
             detail: false,
             places: false,
             time: false,
+            log: None,
         },
         inspect: vec!["uname".into()],
         phases: vec![Phase {
@@ -119,6 +120,7 @@ pub async fn carry_out(
         order,
         counted: counted(),
         trace,
+        log: None,
         found: Some(found).filter(|_| !order.guest.ssh),
         watchdog: script.watchdog(),
         events: &events,

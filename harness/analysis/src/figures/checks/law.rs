@@ -36,6 +36,10 @@ pub enum Law {
     Untimed,
     /// Times fit into the census's.
     Clocked,
+    /// The log of single exits has as many of each reason as were counted, and lost none.
+    Log,
+    /// It goes on to the end: it does not reach its limit.
+    WholeLog,
 }
 
 /// What a breach means.
@@ -50,7 +54,7 @@ pub enum Class {
 
 impl Law {
     /// All of them, in the order of tables.
-    pub const ALL: [Law; 16] = [
+    pub const ALL: [Law; 18] = [
         Law::Plan,
         Law::Clocks,
         Law::Possible,
@@ -67,6 +71,8 @@ impl Law {
         Law::Durations,
         Law::Untimed,
         Law::Clocked,
+        Law::Log,
+        Law::WholeLog,
     ];
 
     /// What a breach means.
@@ -77,6 +83,8 @@ impl Law {
             Law::Price => Class::Observation,
             // It is where it is on the kernels of some years, and what it misses is told.
             Law::Unseen | Law::Untimed => Class::Observation,
+            // The plan says how long it may be, and the run said so beforehand.
+            Law::WholeLog => Class::Observation,
             Law::Plan
             | Law::Clocks
             | Law::Possible
@@ -89,7 +97,8 @@ impl Law {
             | Law::Tracepoint
             | Law::Details
             | Law::Durations
-            | Law::Clocked => Class::Promise,
+            | Law::Clocked
+            | Law::Log => Class::Promise,
         }
     }
 }
@@ -113,6 +122,8 @@ impl std::fmt::Display for Law {
             Law::Durations => "each exit has a time but the last one of each vCPU in a phase",
             Law::Untimed => "each exit has a VM entry",
             Law::Clocked => "times fit into the census's cycles",
+            Law::Log => "the log has every exit",
+            Law::WholeLog => "the log goes on to the end",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::guests::{assemble, experiment};
+use super::log;
 use crate::support::{Place, run};
 
 /// Lines of `details.csv` up to the end, less those up to READY: what the guest did by itself.
@@ -75,7 +76,7 @@ fn assert_timed(times: &str) {
 }
 
 /// Where a guest, which is linked at 1 MiB, has an instruction that it has once.
-fn place_of(guest: &Path, instruction: &[u8]) -> usize {
+pub(super) fn place_of(guest: &Path, instruction: &[u8]) -> usize {
     let bytes = std::fs::read(guest).unwrap();
     // The multiboot header begins the text.
     let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|w| w == what);
@@ -99,7 +100,7 @@ fn with_one_more(place: &Place, guest: &Path) -> PathBuf {
 /// One exit more is told with its port and its instruction, by `compare` and below a failed rule.
 fn assert_explained(place: &Place, written: usize) {
     let of = |name: &str| place.path(name).display().to_string();
-    let (first, more) = (of("first"), of("third"));
+    let (first, more) = (of("first"), of("longer"));
     let compared = run(&["compare", &first, &more]);
     let rows: Vec<String> = compared
         .stdout
@@ -149,10 +150,10 @@ fn assert_explained(place: &Place, written: usize) {
 #[test]
 fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
     let place = Place::new();
-    let guest = assemble(&place, "details", "0x100000", &[]);
-    let written = place_of(&guest, &[0xe6, 0x80]);
-    let more = format!("guest.kernel={}", with_one_more(&place, &guest).display());
-    let guest = format!("guest.kernel={}", guest.display());
+    let program = assemble(&place, "details", "0x100000", &[]);
+    let written = place_of(&program, &[0xe6, 0x80]);
+    let more = format!("guest.kernel={}", with_one_more(&place, &program).display());
+    let guest = format!("guest.kernel={}", program.display());
     let sets = [
         guest.as_str(),
         "guest.ssh=false",
@@ -160,6 +161,7 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
         "sampling.detail=true",
         "sampling.places=true",
         "sampling.time=true",
+        "sampling.log=true",
         "sampling.schedule=[\"boot\", \"line:READY\", \"end\"]",
     ];
     let first = experiment(&place, "first", &sets);
@@ -203,7 +205,9 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
     );
 
     let more: Vec<&str> = [&[more.as_str()], &sets[1..]].concat();
-    let third = experiment(&place, "third", &more);
-    assert_eq!(third.code, Some(0), "{}", third.stderr);
+    let longer = experiment(&place, "longer", &more);
+    assert_eq!(longer.code, Some(0), "{}", longer.stderr);
     assert_explained(&place, written);
+
+    log::assert_logged(&place, &program, written, &sets);
 }

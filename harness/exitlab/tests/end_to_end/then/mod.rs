@@ -5,5 +5,6 @@ mod details;
 mod experiments;
 mod guests;
 mod kernels;
+mod log;
 mod machines;
 mod regression;
