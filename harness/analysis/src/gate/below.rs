@@ -10,6 +10,9 @@ use exitlab_base::toml::nearest;
 /// Near matches that an error names.
 const MATCHES: usize = 3;
 
+/// Numbers so far from one that was meant are near it: registers of a device.
+const NEIGHBOURS: u64 = 15;
+
 /// What a rule is about, below its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BelowChoice {
@@ -241,6 +244,22 @@ fn near(wanted: &str, known: &[(&Item, &Tally)]) -> Vec<String> {
         [plain(&item.spelling), plain(bare)]
     };
     let all: Vec<[String; 2]> = known.iter().map(forms).collect();
+    // Of numbers the nearest ones, of names those that are spelled nearly so.
+    if let Some((noun, number)) = numbered(wanted) {
+        let distance = |form: &String| {
+            let (own, other) = numbered(form)?;
+            (own == noun).then(|| other.abs_diff(number))
+        };
+        let mut close: Vec<_> = known
+            .iter()
+            .zip(&all)
+            .filter_map(|(one, forms)| Some((forms.iter().find_map(distance)?, one)))
+            .collect();
+        close.sort_by_key(|(distance, _)| *distance);
+        let least = close.first().map_or(0, |(distance, _)| *distance);
+        close.retain(|(distance, _)| *distance <= least.max(NEIGHBOURS));
+        close.iter().for_each(|(_, one)| add(one));
+    }
     let texts: Vec<&str> = all.iter().flatten().map(String::as_str).collect();
     let close = nearest(wanted, &texts);
     for (one, forms) in known.iter().zip(&all) {
@@ -255,6 +274,12 @@ fn near(wanted: &str, known: &[(&Item, &Tally)]) -> Vec<String> {
         }
     }
     found
+}
+
+/// What stands before a number, and the number.
+fn numbered(words: &str) -> Option<(&str, u64)> {
+    let (noun, digits) = words.rsplit_once(" 0x")?;
+    Some((noun, u64::from_str_radix(digits, 16).ok()?))
 }
 
 fn commonest(known: &[(&Item, &Tally)]) -> String {
