@@ -57,11 +57,6 @@ enum Place {
 }
 
 impl Work {
-    /// What the matrix consists of.
-    pub fn index(&self) -> &Index {
-        &self.index
-    }
-
     /// Begins a matrix in a new directory, which appears whole, with its index, when
     /// everything is built. What built things need is looked for here: they go to `cache`.
     pub fn begin(
