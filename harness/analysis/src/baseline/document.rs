@@ -132,15 +132,7 @@ fn cell(
             .iter()
             .find(|(phase, _)| phase.get_ref() == name.get_ref());
         let lines = found.map_or(&none, |(_, lines)| lines);
-        let mut reasons = BTreeMap::new();
-        for (key, line) in lines {
-            let reason = reason(text, key)?;
-            let series = series(text, key.get_ref(), line, repeats)?;
-            if reasons.insert(reason, series).is_some() {
-                let wrong = Wrong::new("this reason a second time", "keep one of the two");
-                return Err(text.section(key.get_ref(), key, wrong));
-            }
-        }
+        let reasons = reasons(text, lines, repeats)?;
         let found = given
             .below
             .iter()
@@ -171,6 +163,23 @@ fn cell(
         phases: given.phases.iter().map(phase).collect::<Result<_, _>>()?,
         told,
     })
+}
+
+fn reasons(
+    text: &Text,
+    lines: &BTreeMap<Spanned<String>, Spanned<Line>>,
+    repeats: usize,
+) -> Result<BTreeMap<u32, Series>, Problem> {
+    let mut reasons = BTreeMap::new();
+    for (key, line) in lines {
+        let reason = reason(text, key)?;
+        let series = series(text, key.get_ref(), line, repeats)?;
+        if reasons.insert(reason, series).is_some() {
+            let wrong = Wrong::new("this reason a second time", "keep one of the two");
+            return Err(text.section(key.get_ref(), key, wrong));
+        }
+    }
+    Ok(reasons)
 }
 
 fn names(given: &CellDocument) -> impl Iterator<Item = &String> {
