@@ -6,8 +6,7 @@ use std::fmt::Write;
 
 use toml::Spanned;
 
-use super::document::{Numbers, reason};
-use super::text::{numbers, reason_key};
+use super::line::{Numbers, numbers, reason, reason_key};
 use crate::compare::{Below, CellCounts, Item, PhaseCounts, Tally, Told};
 use crate::figures::Kind;
 use exitlab_base::foreign::toml;

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::below;
-use crate::compare::{CellCounts, CellKey, Facts, PhaseCounts, Series, UNKNOWN_REASON};
+use super::line::{Numbers, reason};
+use crate::compare::{CellCounts, CellKey, Facts, PhaseCounts, Series};
 use exitlab_base::toml::{Problem, Text, Wrong};
 use exitlab_model::reasons::Isa;
 use exitlab_model::record::{Channel, Source};
@@ -81,23 +82,6 @@ enum Line {
     Both { exits: Numbers, cycles: Numbers },
 }
 
-/// The same number in each repeat, or one for each.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a number, or a list with one for each repeat")]
-pub(super) enum Numbers {
-    All(u64),
-    Each(Vec<u64>),
-}
-
-impl Numbers {
-    pub(super) fn each(&self, repeats: usize) -> Option<Vec<u64>> {
-        match self {
-            Numbers::All(number) => Some(vec![*number; repeats]),
-            Numbers::Each(numbers) => (numbers.len() == repeats).then(|| numbers.clone()),
-        }
-    }
-}
-
 /// Reads the cells of a file.
 pub(crate) fn read(text: &Text) -> Result<Vec<CellCounts>, Problem> {
     let document: Document = text.parse(KEYS, MANUAL)?;
@@ -148,15 +132,7 @@ fn cell(
             .iter()
             .find(|(phase, _)| phase.get_ref() == name.get_ref());
         let lines = found.map_or(&none, |(_, lines)| lines);
-        let mut reasons = BTreeMap::new();
-        for (key, line) in lines {
-            let reason = reason(text, key)?;
-            let series = series(text, key.get_ref(), line, repeats)?;
-            if reasons.insert(reason, series).is_some() {
-                let wrong = Wrong::new("this reason a second time", "keep one of the two");
-                return Err(text.section(key.get_ref(), key, wrong));
-            }
-        }
+        let reasons = reasons(text, lines, repeats)?;
         let found = given
             .below
             .iter()
@@ -189,27 +165,25 @@ fn cell(
     })
 }
 
-fn names(given: &CellDocument) -> impl Iterator<Item = &String> {
-    given.phases.iter().map(Spanned::get_ref)
+fn reasons(
+    text: &Text,
+    lines: &BTreeMap<Spanned<String>, Spanned<Line>>,
+    repeats: usize,
+) -> Result<BTreeMap<u32, Series>, Problem> {
+    let mut reasons = BTreeMap::new();
+    for (key, line) in lines {
+        let reason = reason(text, key)?;
+        let series = series(text, key.get_ref(), line, repeats)?;
+        if reasons.insert(reason, series).is_some() {
+            let wrong = Wrong::new("this reason a second time", "keep one of the two");
+            return Err(text.section(key.get_ref(), key, wrong));
+        }
+    }
+    Ok(reasons)
 }
 
-/// The number that a key begins with.
-pub(super) fn reason(text: &Text, key: &Spanned<String>) -> Result<u32, Problem> {
-    let first = key.get_ref().split(' ').next().unwrap_or_default();
-    if first == "unknown" {
-        return Ok(UNKNOWN_REASON);
-    }
-    let number = match first.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16),
-        None => first.parse(),
-    };
-    number.map_err(|_| {
-        let wrong = Wrong::new(
-            "does not begin with the number of a reason",
-            "write it as `exitlab baseline` does: \"10 CPUID\", \"0x072 CPUID\"",
-        );
-        text.section(key.get_ref(), key, wrong)
-    })
+fn names(given: &CellDocument) -> impl Iterator<Item = &String> {
+    given.phases.iter().map(Spanned::get_ref)
 }
 
 fn series(text: &Text, key: &str, line: &Spanned<Line>, repeats: usize) -> Result<Series, Problem> {

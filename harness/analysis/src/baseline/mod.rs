@@ -7,6 +7,7 @@
 
 mod below;
 pub(crate) mod document;
+mod line;
 #[cfg(test)]
 mod tests;
 mod text;

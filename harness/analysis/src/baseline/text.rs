@@ -6,9 +6,10 @@ use std::fmt::Write;
 
 use super::below;
 use super::document::SCHEMA;
-use crate::compare::{CellCounts, PhaseCounts, Series, UNKNOWN_REASON};
+use super::line::{numbers, reason_key};
+use crate::compare::{CellCounts, PhaseCounts, Series};
 use exitlab_base::foreign::toml;
-use exitlab_model::reasons::{Isa, ReasonTable};
+use exitlab_model::reasons::Isa;
 
 const HEAD: &str = "\
 # VM exits by cell, phase and reason: a baseline of exitlab. Written by `exitlab baseline`;
@@ -107,17 +108,6 @@ fn write_phase(text: &mut String, phase: &PhaseCounts, isa: Isa) {
     }
 }
 
-/// `10 CPUID`, `0x072 CPUID`: the number decides, the name is for people.
-pub(super) fn reason_key(reason: u32, isa: Isa) -> String {
-    if reason == UNKNOWN_REASON {
-        return "unknown".to_owned();
-    }
-    match ReasonTable::of(isa).get(reason) {
-        Some(known) => format!("{} {}", isa.label(reason), known.mnemonic),
-        None => isa.label(reason),
-    }
-}
-
 fn line(series: &Series) -> String {
     match series.cycles.is_empty() {
         true => numbers(&series.exits),
@@ -126,13 +116,5 @@ fn line(series: &Series) -> String {
             numbers(&series.exits),
             numbers(&series.cycles)
         ),
-    }
-}
-
-/// One number if all repeats agree, else each.
-pub(super) fn numbers(values: &[u64]) -> String {
-    match values {
-        [first, others @ ..] if others.iter().all(|value| value == first) => first.to_string(),
-        values => format!("{values:?}"),
     }
 }

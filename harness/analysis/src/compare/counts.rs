@@ -184,8 +184,8 @@ impl CellCounts {
                 series.cycles.extend(more.cycles);
                 own.reasons.insert(reason, series);
             }
-            own.below
-                .absorb(others.below, [self.repeats, other.repeats]);
+            let repeats = [self.repeats, other.repeats];
+            own.below.absorb(others.below, repeats);
         }
         self.told = self.told.common(&other.told);
         self.repeats += other.repeats;
@@ -376,13 +376,11 @@ mod tests {
         let one = CellCounts::of_record(&record, BTreeMap::new(), Channel::Stats, "a").unwrap();
         let mut two = one.clone();
         two.phases[1].reasons.remove(&48);
-        two.phases[1].reasons.insert(
-            37,
-            Series {
-                exits: vec![3],
-                cycles: vec![],
-            },
-        );
+        let new = Series {
+            exits: vec![3],
+            cycles: vec![],
+        };
+        two.phases[1].reasons.insert(37, new);
         let mut both = one;
         both.absorb(two);
         assert_eq!(both.repeats, 2);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::amount::Amount;
-use super::below::BelowChoice;
+use super::choice::BelowChoice;
 use super::rules::{Allow, Limit, Origin, ReasonChoice, Rule, Rules, Scope};
 use super::scope_keys::{Given, ScopeKeys};
 use crate::compare::{Percent, Settings};

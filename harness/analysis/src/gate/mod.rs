@@ -9,6 +9,7 @@
 mod amount;
 mod apart;
 mod below;
+mod choice;
 mod compared;
 mod count;
 pub(crate) mod document;
@@ -28,7 +29,7 @@ mod tests;
 use std::path::Path;
 
 pub use amount::Amount;
-pub use below::BelowChoice;
+pub use choice::BelowChoice;
 pub use github::tell as tell_github;
 pub use judge::judge;
 pub use judgement::{Case, Judgement, Outcome};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::amount::Amount;
-use super::below::BelowChoice;
+use super::choice::BelowChoice;
 use crate::compare::{Difference, Settings, is_of};
 use exitlab_model::platform::PlatformKind;
 use exitlab_model::reasons::{Class, Isa, ReasonTable};
