@@ -55,13 +55,17 @@ pub(super) fn plan() -> Plan {
         inspect: Vec::new(),
         phases: Vec::new(),
         kvm: Vec::new(),
-        deadlines: Deadlines {
-            host_boot_s: 300.0,
-            silence_s: 60.0,
-            guest_ssh_s: 120.0,
-            exchange_s: 30.0,
-            phase_s: 600.0,
-        },
+        deadlines: deadlines(),
+    }
+}
+
+fn deadlines() -> Deadlines {
+    Deadlines {
+        host_boot_s: 300.0,
+        silence_s: 60.0,
+        guest_ssh_s: 120.0,
+        exchange_s: 30.0,
+        phase_s: 600.0,
     }
 }
 

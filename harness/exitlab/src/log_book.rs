@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::session;
 use exitlab_analysis::log::{array, merged};
-use exitlab_base::error::Result;
+use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole_with;
 use exitlab_model::log::{LogPart, LogSummary};
 use exitlab_model::stream::Broken;
@@ -26,12 +25,12 @@ impl LogBook {
     ///
     /// # Errors
     ///
-    /// [`Stream`](exitlab_base::error::Error::Stream) if there is more than there can be.
+    /// [`Error::Stream`] if there is more than there can be.
     pub fn take(&mut self, part: &LogPart) -> Result<()> {
         self.bytes = self.bytes.saturating_add(part.bytes.len());
         if self.bytes > MOST_BYTES {
             let most = format!("at most {} MiB of a log", MOST_BYTES >> 20);
-            return Err(session::broken(Broken::by_the_agent(most, "more of it")));
+            return Err(broken(most, "more of it"));
         }
         let stream = self.streams.entry(part.vcpu).or_default();
         stream.extend_from_slice(&part.bytes);
@@ -42,11 +41,11 @@ impl LogBook {
     ///
     /// # Errors
     ///
-    /// [`Stream`](exitlab_base::error::Error::Stream) if what came is no log, or not the whole of it; [`Io`](exitlab_base::error::Error::Io) if the
+    /// [`Error::Stream`] if what came is no log, or not the whole of it; [`Error::Io`] if the
     /// file cannot be written.
     pub fn write(&self, path: &Path, summary: &LogSummary) -> Result<()> {
         let expected = || format!("a log of {} exits", summary.exits);
-        let broken = |came: String| session::broken(Broken::by_the_agent(expected(), came));
+        let broken = |came: String| broken(expected(), came);
         let mut came = 0_u64;
         for exit in merged(&self.streams) {
             exit.map_err(|malformed| broken(malformed.to_string()))?;
@@ -57,6 +56,16 @@ impl LogBook {
         }
         let rows = merged(&self.streams).map_while(std::result::Result::ok);
         write_whole_with(path, |file| array::write(file, came, rows))
+    }
+}
+
+fn broken(expected: impl Into<String>, came: impl Into<String>) -> Error {
+    let broken = Broken::by_the_agent(expected, came);
+    Error::Stream {
+        expected: broken.expected,
+        came: broken.came,
+        tail: Vec::new(),
+        cure: broken.cure.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::{Exit, Moved};
+use super::told::{Exit, Moved};
 use crate::log::{Log, Names};
 use exitlab_base::error::Result;
 use exitlab_model::log::Cause;
