@@ -19,7 +19,7 @@ pub struct Place(tempfile::TempDir);
 const KEEP: &str = "EXITLAB_TEST_RESULTS";
 
 /// Of a results directory.
-const KEPT: [&str; 7] = [
+const KEPT: [&str; 8] = [
     "run.json",
     "matrix.json",
     "samples.csv",
@@ -27,6 +27,7 @@ const KEPT: [&str; 7] = [
     "cells.csv",
     "details.csv",
     "places.csv",
+    "times.csv",
 ];
 
 impl Drop for Place {
