@@ -6,7 +6,6 @@ use super::csv::csv_text;
 use super::grid;
 use super::numbers::{grouped, signed};
 use crate::figures::{Detail, DetailRow, DetailSum, Details, Kind, RunFigures};
-use exitlab_model::reasons::ReasonTable;
 use exitlab_model::record::RunRecord;
 use words::why;
 
@@ -57,9 +56,8 @@ impl Part {
 
 /// `places.csv`: one line for each sample, reason and address of the guest's code that caused
 /// exits, with counts since power-on.
-pub fn places_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> {
-    let details = Details::of(record, reasons)?;
-    Part::Places.of(&details)?;
+pub fn places_csv(details: &Details, record: &RunRecord) -> Option<String> {
+    Part::Places.of(details)?;
     let mut lines = vec![PLACES_HEADER.map(str::to_owned).to_vec()];
     for (at, sample) in record.samples.iter().enumerate() {
         let rows = details.rows.iter();
@@ -86,9 +84,8 @@ const REMAINDER: &str = "remainder";
 
 /// `details.csv`: one line for each sample and detail, with counts since power-on, and one for
 /// each sum that is not the reason's count. Keys are hexadecimal; a subkey follows a point.
-pub fn details_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> {
-    let details = Details::of(record, reasons)?;
-    Part::Details.of(&details)?;
+pub fn details_csv(details: &Details, record: &RunRecord) -> Option<String> {
+    Part::Details.of(details)?;
     let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
     for (at, sample) in record.samples.iter().enumerate() {
         let line = |reason: Option<u32>, rest: [String; 5]| {
@@ -327,6 +324,7 @@ mod tests {
     use super::*;
     use crate::export::{tables, terminal_table};
     use crate::figures::fixture;
+    use exitlab_model::reasons::ReasonTable;
     use exitlab_model::record::{Histogram, Source, TraceReading};
     use exitlab_model::symbols::{Symbol, Told};
 
@@ -338,9 +336,13 @@ mod tests {
         insta::assert_snapshot!(below);
     }
 
+    fn file(of: fn(&Details, &RunRecord) -> Option<String>, record: &RunRecord) -> Option<String> {
+        of(&Details::of(record, ReasonTable::vmx())?, record)
+    }
+
     #[test]
     fn the_file_has_every_detail_of_every_sample() {
-        let csv = details_csv(&fixture::detailed(), ReasonTable::vmx()).unwrap();
+        let csv = file(details_csv, &fixture::detailed()).unwrap();
         insta::assert_snapshot!(csv);
         let files: Vec<_> = tables(&fixture::record())
             .into_iter()
@@ -383,9 +385,9 @@ mod tests {
         assert!(!text.contains(Part::Details.title()), "{text}");
         let (_, below) = text.split_once(Part::Places.title()).unwrap();
         insta::assert_snapshot!(below.split("Highest").next().unwrap());
-        let csv = places_csv(&record, ReasonTable::vmx()).unwrap();
+        let csv = file(places_csv, &record).unwrap();
         let line = "1,2,idle,30,0xfe05b,0xfe05b (firmware or real mode),900";
         assert!(csv.lines().any(|found| found == line), "{csv}");
-        assert_eq!(details_csv(&record, ReasonTable::vmx()), None);
+        assert_eq!(file(details_csv, &record), None);
     }
 }

@@ -25,8 +25,11 @@ const WHOLE: &str = "all";
 /// `times.csv`: for each phase, and for all of them together, a line for each reason and one
 /// for all in which the guest works and all by which it waits. Each of the figures of a
 /// distribution is at least, and at most, so many nanoseconds.
-pub fn times_csv(record: &RunRecord, reasons: &ReasonTable) -> Option<String> {
-    let durations = Durations::of(record, reasons)?;
+pub fn times_csv(
+    durations: &Durations,
+    record: &RunRecord,
+    reasons: &ReasonTable,
+) -> Option<String> {
     durations.whole()?;
     let mut header = BEGIN.map(str::to_owned).to_vec();
     let figures = PERCENTILES.map(|percent| format!("p{percent}"));
@@ -212,13 +215,18 @@ mod tests {
         insta::assert_snapshot!(times.split("Highest").next().unwrap());
     }
 
+    fn file(record: &RunRecord) -> Option<String> {
+        let reasons = ReasonTable::vmx();
+        times_csv(&Durations::of(record, reasons)?, record, reasons)
+    }
+
     #[test]
     fn the_file_has_every_reason_of_every_phase() {
-        let csv = times_csv(&fixture::timed(), ReasonTable::vmx()).unwrap();
+        let csv = file(&fixture::timed()).unwrap();
         insta::assert_snapshot!(csv);
         let files = tables(&fixture::timed());
         assert!(files.iter().any(|(name, _)| *name == "times.csv"));
-        assert_eq!(times_csv(&fixture::detailed(), ReasonTable::vmx()), None);
+        assert_eq!(file(&fixture::detailed()), None);
         let (_, table) = files.iter().find(|(name, _)| *name == "table.md").unwrap();
         for title in ["## How long exits took", "### All phases", "### idle +5s"] {
             assert!(table.contains(title), "no {title} in {table}");

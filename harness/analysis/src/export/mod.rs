@@ -70,11 +70,14 @@ pub fn tables(record: &RunRecord) -> Vec<(&'static str, String)> {
         (layout::COUNTS, counts_csv(&figures.table)),
         (layout::TABLE, table_md(&figures)),
     ];
-    let details = details_csv(record, reasons);
-    tables.extend(details.map(|text| (layout::DETAILS, text)));
-    let places = places_csv(record, reasons);
-    tables.extend(places.map(|text| (layout::PLACES, text)));
-    let times = times_csv(record, reasons);
+    if let Some(found) = &figures.details {
+        let details = details_csv(found, record);
+        tables.extend(details.map(|text| (layout::DETAILS, text)));
+        let places = places_csv(found, record);
+        tables.extend(places.map(|text| (layout::PLACES, text)));
+    }
+    let durations = figures.durations.as_ref();
+    let times = durations.and_then(|found| times_csv(found, record, reasons));
     tables.extend(times.map(|text| (layout::TIMES, text)));
     tables
 }

@@ -1,6 +1,6 @@
 //! What moved below a reason, in words: as rows of a table, and as a line of its own.
 
-use super::numbers::{decimal, grouped};
+use super::numbers::{decimal, grouped, signed};
 use crate::compare::Moved;
 use crate::figures::Kind;
 
@@ -102,13 +102,11 @@ pub(super) fn amount(number: f64) -> String {
 
 /// A difference of them, with its sign.
 pub(super) fn change(change: f64) -> String {
-    let sign = if change > 0.0 { "+" } else { "" };
-    let text = match change.fract() == 0.0 {
-        true if change < 0.0 => format!("−{}", grouped(change.abs() as u128)),
-        true => grouped(change as u128),
+    match change.fract() == 0.0 {
+        true => signed(change as i128),
+        false if change > 0.0 => format!("+{}", decimal(change)),
         false => decimal(change),
-    };
-    format!("{sign}{text}")
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub use law::{Class, Law};
 use super::clocks::ClockCheck;
 use super::counter::{CPUID, Quantity};
 use super::details::Details;
-use super::durations::DurationCheck;
+use super::durations::{DurationCheck, Durations};
 use super::log::LogCheck;
 use super::possible::Excess;
 use super::sampling::{Rise, SamplingCost};
@@ -154,6 +154,17 @@ pub struct Decrease {
 impl Checks {
     /// Checks every law on every sample that has the readings for it.
     pub fn of(record: &RunRecord, reasons: &ReasonTable) -> Checks {
+        let details = Details::of(record, reasons);
+        let durations = Durations::of(record, reasons);
+        Checks::with(record, reasons, (details.as_ref(), durations.as_ref()))
+    }
+
+    /// The same, of a record whose details and times are known.
+    pub(super) fn with(
+        record: &RunRecord,
+        reasons: &ReasonTable,
+        (details, durations): (Option<&Details>, Option<&Durations>),
+    ) -> Checks {
         let samples = &record.samples;
         let planned = record.plan.samples();
         let mut checks = Checks {
@@ -164,8 +175,8 @@ impl Checks {
             clocks: ClockCheck::of(record, planned.as_deref().unwrap_or_default()),
             totals: TotalsCheck::of(samples, reasons),
             trace: TraceCheck::of(record, reasons),
-            wrong_details: wrong_details(record, reasons),
-            durations: DurationCheck::of(record, reasons),
+            wrong_details: details.map_or(0, |found| found.wrong().len() + found.lost.len()),
+            durations: DurationCheck::of(durations, record, reasons),
             log: LogCheck::of(record, reasons),
             emulated: record.emulates.then_some(0),
             ..Checks::default()
@@ -324,11 +335,6 @@ impl Checks {
                 }));
         }
     }
-}
-
-fn wrong_details(record: &RunRecord, reasons: &ReasonTable) -> usize {
-    let details = Details::of(record, reasons);
-    details.map_or(0, |details| details.wrong().len() + details.lost.len())
 }
 
 fn reading_cost(sample: &Sample, reasons: &ReasonTable) -> Option<ReadingCost> {

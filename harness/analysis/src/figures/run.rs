@@ -42,8 +42,11 @@ impl RunFigures {
     /// The figures of a run, complete or not.
     pub fn of_record(record: &RunRecord, reasons: &ReasonTable) -> RunFigures {
         let table = CountTable::from_record(record, reasons);
+        let details = Details::of(record, reasons);
+        let durations = Durations::of(record, reasons);
+        let below = (details.as_ref(), durations.as_ref());
         RunFigures {
-            checks: Some(Checks::of(record, reasons)),
+            checks: Some(Checks::with(record, reasons, below)),
             sampling: record
                 .samples
                 .iter()
@@ -51,8 +54,8 @@ impl RunFigures {
                 .collect(),
             left_behind: record.left_behind.clone(),
             time: TimeTable::of_record(&table, record),
-            details: Details::of(record, reasons),
-            durations: Durations::of(record, reasons),
+            details,
+            durations,
             ..RunFigures::of_table(Subject::of(record), table)
         }
     }

@@ -64,9 +64,13 @@ pub const MOST_LONGER: f64 = 100_000.0;
 
 impl DurationCheck {
     /// Holds the times of a run against its counts.
-    pub fn of(record: &RunRecord, reasons: &ReasonTable) -> DurationCheck {
+    pub fn of(
+        durations: Option<&Durations>,
+        record: &RunRecord,
+        reasons: &ReasonTable,
+    ) -> DurationCheck {
         let mut check = DurationCheck::default();
-        let Some(durations) = Durations::of(record, reasons).filter(|d| d.lacks.is_none()) else {
+        let Some(durations) = durations.filter(|d| d.lacks.is_none()) else {
             return check;
         };
         let misses = may_miss_entries(&record.provenance.host_kernel);
@@ -172,7 +176,8 @@ mod tests {
     fn check(change: impl FnOnce(&mut RunRecord)) -> DurationCheck {
         let mut record = fixture::timed();
         change(&mut record);
-        DurationCheck::of(&record, record.reasons())
+        let durations = Durations::of(&record, record.reasons());
+        DurationCheck::of(durations.as_ref(), &record, record.reasons())
     }
 
     fn told(record: &mut RunRecord, at: usize) -> &mut record::Durations {
