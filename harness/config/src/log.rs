@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use super::resolver::Resolver;
+use super::size;
 use super::value::within;
 use exitlab_base::toml::Wrong;
 use exitlab_model::log::{MOST, USUAL_BUFFER_KIB, USUAL_LIMIT};
@@ -49,21 +50,12 @@ impl<'a> Resolver<'a> {
 
 /// A size such as `16M` or `64K`, in KiB.
 fn kib(text: &str) -> Result<u32, Wrong> {
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b'K') => (&text[..text.len() - 1], 1),
-        Some(b'M') => (&text[..text.len() - 1], 1024),
-        _ => ("", 1),
-    };
-    let number = Some(digits)
-        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|digits| digits.parse::<u32>().ok())
-        .and_then(|number| number.checked_mul(unit));
-    match number {
+    match size::in_units(text, ['K', 'M']) {
         None => Err(Wrong::new(
             "not a size",
             "write a size like \"16M\" or \"512K\"",
         )),
-        Some(LEAST_BUFFER_KIB..=MOST_BUFFER_KIB) => Ok(number.unwrap_or(LEAST_BUFFER_KIB)),
+        Some(number @ LEAST_BUFFER_KIB..=MOST_BUFFER_KIB) => Ok(number),
         Some(_) => Err(Wrong::new(
             "not from 8K to 1024M",
             "\"16M\" is enough for some hundred thousand exits in a tenth of a second",

@@ -4,17 +4,19 @@ use exitlab_base::toml::Wrong;
 
 /// Reads a size; the result is in MiB.
 pub(super) fn parse(text: &str) -> Result<u32, Wrong> {
-    let (digits, unit_mib) = match text.as_bytes().last() {
-        Some(b'M') => (&text[..text.len() - 1], 1),
-        Some(b'G') => (&text[..text.len() - 1], 1024),
-        _ => ("", 1),
+    let mib = in_units(text, ['M', 'G']);
+    mib.ok_or_else(|| Wrong::new("not a size", "write a size like \"256M\" or \"1G\""))
+}
+
+/// A number of the first unit, or 1024 times as much of the second, in the first.
+pub(super) fn in_units(text: &str, [small, large]: [char; 2]) -> Option<u32> {
+    let (digits, unit) = match text.strip_suffix(small) {
+        Some(digits) => (digits, 1),
+        None => (text.strip_suffix(large)?, 1024),
     };
     // `u32::from_str` takes a sign, which a size has not.
-    let mib = Some(digits)
-        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
-        .and_then(|digits| digits.parse::<u32>().ok())
-        .and_then(|number| number.checked_mul(unit_mib));
-    mib.ok_or_else(|| Wrong::new("not a size", "write a size like \"256M\" or \"1G\""))
+    let digits = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    digits.parse::<u32>().ok()?.checked_mul(unit)
 }
 
 #[cfg(test)]

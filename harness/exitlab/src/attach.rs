@@ -5,13 +5,14 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio::sync::watch;
 
+use crate::broken::broken;
 use crate::context::Context;
 use crate::minutes;
 use crate::out_dir::OutDir;
 use crate::provenance;
 use crate::results::Results;
 use crate::run::{Run, draw, keep};
-use crate::session::{self, Session};
+use crate::session::Session;
 use crate::signals::Interrupt;
 use exitlab_base::error::{Error, Result};
 use exitlab_model::attach::{AttachOrder, FoundVm, phase};
@@ -167,7 +168,7 @@ fn take(event: &Event, order: &AttachOrder, record: &mut RunRecord) -> Result<()
             record.experiment = experiment(&vm.name);
         }
         Event::Sample(sample) => {
-            expected(sample, record).map_err(session::broken)?;
+            expected(sample, record).map_err(broken)?;
             minutes::enter(event, record);
         }
         event => minutes::enter(event, record),

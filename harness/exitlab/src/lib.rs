@@ -18,6 +18,7 @@ pub mod kept;
 
 pub mod attach;
 pub mod booted;
+mod broken;
 pub mod build;
 pub mod context;
 pub mod expected;

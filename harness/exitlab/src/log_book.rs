@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::broken::broken;
 use exitlab_analysis::log::{array, merged};
 use exitlab_base::error::{Error, Result};
 use exitlab_base::files::write_whole_with;
@@ -30,7 +31,7 @@ impl LogBook {
         self.bytes = self.bytes.saturating_add(part.bytes.len());
         if self.bytes > MOST_BYTES {
             let most = format!("at most {} MiB of a log", MOST_BYTES >> 20);
-            return Err(broken(most, "more of it"));
+            return Err(by_the_agent(most, "more of it"));
         }
         let stream = self.streams.entry(part.vcpu).or_default();
         stream.extend_from_slice(&part.bytes);
@@ -45,7 +46,7 @@ impl LogBook {
     /// file cannot be written.
     pub fn write(&self, path: &Path, summary: &LogSummary) -> Result<()> {
         let expected = || format!("a log of {} exits", summary.exits);
-        let broken = |came: String| broken(expected(), came);
+        let broken = |came: String| by_the_agent(expected(), came);
         let mut came = 0_u64;
         for exit in merged(&self.streams) {
             exit.map_err(|malformed| broken(malformed.to_string()))?;
@@ -59,14 +60,8 @@ impl LogBook {
     }
 }
 
-fn broken(expected: impl Into<String>, came: impl Into<String>) -> Error {
-    let broken = Broken::by_the_agent(expected, came);
-    Error::Stream {
-        expected: broken.expected,
-        came: broken.came,
-        tail: Vec::new(),
-        cure: broken.cure.to_owned(),
-    }
+fn by_the_agent(expected: impl Into<String>, came: impl Into<String>) -> Error {
+    broken(Broken::by_the_agent(expected, came))
 }
 
 #[cfg(test)]

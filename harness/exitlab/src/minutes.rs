@@ -1,8 +1,8 @@
 //! The minutes of a session: each event is held against the plan, then entered into the record;
 //! at the end they say what the run was.
 
+use crate::broken::broken;
 use crate::expected::Expected;
-use crate::session;
 use exitlab_analysis::figures::{Checks, Class};
 use exitlab_base::error::{Error, Result};
 use exitlab_model::event::Event;
@@ -31,7 +31,7 @@ impl Minutes<'_> {
     ///
     /// [`Error::Stream`] if another one had to come. It is not entered.
     pub fn take(&mut self, event: &Event) -> Result<()> {
-        self.expected.hear(event).map_err(session::broken)?;
+        self.expected.hear(event).map_err(broken)?;
         enter(event, self.record);
         Ok(())
     }

@@ -13,7 +13,6 @@ use exitlab_model::event::Event;
 use exitlab_model::failure::FailureKind;
 use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
-use exitlab_model::stream::Broken;
 
 /// What a session is held with.
 pub struct Session<'a> {
@@ -170,16 +169,6 @@ async fn listen<H: Host>(
             }
             _ => {}
         }
-    }
-}
-
-/// An event that is not the one that had to come.
-pub fn broken(broken: Broken) -> Error {
-    Error::Stream {
-        expected: broken.expected,
-        came: broken.came,
-        tail: Vec::new(),
-        cure: broken.cure.to_owned(),
     }
 }
 

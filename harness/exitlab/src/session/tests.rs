@@ -11,6 +11,7 @@ use exitlab_model::record::{Outcome, Provenance, RecordedPlan, RunRecord, Sample
 use exitlab_model::stream::{Reader, Taken, Writer};
 
 use super::*;
+use crate::broken::broken;
 use crate::minutes::{self, Minutes};
 use crate::out_dir::OutDir;
 
