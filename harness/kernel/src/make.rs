@@ -21,6 +21,10 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("KBUILD_BUILD_VERSION", "1"),
 ];
 
+/// What a tree's Makefile may say otherwise, if its owner compiles for another machine. These
+/// are kbuild's own values here, so nothing else becomes of any other tree.
+const HERE: &[&str] = &["ARCH=x86", "CROSS_COMPILE="];
+
 /// Where Debian's package `ccache` has compilers that look for a kept object first.
 const CCACHE: &str = "/usr/lib/ccache";
 
@@ -78,7 +82,7 @@ pub async fn run(
     let mut command = Command::new("make");
     clean_env(&mut command);
     let _objects = keep_objects(&mut command, Path::new(CCACHE));
-    command.current_dir(dir).args(args);
+    command.current_dir(dir).args(args).args(HERE);
     let mut errors = Vec::new();
     let finished = process::run(command, log, |line| {
         if errors.len() < ERROR_LINES && is_error(line) {
@@ -142,5 +146,21 @@ mod tests {
         keep_objects(&mut command, dir.path());
         let path = path_of(&command).unwrap();
         assert!(path.starts_with(&format!("{}:", dir.path().display())));
+    }
+
+    /// Of real make: a tree that its owner compiles for another machine.
+    #[tokio::test]
+    async fn a_tree_for_another_machine_is_compiled_for_this_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let makefile = "ARCH = arm64\nCROSS_COMPILE = aarch64-linux-gnu-\n\
+                        all:\n\t@echo $(ARCH) [$(CROSS_COMPILE)]\n";
+        std::fs::write(dir.path().join("Makefile"), makefile).unwrap();
+        let mut lines = Vec::new();
+        let log = dir.path().join("log");
+        let built = run(dir.path(), &["all"], &log, "compile", |line| {
+            lines.push(line.to_owned());
+        });
+        built.await.unwrap();
+        assert_eq!(lines, ["x86 []"]);
     }
 }
