@@ -71,14 +71,6 @@ fn deadlines() -> Deadlines {
 
 /// Counts are those of the cheapest census, and nothing else is asked for.
 fn sampling() -> SamplingPlan {
-    SamplingPlan {
-        schedule: vec![Moment::Boot, Moment::After(5.0), Moment::After(5.0)],
-        channels: vec![Channel::Cpuid, Channel::Stats],
-        auto: false,
-        cycles: false,
-        detail: false,
-        places: false,
-        time: false,
-        log: None,
-    }
+    let schedule = [Moment::Boot, Moment::After(5.0), Moment::After(5.0)];
+    SamplingPlan::of_counts(schedule, &[Channel::Cpuid, Channel::Stats])
 }

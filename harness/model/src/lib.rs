@@ -5,6 +5,7 @@
 //! Plan ─► Order ─► Event ─► RunRecord
 //! ```
 
+mod absent;
 pub mod artifacts;
 pub mod attach;
 pub mod build;

@@ -6,6 +6,8 @@ mod wire;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::absent;
+
 pub use wire::{Decoder, Encoder, Malformed};
 
 /// Exits that a log keeps unless the plan says otherwise.
@@ -124,10 +126,10 @@ pub struct LogSummary {
     /// Exits that are in it.
     pub exits: u64,
     /// Exits after the limit, which were counted only.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub left_out: u64,
     /// Events for which the kernel had no room.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub lost: u64,
     /// Tracepoints that this kernel lacks, so that no exit is told by them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -141,13 +143,13 @@ pub struct LogReading {
     /// ([`crate::reasons::ReasonTable::slot`]).
     pub counts: Vec<u64>,
     /// Exits whose reason no table defines.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub other: u64,
     /// How many of all these are beyond the limit.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub left_out: u64,
     /// Events for which the kernel had no room until then.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub lost: u64,
 }
 
@@ -158,10 +160,6 @@ impl LogReading {
         let all = all.fold(0_u64, |sum, count| sum.saturating_add(*count));
         all.saturating_sub(self.left_out)
     }
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 #[cfg(test)]

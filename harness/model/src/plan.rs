@@ -246,6 +246,22 @@ pub struct SamplingPlan {
     pub log: Option<LogPlan>,
 }
 
+impl SamplingPlan {
+    /// Counts by these channels at these moments, and nothing else.
+    pub fn of_counts(schedule: impl Into<Vec<Moment>>, channels: &[Channel]) -> SamplingPlan {
+        SamplingPlan {
+            schedule: schedule.into(),
+            channels: channels.to_vec(),
+            auto: false,
+            cycles: false,
+            detail: false,
+            places: false,
+            time: false,
+            log: None,
+        }
+    }
+}
+
 /// How the log of single exits is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPlan {

@@ -107,16 +107,7 @@ mod tests {
     use crate::record::Channel;
 
     fn sampling(channels: &[Channel]) -> SamplingPlan {
-        SamplingPlan {
-            schedule: vec![Moment::Boot, Moment::After(0.5)],
-            channels: channels.to_vec(),
-            auto: false,
-            cycles: false,
-            detail: false,
-            places: false,
-            time: false,
-            log: None,
-        }
+        SamplingPlan::of_counts([Moment::Boot, Moment::After(0.5)], channels)
     }
 
     fn phases() -> Vec<Phase> {

@@ -3,6 +3,7 @@
 //! `exitlab-analysis`.
 
 mod beginning;
+mod commonest;
 mod durations;
 mod histogram;
 mod outcome;
@@ -19,8 +20,9 @@ use crate::reasons::{Isa, ReasonTable};
 use crate::symbols::Told;
 
 pub use crate::left_behind::Remainder;
+pub use commonest::MOST_ENTRIES;
 pub use durations::{Bucket, Durations};
-pub use histogram::{Histogram, MOST_ENTRIES, REGION, Source};
+pub use histogram::{Histogram, REGION, Source};
 pub use outcome::Outcome;
 pub use plan::RecordedPlan;
 pub use tracepoint::{OwnExits, OwnSource, TraceReading};

@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::MOST_ENTRIES;
+use super::commonest::commonest;
+use crate::absent;
 
 /// Times from the tracepoint `kvm_exit` to the next `kvm_entry` of the same vCPU, cumulative
 /// since before the guest's first exit. An exit that a vCPU has not come back from at a sample
@@ -14,10 +15,10 @@ pub struct Durations {
     /// By reason and duration; summed over the VM's threads.
     pub buckets: Vec<Bucket>,
     /// Exits for whose time the kernel had no room, of all VMs of the host.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub dropped: u64,
-    /// Exits in buckets beyond [`MOST_ENTRIES`], the rarest.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    /// Exits in buckets beyond [`MOST_ENTRIES`](super::MOST_ENTRIES), the rarest.
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub unsent: u64,
     /// Why there are none, where the kernel lacks what it takes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -68,23 +69,14 @@ impl From<Bucket> for [u64; 5] {
     }
 }
 
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 impl Durations {
-    /// Those of whatever buckets there are, at most [`MOST_ENTRIES`] of them.
-    pub fn of(mut buckets: Vec<Bucket>, dropped: u64) -> Durations {
-        // The commonest first; of equals the lower one.
-        buckets.sort_by_key(|bucket| (std::cmp::Reverse(bucket.count), *bucket));
-        let rest = buckets.split_off(buckets.len().min(MOST_ENTRIES));
-        buckets.sort_unstable();
+    /// Those of whatever buckets there are, at most [`MOST_ENTRIES`](super::MOST_ENTRIES) of them.
+    pub fn of(buckets: Vec<Bucket>, dropped: u64) -> Durations {
+        let (buckets, unsent) = commonest(buckets, |bucket| bucket.count);
         Durations {
             buckets,
             dropped,
-            unsent: rest
-                .iter()
-                .fold(0, |sum, bucket| sum.saturating_add(bucket.count)),
+            unsent,
             lacks: None,
         }
     }
@@ -101,15 +93,15 @@ impl Durations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::MOST_ENTRIES;
 
     #[test]
-    fn what_is_beyond_the_bound_is_the_rarest_and_is_counted() {
-        let most = MOST_ENTRIES as u64;
+    fn what_is_beyond_the_bound_is_counted() {
         let bucket = |key| Bucket::from([key, 0, 31, key + 1, 31]);
-        let durations = Durations::of((0..most + 2).map(bucket).collect(), 3);
-        assert_eq!(durations.buckets.len(), MOST_ENTRIES);
-        assert_eq!((durations.unsent, durations.dropped), (1 + 2, 3));
+        let buckets = (0..MOST_ENTRIES as u64 + 2).map(bucket);
+        let durations = Durations::of(buckets.collect(), 3);
         assert_eq!(durations.buckets[0], bucket(2));
+        assert_eq!((durations.unsent, durations.dropped), (1 + 2, 3));
     }
 
     #[test]

@@ -5,9 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Most entries of one histogram that a reading holds. A reading with all of them stays far
-/// below the longest event.
-pub const MOST_ENTRIES: usize = 16_384;
+use super::commonest::commonest;
+use crate::absent;
 
 /// A stretch of guest-physical memory that page faults are told apart by, bytes.
 pub const REGION: u64 = 2 << 20;
@@ -81,34 +80,25 @@ pub struct Histogram {
     /// the VM's threads.
     pub entries: Vec<[u64; 3]>,
     /// Events for which the kernel had no room, of all VMs of the host.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub dropped: u64,
-    /// Events in entries beyond [`MOST_ENTRIES`], the rarest.
-    #[serde(skip_serializing_if = "is_zero", default)]
+    /// Events in entries beyond [`MOST_ENTRIES`](super::MOST_ENTRIES), the rarest.
+    #[serde(skip_serializing_if = "absent::is_zero", default)]
     pub unsent: u64,
     /// Why there is none, where the kernel lacks what it takes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lacks: Option<String>,
 }
 
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 impl Histogram {
-    /// A histogram of whatever entries there are, at most [`MOST_ENTRIES`] of them.
-    pub fn of(source: Source, mut entries: Vec<[u64; 3]>, dropped: u64) -> Histogram {
-        // The commonest first; of equals the lower key.
-        entries.sort_by_key(|&[one, other, count]| (std::cmp::Reverse(count), one, other));
-        let rest = entries.split_off(entries.len().min(MOST_ENTRIES));
-        entries.sort_unstable();
+    /// A histogram of whatever entries there are, at most [`MOST_ENTRIES`](super::MOST_ENTRIES) of them.
+    pub fn of(source: Source, entries: Vec<[u64; 3]>, dropped: u64) -> Histogram {
+        let (entries, unsent) = commonest(entries, |&[_, _, count]| count);
         Histogram {
             source,
             entries,
             dropped,
-            unsent: rest
-                .iter()
-                .fold(0, |sum, entry| sum.saturating_add(entry[2])),
+            unsent,
             lacks: None,
         }
     }
@@ -125,15 +115,14 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::MOST_ENTRIES;
 
     #[test]
-    fn what_is_beyond_the_bound_is_the_rarest_and_is_counted() {
-        let most = MOST_ENTRIES as u64;
-        let entries = (0..most + 2).map(|key| [key, 0, key + 1]).collect();
-        let histogram = Histogram::of(Source::Mmio, entries, 0);
-        assert_eq!(histogram.entries.len(), MOST_ENTRIES);
-        assert_eq!(histogram.unsent, 1 + 2);
+    fn what_is_beyond_the_bound_is_counted() {
+        let entries = (0..MOST_ENTRIES as u64 + 2).map(|key| [key, 0, key + 1]);
+        let histogram = Histogram::of(Source::Mmio, entries.collect(), 4);
         assert_eq!(histogram.entries[0], [2, 0, 3]);
+        assert_eq!((histogram.unsent, histogram.dropped), (1 + 2, 4));
         let of_few = Histogram::of(Source::Msr, vec![[9, 1, 5], [8, 0, 7]], 0);
         assert_eq!(of_few.entries, [[8, 0, 7], [9, 1, 5]]);
         assert_eq!(of_few.unsent, 0);

@@ -42,16 +42,7 @@ pub fn order(channels: &[Channel]) -> Order {
             seed: "x".into(),
             ssh: true,
         },
-        sampling: SamplingPlan {
-            schedule: vec![Moment::Boot, Moment::After(0.01)],
-            channels: channels.to_vec(),
-            auto: false,
-            cycles: false,
-            detail: false,
-            places: false,
-            time: false,
-            log: None,
-        },
+        sampling: SamplingPlan::of_counts([Moment::Boot, Moment::After(0.01)], channels),
         inspect: vec!["uname".into()],
         phases: vec![Phase {
             name: "disk".into(),
