@@ -120,7 +120,7 @@ async fn run_experiment(args: RunArgs) -> Result<()> {
     print(&format!(
         "{}\n{attempts}results: {}\n",
         table(&done.record),
-        dir.display()
+        dir
     ))?;
     tell_timings(args.timings, &cx.ui, &done.dir)?;
     done.require_promises()
@@ -148,7 +148,7 @@ async fn run_cells(args: &RunArgs, work: Work, cache: &Path) -> Result<()> {
         cells::summary::table(&ran.index, &ran.dir),
         ran.done,
         ran.before,
-        shown(&ran.dir).display()
+        shown(&ran.dir)
     ))?;
     tell_timings(args.timings, &cx.ui, &ran.dir)
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod kept;
+mod only_text;
 mod outside;
 mod support;
 mod watched;

@@ -1,7 +1,7 @@
 //! Records for tests: a real one, and others that are made of it.
 
 use exitlab_fixtures::runs::TCG_SVM;
-use exitlab_model::record::{Histogram, RunRecord, Source, TraceReading};
+use exitlab_model::record::{Bucket, Durations, Histogram, RunRecord, Source, TraceReading};
 use exitlab_model::symbols::{Symbol, Told};
 
 /// The default experiment on `tcg-svm`.
@@ -41,6 +41,28 @@ pub fn detailed() -> RunRecord {
         }],
         lacks: None,
     });
+    record
+}
+
+/// The same with times: most exits took some 20 µs, a tenth of them eight times as long, and
+/// halts milliseconds.
+pub fn timed() -> RunRecord {
+    let mut record = detailed();
+    for sample in &mut record.samples {
+        let trace = sample.trace.as_mut().unwrap();
+        let mut buckets = Vec::new();
+        for (reason, each) in [(0x72, 18_000), (0x78, 3_000_000), (0x7b, 26_000)] {
+            let count = trace.counts[reason] - u64::from(reason == 0x78);
+            let few = count / 10;
+            for (count, ns) in [(count - few, each), (few, each * 8)] {
+                let width: u64 = (ns / 16_u64).next_power_of_two();
+                let least = ns / width * width;
+                let bucket = [reason as u64, least, least + width - 1, count, count * ns];
+                buckets.push(Bucket::from(bucket));
+            }
+        }
+        trace.durations = Some(Durations::of(buckets, 0));
+    }
     record
 }
 

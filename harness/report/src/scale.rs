@@ -43,6 +43,48 @@ impl Scale {
     }
 }
 
+/// A logarithmic scale for times: from one power of ten to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decades {
+    from: u32,
+    to: u32,
+}
+
+impl Decades {
+    /// The shortest scale that has both.
+    pub fn holding(least: u64, most: u64) -> Decades {
+        let from = least.max(1).ilog10();
+        let to = (from + 1..20).find(|to| 10u128.pow(*to) >= u128::from(most));
+        Decades {
+            from,
+            to: to.unwrap_or(20),
+        }
+    }
+
+    /// Its lower end.
+    pub fn from(self) -> u128 {
+        10u128.pow(self.from)
+    }
+
+    /// Its upper end.
+    pub fn to(self) -> u128 {
+        10u128.pow(self.to)
+    }
+
+    /// Where a number lies, percent of the scale's length; what is beyond an end is there.
+    pub fn at(self, number: u64) -> f64 {
+        let length = f64::from(self.to - self.from);
+        let decades = (number.max(1) as f64).log10() - f64::from(self.from);
+        (decades / length * 100.0).clamp(0.0, 100.0)
+    }
+
+    /// Where its powers of ten lie, percent.
+    pub fn grid(self) -> impl Iterator<Item = f64> {
+        let decades = self.to - self.from;
+        (0..=decades).map(move |decade| f64::from(decade) / f64::from(decades) * 100.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -64,6 +106,21 @@ mod tests {
             [0.0, 25.0, 50.0, 75.0, 100.0]
         );
         assert_eq!(Scale::reaching(u128::MAX).decades, 39);
+    }
+
+    #[test]
+    fn a_scale_of_times_has_what_it_must() {
+        let of = |least, most| {
+            let scale = Decades::holding(least, most);
+            (scale.from(), scale.to())
+        };
+        assert_eq!(of(0, 0), (1, 10));
+        assert_eq!(of(950, 1_000), (100, 1_000));
+        assert_eq!(of(1_000, 1_001), (1_000, 10_000));
+        assert_eq!(of(7, u64::MAX), (1, 10u128.pow(20)));
+        let scale = Decades::holding(100, 10_000);
+        let at = [0, 100, 1_000, 10_000, u64::MAX].map(|ns| scale.at(ns));
+        assert_eq!(at, [0.0, 0.0, 50.0, 100.0, 100.0]);
     }
 
     proptest! {

@@ -4,9 +4,9 @@ mod hostile;
 mod markup;
 
 use exitlab_analysis::compare::{CellCounts, Comparison, Settings, Side, compare};
-use exitlab_model::record::{Channel, Histogram, Outcome, RunRecord, Source};
+use exitlab_model::record::{Channel, Durations, Histogram, Outcome, RunRecord, Source};
 
-use crate::fixture::{detailed, many, record};
+use crate::fixture::{detailed, many, record, timed};
 use crate::{Panel, is_report, panels, run, sides};
 use markup::{tags, text};
 
@@ -59,7 +59,7 @@ fn pages(record: &RunRecord) -> Vec<String> {
 
 #[test]
 fn pages_are_whole_and_ask_nobody_for_anything() {
-    let all = pages(&record()).into_iter().chain(pages(&detailed()));
+    let all = pages(&record()).into_iter().chain(pages(&timed()));
     for page in all.chain([run(&many(300))]) {
         assert!(is_report(page.as_bytes()));
         assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
@@ -94,7 +94,7 @@ fn pages_are_whole_and_ask_nobody_for_anything() {
 
 #[test]
 fn every_table_and_picture_speaks() {
-    let all = pages(&record()).into_iter().chain(pages(&detailed()));
+    let all = pages(&record()).into_iter().chain(pages(&timed()));
     for page in all.chain([run(&many(20))]) {
         let tags = tags(&page);
         let has = |tag: &markup::Tag, name: &str| tag.attributes.iter().any(|(own, _)| own == name);
@@ -206,6 +206,34 @@ fn details_and_places_are_folded_below_the_reasons() {
     }
     let plain = text(&run(&record()));
     assert!(!plain.contains("Below the reasons") && !plain.contains("Where in the guest"));
+}
+
+#[test]
+fn times_are_told_with_their_bounds_and_halting_apart() {
+    let page = run(&timed());
+    let words = text(&page);
+    for words_of in [
+        "How long exits took",
+        "Working: what KVM and the VMM did",
+        "Halting: the guest waited until",
+        " µs ±",
+    ] {
+        assert!(words.contains(words_of), "no {words_of:?}");
+    }
+    let before = |one: &str, other: &str| page.find(one).unwrap() < page.find(other).unwrap();
+    assert!(before("Working: ", "Halting: "));
+    assert!(!text(&run(&detailed())).contains("How long exits took"));
+    let mut lacking = timed();
+    for sample in &mut lacking.samples {
+        let trace = sample.trace.as_mut().unwrap();
+        let why = "it has no synthetic events".to_owned();
+        trace.durations = Some(Durations {
+            lacks: Some(why),
+            ..Durations::default()
+        });
+    }
+    let page = text(&run(&lacking));
+    assert!(page.contains("Not taken on this host: it has no synthetic events."));
 }
 
 #[test]

@@ -184,7 +184,7 @@ pub(super) fn span_title(figures: &RunFigures, span: &Span) -> String {
 }
 
 /// What must be known of the tables.
-pub(super) fn explanations(durations: &Durations) -> Vec<String> {
+pub fn explanations(durations: &Durations) -> Vec<String> {
     if let Some(why) = &durations.lacks {
         return vec![format!("Not taken on this host: {why}.")];
     }

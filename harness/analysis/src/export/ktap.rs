@@ -45,24 +45,39 @@ impl Test {
     }
 }
 
+/// How a list of tests begins.
+const VERSION: &str = "KTAP version 1";
+
+/// How a list of inner tests says whose they are, as KUnit's do: to KTAP a line of diagnosis,
+/// to the kernel's tools the name, before the result has it.
+const SUBTEST: &str = "# Subtest: ";
+
 /// The document.
 pub fn ktap(tests: &[Test]) -> String {
-    let mut text = String::new();
+    let mut text = format!("{VERSION}\n");
     write(tests, "", &mut text);
     text
 }
 
+/// A line of diagnosis, which no name of a subtest is.
+fn said(detail: &str) -> String {
+    let line = format!("# {}", foreign::line(detail));
+    match line.starts_with(SUBTEST.trim_end()) {
+        true => line.replacen(' ', "  ", 1),
+        false => line,
+    }
+}
+
 fn write(tests: &[Test], indentation: &str, text: &mut String) {
-    *text += &format!(
-        "{indentation}KTAP version 1\n{indentation}1..{}\n",
-        tests.len()
-    );
+    *text += &format!("{indentation}1..{}\n", tests.len());
     for (at, test) in tests.iter().enumerate() {
         if !test.inner.is_empty() {
-            write(&test.inner, &format!("{indentation}  "), text);
+            let (inner, name) = (format!("{indentation}  "), foreign::line(&test.name));
+            *text += &format!("{inner}{VERSION}\n{inner}{SUBTEST}{name}\n");
+            write(&test.inner, &inner, text);
         }
         for detail in &test.details {
-            *text += &format!("{indentation}# {}\n", foreign::line(detail));
+            *text += &format!("{indentation}{}\n", said(detail));
         }
         let (word, directive) = match &test.result {
             Result::Ok => ("ok", String::new()),
@@ -95,7 +110,7 @@ mod tests {
             test(
                 "is broken",
                 Result::NotOk,
-                &["11, and not 10", "see\nbelow"],
+                &["11, and not 10", "Subtest: see\nbelow"],
             ),
             test("was not tried", Result::Skipped("no VMX".to_owned()), &[]),
         ];
@@ -112,14 +127,16 @@ mod tests {
         KTAP version 1
         1..3
           KTAP version 1
+          # Subtest: a kernel
           1..3
           ok 1 holds
           # 11, and not 10
-          # see\nbelow
+          #  Subtest: see\nbelow
           not ok 2 is broken
           ok 3 was not tried # SKIP no VMX
         not ok 1 a kernel
           KTAP version 1
+          # Subtest: nothing
           1..1
           ok 1 holds
         ok 2 nothing

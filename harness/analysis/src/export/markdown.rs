@@ -95,7 +95,7 @@ fn took(figures: &RunFigures) -> Option<String> {
     for span in whole.into_iter().chain(phases) {
         let details::Top { titles, text, rows } =
             durations::table(figures, span, usize::MAX, false);
-        let title = durations::span_title(figures, span);
+        let title = markdown(&durations::span_title(figures, span));
         sections.push(format!("### {title}\n\n{}", aligned(&titles, &text, &rows)));
     }
     sections.push(items(&durations::explanations(found)));

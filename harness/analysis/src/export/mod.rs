@@ -38,13 +38,15 @@ pub use comparison::{
     Column, ComparisonFormat, columns, comparison, difference, left_out, moved_within, verdict,
 };
 pub(crate) use csv::csv_text;
+pub use durations::explanations as duration_explanations;
 pub use finding::{finding_details, finding_line, finding_test};
+pub use grid::{interval_title, phase_title};
 pub use ktap::{Result as KtapResult, Test as KtapTest, ktap};
 pub use laws::checks;
 pub(crate) use markdown::aligned;
 pub(crate) use moved::changed;
 pub use moved::moved_lines;
-pub use numbers::{counted, decimal, grouped, percent, signed};
+pub use numbers::{counted, decimal, grouped, nanoseconds, percent, signed};
 pub(crate) use reasons::reason_title;
 pub use reasons::{Format, reasons};
 pub use sentences::{left_behind, observations, sampling};

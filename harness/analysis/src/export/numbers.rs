@@ -48,9 +48,43 @@ pub fn counted(number: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", grouped(number as u128))
 }
 
+/// A time, in nanoseconds, with three digits: `950 ns`, `26.0 µs`, `1.25 s`.
+pub fn nanoseconds(ns: f64) -> String {
+    let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
+    // What rounding makes a thousand is one of the next unit.
+    let fits = |(size, _): &&(f64, &str)| ns >= size * 0.9995;
+    let (size, unit) = units.iter().find(fits).copied().unwrap_or((1.0, "ns"));
+    let amount = ns / size;
+    let digits = match amount {
+        _ if unit == "ns" => 0,
+        100.0.. => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
+    match amount >= 1000.0 {
+        true => format!("{} {unit}", grouped(amount.round() as u128)),
+        false => format!("{amount:.digits$} {unit}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        let told = [
+            0.0, 7.0, 999.0, 999.6, 1_000.0, 25_951.0, 999_999.0, 1.25e9, 4e12,
+        ]
+        .map(nanoseconds);
+        assert_eq!(
+            told,
+            [
+                "0 ns", "7 ns", "999 ns", "1.00 µs", "1.00 µs", "26.0 µs", "1.00 ms", "1.25 s",
+                "4,000 s"
+            ]
+        );
+    }
 
     #[test]
     fn numbers_read_well() {

@@ -35,7 +35,7 @@ pub fn terminal_table(figures: &RunFigures) -> String {
         sections.push(format!("{never} reason numbers had no exits."));
     }
     if let Some(spent) = &figures.time {
-        let below = time::explanations(spent).join("\n");
+        let below = lines(&time::explanations(spent));
         let grid = drawn(time::compact(spent, figures.table.isa));
         sections.push(format!("{}\n\n{grid}\n\n{below}", time::TITLE));
     }
@@ -47,8 +47,7 @@ pub fn terminal_table(figures: &RunFigures) -> String {
         let details::Top { titles, text, rows } = details::top(figures, found, part, (TOP, true));
         let top = ruled(titles, &text, rows.into_iter()).join("\n");
         let below = details::explanations(found, part);
-        let below: Vec<String> = below.iter().map(|l| line(l)).collect();
-        sections.push(format!("{}\n\n{top}\n\n{}", part.title(), below.join("\n")));
+        sections.push(format!("{}\n\n{top}\n\n{}", part.title(), lines(&below)));
     }
     let mut observations = sentences::observations(figures);
     observations.extend(
@@ -57,9 +56,9 @@ pub fn terminal_table(figures: &RunFigures) -> String {
             .iter()
             .flat_map(|t| time::observations(t, figures)),
     );
-    sections.push(observations.join("\n"));
+    sections.push(lines(&observations));
     let checks = figures.checks.as_ref();
-    sections.extend(checks.map(|checks| laws::checks(figures, checks).join("\n")));
+    sections.extend(checks.map(|checks| lines(&laws::checks(figures, checks))));
     sections.retain(|section| !section.is_empty());
     sections.join("\n\n") + "\n"
 }
@@ -68,17 +67,18 @@ pub fn terminal_table(figures: &RunFigures) -> String {
 fn took(figures: &RunFigures) -> Option<String> {
     let found = figures.durations.as_ref()?;
     let below = durations::explanations(found);
-    let below: Vec<String> = below.iter().map(|l| line(l)).collect();
     let table = found.whole().map(|span| {
         let details::Top { titles, text, rows } = durations::table(figures, span, LONGEST, true);
         ruled(titles, &text, rows.into_iter()).join("\n") + "\n\n"
     });
     let table = table.unwrap_or_default();
-    Some(format!(
-        "{}\n\n{table}{}",
-        durations::TITLE,
-        below.join("\n")
-    ))
+    Some(format!("{}\n\n{table}{}", durations::TITLE, lines(&below)))
+}
+
+/// Sentences, a line each, whatever names of phases and commands are in them.
+fn lines(sentences: &[String]) -> String {
+    let lines: Vec<String> = sentences.iter().map(|words| line(words)).collect();
+    lines.join("\n")
 }
 
 fn drawn(grid: Grid) -> String {

@@ -129,7 +129,7 @@ impl Decoder<'_> {
     }
 }
 
-fn is_nested(readings: &[&TraceReading], reasons: &ReasonTable) -> bool {
+pub(super) fn is_nested(readings: &[&TraceReading], reasons: &ReasonTable) -> bool {
     let numbers: &[u32] = match reasons.isa() {
         Isa::Vmx => &[48, 49],
         Isa::Svm => &[0x400],

@@ -120,6 +120,21 @@ fn spreads(durations: &record::Durations, reasons: &ReasonTable) -> BTreeMap<Opt
     spreads
 }
 
+/// Times of one reason, up to a sample.
+pub(super) fn spread_of(
+    durations: &record::Durations,
+    reason: u32,
+    reasons: &ReasonTable,
+) -> Spread {
+    let mut spread = Spread::default();
+    for bucket in &durations.buckets {
+        if known(bucket.reason, reasons) == Some(reason) {
+            spread.add((bucket.least, bucket.most), bucket.count, bucket.sum);
+        }
+    }
+    spread
+}
+
 /// The reason that the tracepoint's field stands for, if a table defines it.
 fn known(field: u64, reasons: &ReasonTable) -> Option<u32> {
     let number = match reasons.isa() {

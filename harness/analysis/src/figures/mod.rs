@@ -20,6 +20,7 @@ mod table;
 mod time;
 mod totals;
 mod trace;
+mod within;
 
 pub use checks::{Checks, Class, Decrease, Disagreement, Law, ReadingCost, SumMismatch};
 pub use clocks::{Bound, ClockBreach, ClockCheck, Reading};
@@ -39,6 +40,7 @@ pub use table::{Column, CountTable, Row};
 pub use time::{PhaseTime, TimeRow, TimeTable};
 pub use totals::{Overrun, TotalsCheck, Unbracketed};
 pub use trace::{TraceCheck, TraceMismatch, Traced};
+pub use within::Within;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -11,7 +11,8 @@ const MOST: usize = 4_000;
 
 /// What a command says, in any number of lines.
 pub fn data(words: &str) -> String {
-    bounded_by(words, MOST, |c| c == '\n')
+    // The first form of a command may stand anywhere, also in what another one says.
+    unbracketed(&bounded_by(words, MOST, |c| c == '\n'))
         .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
@@ -30,15 +31,20 @@ pub fn uncommanded(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let lines = text.split('\n').map(|line| {
-        let line = line
-            .replace("##[", &format!("#{}[", written('#')))
-            .replace("##vso[", &format!("#{}vso[", written('#')));
+        let line = unbracketed(line);
         match begins(&line) {
             true => line.replacen("::", &format!("{}:", written(':')), 1),
             false => line,
         }
     });
     Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Words in which no command of the first form begins.
+fn unbracketed(words: &str) -> String {
+    words
+        .replace("##[", &format!("#{}[", written('#')))
+        .replace("##vso[", &format!("#{}vso[", written('#')))
 }
 
 fn written(c: char) -> String {

@@ -197,4 +197,5 @@ fn commands_are_only_seen() {
     assert_eq!(uncommanded("x ##[error]y"), "x #\\u0023[error]y");
     assert_eq!(data("50 %\nb\r"), "50 %25%0Ab\\r");
     assert_eq!(property("a:b,c"), "a%3Ab%2Cc");
+    assert_eq!(data("##[error]x"), "#\\u0023[error]x");
 }

@@ -62,7 +62,7 @@ pub fn found(end: &End, about: &[Commit]) -> String {
             first.id,
             foreign::line(&first.subject),
             foreign::line(&first.author),
-            first.date
+            foreign::line(&first.date)
         ),
         _ => {
             let mut text = format!(
@@ -84,6 +84,38 @@ pub fn found(end: &End, about: &[Commit]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_from_outside_only_show() {
+        for word in exitlab_fixtures::hostile::WORDS {
+            let commit = Commit {
+                id: "b".repeat(40),
+                subject: word.to_owned(),
+                author: word.to_owned(),
+                date: word.to_owned(),
+            };
+            let id = commit.id.clone();
+            let tested = Tested {
+                commit: id.clone(),
+                subject: word.to_owned(),
+                decision: Decision::Bad,
+                why: word.to_owned(),
+                results: None,
+                kernels: Vec::new(),
+            };
+            let end = End::Found(id.clone());
+            let lines = [
+                found(&end, std::slice::from_ref(&commit)),
+                found(&End::OneOf(vec![id]), &[commit]),
+                line(&tested),
+            ];
+            let lines: Vec<&str> = lines.iter().flat_map(|text| text.lines()).collect();
+            assert_eq!(lines.len(), 3 + 2 + 1, "{lines:?}");
+            lines
+                .into_iter()
+                .for_each(exitlab_fixtures::hostile::assert_is_a_line);
+        }
+    }
 
     fn commit(id: char, subject: &str) -> Commit {
         Commit {

@@ -57,7 +57,7 @@ pub(super) async fn run(args: AbArgs) -> Result<Ended> {
         false,
     ))?;
     print(&pages::of_sides(&out, &comparison))?;
-    print(&format!("results: {}\n", shown(&out).display()))?;
+    print(&format!("results: {}\n", shown(&out)))?;
     let Some(rules) = rules else {
         return Ok(Ended::Well);
     };

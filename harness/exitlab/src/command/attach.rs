@@ -42,7 +42,7 @@ pub async fn run(args: AttachArgs) -> Result<()> {
     print(&format!(
         "{}\nresults: {}\n",
         table(&done.record),
-        shown(&done.dir).display()
+        shown(&done.dir)
     ))?;
     done.require_promises()
 }

@@ -194,7 +194,7 @@ fn tell(end: &End, range: &Range, tester: &Tester<'_>) -> Result<Ended> {
     print(&format!(
         "{text}\n{}results: {}\n",
         page.unwrap_or_default(),
-        shown(tester.out).display()
+        shown(tester.out)
     ))?;
     write_whole(&tester.out.join(FOUND), text.as_bytes())?;
     Ok(match end {

@@ -58,7 +58,7 @@ async fn one(mut args: ConformanceArgs) -> Result<Ended> {
         ReportFormat::Table | ReportFormat::Csv => print(&format!(
             "{}\nresults: {}\n",
             report.for_people(),
-            shown(out.path()).display()
+            shown(out.path())
         ))?,
     }
     Ok(report.ended())
@@ -81,11 +81,9 @@ async fn many(args: ConformanceArgs) -> Result<Ended> {
     cx.ui.end(graded.is_ok());
     let graded = graded?;
     if graded.left > 0 {
-        let dir = shown(&graded.dir);
-        let left = graded.left;
+        let (dir, left) = (shown(&graded.dir), graded.left);
         cx.ui.say(&format!(
-            "{left} kernels are left: exitlab conformance --resume {}",
-            dir.display()
+            "{left} kernels are left: exitlab conformance --resume {dir}"
         ));
         return Err(Error::Interrupted);
     }
@@ -98,7 +96,7 @@ async fn many(args: ConformanceArgs) -> Result<Ended> {
             graded.for_people(),
             graded.rows.len(),
             graded.before,
-            shown(&graded.dir).display()
+            shown(&graded.dir)
         ))?,
     }
     Ok(graded.ended())

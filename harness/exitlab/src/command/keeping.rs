@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::told::print;
+use super::told::{print, shown};
 use crate::cli::{CleanArgs, ExportArgs, ListArgs, ListFormat};
 use crate::kept::clearing::{self, Selection};
 use crate::kept::{self, Kept, listing};
@@ -95,10 +95,10 @@ fn results(dirs: &[PathBuf], selection: &Selection, yes: bool) -> Result<bool> {
 /// Whether anything of the cache goes.
 fn cache(dir: &Path, selection: &Selection, yes: bool) -> Result<bool> {
     let Some(contents) = Contents::of(dir)? else {
-        print(&format!("No cache at {}.\n", dir.display()))?;
+        print(&format!("No cache at {}.\n", shown(dir)))?;
         return Ok(false);
     };
-    print(&format!("\ncache: {}\n", dir.display()))?;
+    print(&format!("\ncache: {}\n", shown(dir)))?;
     let chosen = clearing::of_cache(&contents, selection);
     print(&clearing::cache_table(&chosen, selection.now))?;
     if yes && !chosen.is_empty() {

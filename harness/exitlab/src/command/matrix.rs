@@ -45,7 +45,6 @@ pub fn merge(args: &MergeArgs) -> Result<()> {
     let (cells, out) = matrix::merge(&OutDir::given(&args.out), &parts)?;
     let (parts, out) = (args.parts.len(), shown(&out));
     print(&format!(
-        "{cells} cells of {parts} parts.\nresults: {}\n",
-        out.display()
+        "{cells} cells of {parts} parts.\nresults: {out}\n"
     ))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::told::{command, print};
+use super::told::{command, print, shown};
 use crate::cli::{
     BaselineAction, BaselineArgs, CompareArgs, GateArgs, VerdictFormat, VerdictsArgs,
 };
@@ -149,7 +149,7 @@ pub(super) fn baseline(args: BaselineArgs) -> Result<()> {
             let update = Update::of(&file, side, &Settings::default())?;
             print(&update_text(&update))?;
             if !update.changes {
-                return print(&format!("{} stays as it is\n", file.display()));
+                return print(&format!("{} stays as it is\n", shown(&file)));
             }
             if dry_run {
                 return print("nothing was written: --dry-run\n");
@@ -161,7 +161,7 @@ pub(super) fn baseline(args: BaselineArgs) -> Result<()> {
 }
 
 fn saved(file: &Path) -> String {
-    format!("baseline: {}", file.display())
+    format!("baseline: {}", shown(file))
 }
 
 fn update_text(update: &Update) -> String {

@@ -39,7 +39,7 @@ pub(super) fn report(args: ReportArgs) -> Result<()> {
     let out = args.out.unwrap_or(usual);
     require_no_other(&out)?;
     write_whole(&out, page.as_bytes())?;
-    print(&format!("report: {}\n", shown(&out).display()))
+    print(&format!("report: {}\n", shown(&out)))
 }
 
 /// Only a page of exitlab's own is written over.

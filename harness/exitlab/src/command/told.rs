@@ -1,18 +1,20 @@
 //! What every command tells on standard output.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use exitlab_analysis::export;
 use exitlab_analysis::figures::RunFigures;
 use exitlab_base::error::{Error, Result};
+use exitlab_base::foreign::line;
 use exitlab_base::screen;
 use exitlab_model::record::RunRecord;
 
-/// A path as the user would type it from here.
-pub(super) fn shown(path: &Path) -> PathBuf {
+/// A path as the user would type it from here, in one line.
+pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
-    below.unwrap_or_else(|| path.to_owned())
+    let path = below.unwrap_or_else(|| path.to_owned());
+    line(&path.display().to_string())
 }
 
 /// What was counted, as a table for the terminal.

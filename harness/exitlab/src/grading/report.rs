@@ -55,7 +55,7 @@ mod tests {
         let rows = fixture::rows();
         let text = ktap_of(&rows);
         assert!(text.starts_with(&format!(
-            "KTAP version 1\n1..{}\n  KTAP version 1\n",
+            "KTAP version 1\n1..{}\n  KTAP version 1\n  # Subtest: ada\n",
             rows.len()
         )));
         let is_bad = |row: &&Row| row.hindered.is_some() || row.broken().next().is_some();

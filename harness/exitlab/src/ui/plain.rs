@@ -25,9 +25,14 @@ impl Plain {
     }
 
     fn line(&self, text: &str) {
-        let elapsed = self.started.elapsed().as_secs_f64();
-        screen::err(&format!("[{elapsed:7.1} s] {}\n", foreign::line(text)));
+        screen::err(&told(self.started.elapsed(), text));
     }
+}
+
+/// A line, whatever it quotes.
+fn told(elapsed: Duration, text: &str) -> String {
+    let elapsed = elapsed.as_secs_f64();
+    format!("[{elapsed:7.1} s] {}\n", foreign::line(text))
 }
 
 impl Display for Plain {
@@ -59,5 +64,41 @@ impl Display for Plain {
 
     fn end(&mut self, _last: Option<(&str, Duration)>, good: bool) {
         self.line(if good { "done" } else { "failed" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exitlab_fixtures::hostile::{WORDS, assert_is_a_line};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Events by which a host or a guest says something.
+    fn events(word: &str) -> Vec<Event> {
+        let all = json!([
+            {"event": "started", "protocol": 3, "kernel": word, "cpu": word, "isa": "svm",
+             "host_s": 0.5, "host_tsc": 1},
+            {"event": "qemu", "version": word},
+            {"event": "attached", "pid": 1, "name": word, "vmm": word, "vcpus": 1, "up_s": 1.0},
+            {"event": "phase", "name": word, "host_s": 0.5},
+            {"event": "sample", "number": 1, "label": word, "phase": word,
+             "clocks": {"host_s": 1.0, "host_tsc": 2}},
+            {"event": "left-behind", "phase": word, "processes": 1, "commands": [word],
+             "fate": "wait"},
+            {"event": "inspected", "command": word, "exit": 1, "stdout": word, "stderr": word},
+        ]);
+        serde_json::from_value(all).unwrap()
+    }
+
+    #[test]
+    fn words_from_outside_only_show() {
+        for word in WORDS {
+            for event in events(word) {
+                let text = words::describe(&event).unwrap();
+                let line = told(Duration::ZERO, &text);
+                assert_is_a_line(line.strip_suffix('\n').unwrap());
+            }
+        }
     }
 }

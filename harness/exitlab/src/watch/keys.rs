@@ -2,11 +2,11 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::view::Action;
+use super::action::Action;
 
 /// The last line of the screen.
 pub const HELP: &str =
-    "q quit  space pause  ←→ sample  home end  s sort  / filter  a all  b baseline";
+    "q quit  space pause  ←→ sample  ↑↓ row  enter below  s sort  / find  a all  b ×";
 
 /// What a key asks for, in the filter or outside of it.
 pub fn action(key: KeyEvent, filtering: bool) -> Option<Action> {
@@ -34,6 +34,7 @@ pub fn action(key: KeyEvent, filtering: bool) -> Option<Action> {
         KeyCode::Char('b') => Action::Baseline,
         KeyCode::Up | KeyCode::Char('k') => Action::Up,
         KeyCode::Down | KeyCode::Char('j') => Action::Down,
+        KeyCode::Enter => Action::Open,
         KeyCode::Char('/') => Action::Filter,
         _ => return None,
     })

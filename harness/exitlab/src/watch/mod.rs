@@ -2,8 +2,11 @@
 //! It reads what the run writes down anyway (`events.jsonl`): the guest is not asked anything
 //! more, and nothing is counted twice.
 
+mod action;
+mod below;
 mod draw;
 mod feed;
+mod kept;
 mod keys;
 mod plain;
 mod terminal;

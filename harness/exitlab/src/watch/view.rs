@@ -1,6 +1,9 @@
 //! What is looked at: samples, and how they are shown. Pure: keys and events go in, rows
 //! come out.
 
+use super::action::{Action, Sort};
+use super::kept::Kept;
+use exitlab_analysis::figures::Within;
 use exitlab_base::foreign::cell;
 use exitlab_model::event::Event;
 use exitlab_model::reasons::{Isa, ReasonTable};
@@ -11,54 +14,6 @@ const MOST: usize = 4096;
 
 /// So many intervals a row's small picture has at most.
 pub const PICTURED: usize = 60;
-
-/// The order of the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// The most exits in the interval first.
-    Rate,
-    /// The most exits since the beginning first.
-    Count,
-    /// By number.
-    Number,
-}
-
-/// What can be done to the view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Ends watching.
-    Quit,
-    /// Stops following or playing, or goes on.
-    Pause,
-    /// The sample before.
-    Back,
-    /// The sample after.
-    Forward,
-    /// The first sample.
-    First,
-    /// The last one, and those that come.
-    Last,
-    /// The next order of rows.
-    Sort,
-    /// Rows without exits too, or not.
-    All,
-    /// Compares with the interval that is shown, or no more.
-    Baseline,
-    /// The row above.
-    Up,
-    /// The row below.
-    Down,
-    /// Begins to write a filter.
-    Filter,
-    /// A character of the filter.
-    Write(char),
-    /// Takes the last character of the filter away.
-    Erase,
-    /// The filter is written.
-    Done,
-    /// No filter.
-    Clear,
-}
 
 /// A sample, as far as it is shown.
 #[derive(Debug, Clone)]
@@ -91,12 +46,15 @@ pub struct View {
     pub sort: Sort,
     /// The row that is chosen.
     pub selected: usize,
+    /// Whether what lies below its reason is shown.
+    pub open: bool,
     table: Option<&'static ReasonTable>,
     moments: Vec<Moment>,
     at: usize,
     follows: bool,
     all: bool,
     baseline: Option<usize>,
+    kept: Kept,
 }
 
 /// A row of the table.
@@ -116,6 +74,8 @@ pub struct Row {
     pub share: f64,
     /// Mean cycles of an exit in the interval, if they are counted.
     pub cycles: Option<f64>,
+    /// Mean time of an exit in the interval, nanoseconds, if times are taken.
+    pub mean_ns: Option<f64>,
     /// The rate by that of the baseline.
     pub against: Option<f64>,
     /// Rates of the intervals up to this one.
@@ -158,12 +118,14 @@ impl View {
             filtering: false,
             sort: Sort::Rate,
             selected: 0,
+            open: false,
             table: None,
             moments: Vec::new(),
             at: 0,
             follows: !recorded,
             all: false,
             baseline: None,
+            kept: Kept::default(),
         }
     }
 
@@ -199,9 +161,11 @@ impl View {
     fn sample(&mut self, sample: &Sample) {
         if self.moments.len() == MOST {
             self.moments.remove(0);
+            self.kept.forget_first();
             self.at = self.at.saturating_sub(1);
             self.baseline = self.baseline.and_then(|at| at.checked_sub(1));
         }
+        self.kept.push(sample.trace.as_ref());
         self.moments.push(Moment {
             number: sample.number,
             label: cell(&sample.label),
@@ -263,6 +227,7 @@ impl View {
             }
             Action::Up => self.selected = self.selected.saturating_sub(1),
             Action::Down => self.selected += 1,
+            Action::Open => self.open = !self.open,
             Action::Filter => self.filtering = true,
             Action::Write(c) => self.filter.push(c),
             Action::Erase => drop(self.filter.pop()),
@@ -334,6 +299,7 @@ impl View {
                 rate: self.rate(self.at, slot),
                 share: fresh as f64 / new,
                 cycles: self.cycles(slot),
+                mean_ns: self.kept.mean_ns(self.at, number, table),
                 against: self.against(slot),
                 past: self.past(slot),
             };
@@ -345,6 +311,17 @@ impl View {
             Sort::Number => {}
         }
         rows.into_iter().map(|(_, row)| row).collect()
+    }
+
+    /// What lies below the reason of the chosen row, in the interval that is shown: none where
+    /// that is not known any more.
+    pub fn below(&self) -> Option<(Row, Within)> {
+        let row = self.rows().into_iter().nth(self.selected)?;
+        let table = self.table?;
+        let mut slots = table.slots().into_iter();
+        let (_, reason) = slots.find(|(_, number)| table.isa().label(*number) == row.number)?;
+        let within = self.kept.within(self.at, reason, table)?;
+        Some((row, within))
     }
 
     /// Exits of the interval that ends with a sample; the first has all that came before it.

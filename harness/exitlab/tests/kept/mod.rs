@@ -195,6 +195,7 @@ fn a_verdict_is_told_to_the_kernels_own_tools() {
 KTAP version 1
 1..2
   KTAP version 1
+  # Subtest: idle on bochs-vmx
   1..2
   # gate.toml:3: 86 counts judged
   # HLT 10 → 11
@@ -204,6 +205,7 @@ KTAP version 1
   not ok 2 \\u00231 · boot # ERROR undecided
 not ok 1 idle on bochs-vmx
   KTAP version 1
+  # Subtest: idle on tcg-svm
   1..1
   # gate.toml:3: 86 counts judged
   ok 1 exact · boot

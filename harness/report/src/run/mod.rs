@@ -7,6 +7,7 @@ mod heading;
 mod notes;
 mod reasons;
 mod spent;
+mod took;
 
 pub use heading::badge;
 
@@ -20,11 +21,12 @@ use crate::span::spans;
 pub fn run(record: &RunRecord) -> String {
     let figures = RunFigures::of_record(record, record.reasons());
     let spans = spans(&figures.table);
-    let sections: [Option<Section>; 9] = [
+    let sections: [Option<Section>; 10] = [
         glance::section(&figures, &spans),
         reasons::section(&figures, &spans),
         course::section(&figures, &spans),
         spent::section(&figures, &spans),
+        took::section(&figures),
         below::details(&figures, &spans),
         below::places(&figures, &spans),
         notes::checks(&figures),

@@ -10,7 +10,7 @@ use exitlab_model::record::RunRecord;
 
 use super::markup::{self, Tag, tags};
 use super::pages;
-use crate::fixture::detailed;
+use crate::fixture::timed;
 
 /// Ends of everything that a word can stand in, and what follows where it works.
 const HOSTILE: [&str; 5] = [
@@ -26,7 +26,7 @@ const PLAIN: &str = "word";
 
 /// The record as JSON, with what the real one leaves out.
 fn whole() -> Value {
-    let mut record: Value = serde_json::to_value(detailed()).unwrap();
+    let mut record: Value = serde_json::to_value(timed()).unwrap();
     // A guest tells symbols or why there are none; a file can say both.
     record["symbols"]["lacks"] = "it hides them".into();
     record["cell"] = serde_json::json!({"values": {"guest.machine": "q35"}, "repeat": 1});

@@ -1,12 +1,13 @@
 use serde_json::json;
 
+use super::super::action::Action;
 use super::*;
 
 fn event(value: serde_json::Value) -> Event {
     serde_json::from_value(value).unwrap()
 }
 
-fn started() -> Event {
+pub fn started() -> Event {
     event(json!({
         "event": "started", "protocol": 3, "kernel": "6.12", "cpu": "x", "isa": "vmx",
         "host_s": 0.5, "host_tsc": 1,
@@ -14,11 +15,11 @@ fn started() -> Event {
 }
 
 /// A sample of an interval of one second: 10 CPUIDs and `io` I/O instructions more each time.
-fn sample(number: u32, phase: &str, cpuid: u64, io: u64) -> Event {
+pub fn sample(number: u32, phase: &str, cpuid: u64, io: u64) -> Event {
     let mut counts = vec![0; ReasonTable::vmx().len_slots()];
     (counts[10], counts[30]) = (cpuid, io);
     event(json!({
-        "event": "sample", "number": number, "label": "+1s", "phase": phase,
+        "event": "sample", "number": number, "label": if phase == "idle" { "+1s" } else { phase }, "phase": phase,
         "clocks": { "host_s": number, "host_tsc": 2 },
         "trace": { "counts": counts, "other": 0, "dropped": 0, "exits": null },
     }))

@@ -2,7 +2,8 @@
 //! Debian's as it is, and neither tracefs nor debugfs is mounted on it.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use exitlab_base::shell::quoted;
 use serde_json::Value;
@@ -153,6 +154,7 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
     none.assert_failed(5, &["no VM that runs here", "exitlab attach lists"]);
 
     vms_and_observers_do_not_mix(&place, &machine);
+    a_vm_is_watched_from_here(&place, &machine);
     the_end_of_each_side_is_told(&place, &machine);
     a_kernel_as_it_is_is_traced(&place, &machine);
     assert_eq!(
@@ -197,6 +199,64 @@ fn vms_and_observers_do_not_mix(place: &Place, machine: &RealMachine) {
         .unwrap()
         .into();
     assert_good(&compared);
+}
+
+/// Watched as text: what the VM did is in the interval in which it did it, and while it stands
+/// still there is nothing, for being watched causes no exit.
+fn a_vm_is_watched_from_here(place: &Place, machine: &RealMachine) {
+    let seen = place.path("watched.txt");
+    let mut command = exitlab();
+    command.args(["watch", "plain", "--plain", "--every", "500ms"]);
+    command.args(["--host", "machine", "--ssh-config"]);
+    command.arg(machine.ssh_config());
+    command.stdout(std::fs::File::create(&seen).unwrap());
+    let child = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut watch = Child(child);
+    let mut tables = |number: usize| {
+        let deadline = Instant::now() + Duration::from_secs(300);
+        loop {
+            let text = std::fs::read_to_string(&seen).unwrap();
+            let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
+            let tables: Vec<String> = whole.split("\n\n").map(str::to_owned).collect();
+            if tables.len() > number {
+                return tables;
+            }
+            assert_eq!(watch.0.try_wait().unwrap(), None, "{text}");
+            assert!(Instant::now() < deadline, "no sample {number}: {text}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let before = tables(2).len();
+    machine.told(&poke("plain"));
+    let after = tables(before + 3);
+    drop(watch);
+    let new = |table: &String| -> u64 {
+        let rows = table.lines().filter(|line| line.contains(" CPUID "));
+        let counts = rows.filter_map(|row| {
+            row.split_whitespace()
+                .nth(3)?
+                .replace(',', "")
+                .parse::<u64>()
+                .ok()
+        });
+        counts.sum()
+    };
+    assert_eq!(after.iter().map(new).sum::<u64>(), CPUIDS, "{after:#?}");
+    let last = after.last().unwrap();
+    assert!(last.lines().next().unwrap().ends_with(" 0 new"), "{last}");
+    assert_eq!(machine.instances(), "");
+}
+
+/// A program that is told to end with what holds it.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
+        let _ = self.0.wait();
+    }
 }
 
 /// A command as a shell takes it.
