@@ -1,6 +1,8 @@
 //! `/proc/kallsyms`: the names of the kernel's functions, and of its variables where it was
 //! built with them (`CONFIG_KALLSYMS_ALL`).
 
+use std::ops::Range;
+
 /// The file.
 const KALLSYMS: &str = "/proc/kallsyms";
 /// Functions of KVM, some of each object that it has: what lies between the lowest and the
@@ -41,6 +43,8 @@ pub struct Symbols {
     /// Ascending by address.
     functions: Vec<Function>,
     variables: Vec<(u64, String)>,
+    /// KVM's code: it is asked for of each call, and there are thousands of names to look at.
+    kvms: Range<u64>,
 }
 
 impl Symbols {
@@ -86,7 +90,17 @@ impl Symbols {
             }
             function.end = end;
         }
+        symbols.kvms = symbols.of_kvm();
         symbols
+    }
+
+    /// From the lowest of KVM's functions to the end of the highest; nothing without any.
+    fn of_kvm(&self) -> Range<u64> {
+        let known = KVMS.iter().flat_map(|name| self.functions(name));
+        let (low, high) = known.fold((u64::MAX, 0), |(low, high), function| {
+            (low.min(function.start), high.max(function.end))
+        });
+        low..high
     }
 
     /// The functions of a name, with the parts that a compiler makes of one:
@@ -110,11 +124,7 @@ impl Symbols {
 
     /// Whether an address is of KVM's code.
     pub fn is_kvms(&self, address: u64) -> bool {
-        let known = KVMS.iter().flat_map(|name| self.functions(name));
-        let (low, high) = known.fold((u64::MAX, 0), |(low, high), function| {
-            (low.min(function.start), high.max(function.end))
-        });
-        (low..high).contains(&address)
+        self.kvms.contains(&address)
     }
 
     /// The name of a variable, or its address where the kernel keeps no such names.

@@ -5,6 +5,7 @@ use super::super::counts::Rise;
 use super::super::guest::{Answer, NOWHERE, PLAIN_PORT, SPARE, Step};
 use super::super::trouble::Result;
 use super::super::vm::Vm;
+use super::cycles::ticks_per_ms;
 use super::found::Found;
 use super::verdict::{broken, holds, looks_like, mistake, not_judged};
 use exitlab_model::reasons::Isa;
@@ -14,8 +15,9 @@ use exitlab_model::rule::{Rule, Verdict};
 const FAST: u32 = 500;
 /// Times that something is done which no fast path takes.
 const SLOW: u32 = 100;
-/// TSC ticks for a host's interrupt to come: at least a tick of any clock.
-const SPIN: u32 = 40_000_000;
+/// Milliseconds for a host's interrupt to come: a tick of the slowest clock that a kernel can
+/// have (`CONFIG_HZ_100`), and a little.
+const TICK_MS: u64 = 12;
 /// TSC ticks of one sleep.
 const SLEEP: u32 = 100_000;
 /// Sleeps.
@@ -32,7 +34,7 @@ pub fn shortcuts(bench: &Bench) -> Result<Verdict> {
     vm.run(&[
         Step::out(PLAIN_PORT, 10),
         Step::open_window(0, 10),
-        Step::spin(SPIN),
+        spin(),
         Step::touch(SPARE.start, 64),
         Step::read(NOWHERE, 5),
         Step::set_timer_mode(SLOW),
@@ -80,6 +82,11 @@ pub fn shortcuts(bench: &Bench) -> Result<Verdict> {
     )
 }
 
+/// Waits for a tick of the host.
+fn spin() -> Step {
+    Step::spin((TICK_MS * ticks_per_ms()) as u32)
+}
+
 /// The same where only a total is answered: more is missing than fast paths can explain.
 fn shortcuts_in_total(rise: &Rise) -> Result<Verdict> {
     let (exits, counted) = (rise.exits(), rise.total);
@@ -103,7 +110,7 @@ pub fn fast_paths(bench: &Bench) -> Result<Verdict> {
     let mut vm = bench.maker.vm(1)?;
     let before = bench.counts(&mut vm)?;
     let writes = writes(bench, &mut vm)?;
-    vm.run(&[Step::sleep(SLEEP, SLEEPS), Step::spin(SPIN)])?;
+    vm.run(&[Step::sleep(SLEEP, SLEEPS), spin()])?;
     let rise = bench.counts(&mut vm)?.since(&before);
     if bench.order.totals_only {
         return fast_paths_in_total(&rise);

@@ -142,7 +142,7 @@ fn no_cycles(bench: &Bench, leaf: u32) -> Result<Verdict> {
 }
 
 /// Ticks of the host's TSC in a millisecond of its clock.
-fn ticks_per_ms() -> u64 {
+pub fn ticks_per_ms() -> u64 {
     let (clock, start) = (std::time::Instant::now(), tsc());
     std::thread::sleep(MEASURE);
     let ticks = tsc().wrapping_sub(start);
