@@ -15,6 +15,7 @@ use crate::support::{Outcome, Place, exitlab};
 
 use super::kernels::debians_kernel;
 use super::machines::{a_kernel_as_it_is_is_traced, experiment};
+use super::witness::{self, perf_tells_the_same};
 
 /// How often the guests execute CPUID each time they are told to.
 const CPUIDS: u64 = 1000;
@@ -61,6 +62,7 @@ fn machine(place: &Place) -> RealMachine {
     let (_, mut files) = experiment(place);
     files.push(("rom", firmware()));
     files.push((OTHER, other_vmm(place)));
+    files.extend(witness::files());
     RealMachine::boot(&place.path("machine"), &kernel, &files)
 }
 
@@ -161,6 +163,8 @@ fn vms_that_run_already_are_counted_exactly_and_left_alone() {
         machine.told("cat /proc/mounts | grep -c -e tracefs -e debugfs; true"),
         "0\n"
     );
+    // It mounts tracefs itself.
+    perf_tells_the_same(&place, &machine);
     machine.assert_deserted();
     drop(machine);
     place.assert_deserted();

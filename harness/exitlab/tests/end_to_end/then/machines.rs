@@ -18,7 +18,7 @@ fn everywhere() -> String {
 /// The outcome of a run on the emulated machine. Its QEMU can deliver an interrupt twice, and
 /// a guest that meets this with a lock held stops for good (docs/determinism.md). That is not
 /// what is tried here: such a run is told by its silence, and is made again.
-fn unless_stopped(out: &Path, run: impl Fn(&Path) -> Outcome) -> Outcome {
+pub(super) fn unless_stopped(out: &Path, run: impl Fn(&Path) -> Outcome) -> Outcome {
     for _ in 0..3 {
         let outcome = run(out);
         if outcome.code != Some(5) || !outcome.stderr.contains("the host fell silent") {

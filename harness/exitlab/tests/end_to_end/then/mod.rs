@@ -8,3 +8,4 @@ mod kernels;
 mod log;
 mod machines;
 mod regression;
+mod witness;
