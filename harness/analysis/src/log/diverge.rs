@@ -65,10 +65,23 @@ pub struct Side {
 pub struct Parted {
     /// Which.
     pub vcpu: u16,
-    /// How many partings there are.
+    /// How many partings there are, without those of the host's interrupts alone.
     pub number: usize,
+    /// From which exit of the base on interrupts of the host came elsewhere or not at all, and
+    /// how many partings are that alone.
+    pub hosts: Option<Hosts>,
     /// The first of them.
     pub partings: Vec<Shown>,
+}
+
+/// Interrupts of the host which one side does not have there. They are not the guest's doing:
+/// whatever the host does takes another moment if anything about the experiment differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Hosts {
+    /// The number of the first such exit of the base, from 0.
+    pub from: usize,
+    /// How many partings are of nothing else.
+    pub partings: usize,
 }
 
 /// One parting, as it is told.
@@ -212,17 +225,47 @@ fn parted(
             &|exit| causes.alike(exit),
             MOST_PARTINGS.max(extent.partings),
         );
+        let (hosts, all) = of_the_guest(causes, one, other, all);
         let shown = all.iter().take(extent.partings);
         let shown: Vec<Shown> = shown
             .map(|parting| shown_parting(causes, one, other, parting, extent.context))
             .collect();
-        (!all.is_empty()).then_some(Parted {
+        (!all.is_empty() || hosts.is_some()).then_some(Parted {
             vcpu,
             number: all.len(),
+            hosts,
             partings: shown,
         })
     });
     parted.collect()
+}
+
+/// Passes over partings of the host's interrupts alone: what is common before and after one is
+/// common still.
+fn of_the_guest(
+    causes: &Causes,
+    base: &Track,
+    head: &Track,
+    all: Vec<Parting>,
+) -> (Option<Hosts>, Vec<Parting>) {
+    let mut hosts: Option<Hosts> = None;
+    let mut common = 0;
+    let mut kept = Vec::new();
+    for parting in all {
+        let own = |track: &Track, range: &std::ops::Range<usize>| {
+            let exits = track.exits.get(range.clone()).unwrap_or_default();
+            causes.are_the_hosts(exits)
+        };
+        common += parting.common;
+        if parting.meets && own(base, &parting.base) && own(head, &parting.head) {
+            let from = parting.base.start;
+            hosts.get_or_insert(Hosts { from, partings: 0 }).partings += 1;
+            continue;
+        }
+        kept.push(Parting { common, ..parting });
+        common = 0;
+    }
+    (hosts, kept)
 }
 
 fn shown_parting(
@@ -232,7 +275,11 @@ fn shown_parting(
     parting: &Parting,
     context: usize,
 ) -> Shown {
-    let before = parting.base.start - context.min(parting.common)..parting.base.start;
+    let before = parting
+        .base
+        .start
+        .saturating_sub(context.min(parting.common));
+    let before = before..parting.base.start;
     // What a side has to itself, and where it goes on: of a side that has nothing, that alone.
     let from = |own: &std::ops::Range<usize>| {
         let shown = own.len().saturating_add(1).min(context.max(1));

@@ -4,6 +4,7 @@ use crate::figures::Decoder;
 use exitlab_model::log::{Cause, LoggedExit, ToldBy};
 use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::{RunRecord, Source};
+use exitlab_model::symbols::Region;
 
 /// Names of one run.
 #[derive(Debug)]
@@ -109,6 +110,13 @@ impl Names<'_> {
             true => format!(" = {:#x}", exit.value),
             false => String::new(),
         }
+    }
+
+    /// An address of a program without the part of it that is drawn by lot when the program
+    /// starts (ASLR); none of other places.
+    pub fn within_its_page(&self, rip: u64) -> Option<String> {
+        let user = Region::of(rip) == Region::User && self.decoder.symbols.at(rip).is_none();
+        user.then(|| format!("0x…{:03x} ({})", rip & 0xfff, Region::User))
     }
 
     /// The symbol and how far into it, or the address and what can be there.

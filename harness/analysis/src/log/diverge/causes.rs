@@ -24,6 +24,8 @@ pub struct Causes {
     numbers: HashMap<Known, u32>,
     /// What each one is alike to.
     alike: Vec<u32>,
+    /// Whether it comes when the host has something to do.
+    hosts: Vec<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,27 +64,34 @@ impl Causes {
             detail: names.detail(cause),
             place: names.place(cause.rip),
         };
-        let anywhere = Known {
-            detail: String::new(),
-            place: String::new(),
-            ..known.clone()
+        let hosts = names.is_the_hosts(cause.reason);
+        let alike = match (hosts, names.within_its_page(cause.rip)) {
+            (true, _) => Known {
+                detail: String::new(),
+                place: String::new(),
+                ..known.clone()
+            },
+            (false, Some(place)) => Known {
+                place,
+                ..known.clone()
+            },
+            (false, None) => return self.enter(known, hosts),
         };
-        let number = self.enter(known);
-        if names.is_the_hosts(cause.reason) {
-            let alike = self.enter(anywhere);
-            if let Some(place) = self.alike.get_mut(number as usize) {
-                *place = alike;
-            }
+        let number = self.enter(known, hosts);
+        let alike = self.enter(alike, hosts);
+        if let Some(place) = self.alike.get_mut(number as usize) {
+            *place = alike;
         }
         number
     }
 
-    fn enter(&mut self, known: Known) -> u32 {
+    fn enter(&mut self, known: Known, hosts: bool) -> u32 {
         if let Some(number) = self.numbers.get(&known) {
             return *number;
         }
         let number = self.known.len() as u32;
         self.alike.push(number);
+        self.hosts.push(hosts);
         self.known.push(known.clone());
         self.numbers.insert(known, number);
         number
@@ -91,6 +100,13 @@ impl Causes {
     /// What stands for all that is alike.
     pub fn alike(&self, cause: u32) -> u32 {
         self.alike.get(cause as usize).copied().unwrap_or(cause)
+    }
+
+    /// Whether none of these exits is the guest's doing: they came when the host had something
+    /// to do.
+    pub fn are_the_hosts(&self, exits: &[u32]) -> bool {
+        let hosts = |cause: &u32| self.hosts.get(*cause as usize).copied().unwrap_or(false);
+        exits.iter().all(hosts)
     }
 
     /// Some exits of a vCPU, as far as it has them.

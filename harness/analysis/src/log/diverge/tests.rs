@@ -47,22 +47,50 @@ fn one_exit_more_is_told_with_its_code_and_its_cause() {
 }
 
 #[test]
-fn where_the_hosts_interrupts_come_matters_only_at_first() {
+fn interrupts_of_the_host_are_no_parting_but_are_told() {
     let interrupt = |rip| fixture::row(30_000, 1, rip);
-    let base = sequence(&[fixture::leaf(20_000, 0, 0x9000), interrupt(0x1)]);
-    let head = sequence(&[fixture::leaf(20_000, 1, 0x9000), interrupt(0x2)]);
+    // Elsewhere, and one more; then the guest does something else.
+    let base = sequence(&[interrupt(0x1), fixture::leaf(40_000, 0, 0x9000)]);
+    let head = sequence(&[
+        interrupt(0x2),
+        interrupt(3),
+        fixture::leaf(40_000, 1, 0x9000),
+    ]);
     let text = told(&base, &head, |_| ());
-    assert!(
-        text.contains("parting 1") && !text.contains("parting 2"),
-        "{text}"
-    );
-    assert!(!text.contains("anywhere"), "{text}");
+    for words in ["parting 1, after 10 common exits", "leaf 0x1"] {
+        assert!(text.contains(words), "no {words} in {text}");
+    }
+    let base: Vec<Row> = [sequence(&[interrupt(1)]), sequence(&[])].concat();
+    let head: Vec<Row> = [sequence(&[interrupt(2)]), sequence(&[interrupt(3)])].concat();
+    let text = told(&base, &head, |_| ());
+    insta::assert_snapshot!(text, @"
+    base: a, 41 exits
+    head: b, 42 exits
+
+    vCPU 0: from exit #10 on, interrupts of the host came elsewhere than before (2 partings of nothing else are passed over).
+
+    By cause, of all exits (base, head, difference):
+               1          2         +1  1 External interrupt                                                      anywhere
+    ");
+}
+
+#[test]
+fn addresses_that_are_drawn_by_lot_part_at_first_only() {
+    let at = |place| fixture::leaf(20_000, 0, place);
+    let (one, other) = (0x7f00_0000_1628, 0x7f12_3456_7628);
     let text = told(
-        &sequence(&[interrupt(1)]),
-        &sequence(&[interrupt(2)]),
+        &sequence(&[at(one), fixture::leaf(21_000, 1, 0x9000), at(one)]),
+        &sequence(&[at(other), at(0x9000), at(other)]),
         |_| (),
     );
-    assert!(text.contains("only their order differs"), "{text}");
+    assert!(!text.contains("parting 2"), "{text}");
+    assert!(!text.contains("0x…628"), "{text}");
+    let more = told(
+        &sequence(&[at(one)]),
+        &sequence(&[at(other), at(other)]),
+        |_| (),
+    );
+    assert!(more.contains("0x…628 (user space)"), "{more}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Two logs in words.
 
-use super::{Divergence, Exit, Moved, Parted, Shown};
+use super::{Divergence, Exit, Hosts, Moved, Parted, Shown};
 use crate::export::{grouped, signed};
 use crate::log::printing::seconds;
 use exitlab_base::foreign::{cell, line};
@@ -26,6 +26,14 @@ pub fn table(found: &Divergence) -> String {
 
 fn of_vcpu(parted: &Parted) -> String {
     let mut text = String::new();
+    if let Some(Hosts { from, partings }) = parted.hosts {
+        let (from, times) = (grouped(from as u128), grouped(partings as u128));
+        text += &format!(
+            "\nvCPU {}: from exit #{from} on, interrupts of the host came elsewhere than before \
+             ({times} partings of nothing else are passed over).\n",
+            parted.vcpu
+        );
+    }
     for (number, shown) in (1_usize..).zip(&parted.partings) {
         text += &format!("\nvCPU {}, parting {number}", parted.vcpu);
         text += &of_parting(shown, number == 1);

@@ -4,7 +4,7 @@ mod bisect;
 mod conformance;
 mod grading;
 mod matrix;
-mod planted;
+pub(crate) mod planted;
 
 /// `samples.csv` without the column that says which of the repeats it is of, the fifth.
 fn without_repeat(samples: &str) -> String {

@@ -242,7 +242,7 @@ fn measure(
 
 /// `NAME.cpio`: the tiny guest's initramfs with a first program that executes one instruction
 /// before init, and a program that spends time.
-fn archive(place: &Place, name: &str, init: &[&str]) {
+pub(crate) fn archive(place: &Place, name: &str, init: &[&str]) {
     let tree = place.path(name);
     std::fs::create_dir_all(tree.join("bin")).unwrap();
     assemble(place, "init", init, &tree.join("init"));

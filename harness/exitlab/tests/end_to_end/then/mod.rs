@@ -7,5 +7,6 @@ mod guests;
 mod kernels;
 mod log;
 mod machines;
+mod partings;
 mod regression;
 mod witness;
