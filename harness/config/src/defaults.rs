@@ -51,6 +51,7 @@ pub(super) fn plan() -> Plan {
             seed: "exitlab".to_owned(),
             ssh: true,
         },
+        guest_symbols: None,
         sampling: sampling(),
         inspect: Vec::new(),
         phases: Vec::new(),

@@ -86,6 +86,7 @@ pub(super) const KEYS: &[&str] = &[
     "guest.cmdline",
     "guest.devices",
     "guest.seed",
+    "guest.symbols",
     "sampling.schedule",
     "sampling.channels",
     "sampling.cycles",
@@ -192,6 +193,7 @@ pub(super) struct Guest {
     pub cmdline: Given<String>,
     pub devices: Given<List>,
     pub seed: Given<String>,
+    pub symbols: Given<String>,
 }
 
 /// `[sampling]`

@@ -128,6 +128,25 @@ impl<'a> Resolver<'a> {
         );
     }
 
+    /// Symbols of the user's own. Without places there is nothing that they could name.
+    pub(super) fn symbols(&mut self, plan: &mut Plan) {
+        self.value(
+            "guest.symbols",
+            |d| &d.guest.symbols,
+            &mut plan.guest_symbols,
+            |e| given(e, existing_file),
+        );
+        self.refuse(
+            plan.guest_symbols.is_some() && !plan.sampling.places && plan.sampling.log.is_none(),
+            "guest.symbols",
+            |d| &d.guest.symbols,
+            [
+                "names places in the guest, and none are counted",
+                "set sampling.places or sampling.log to true, or leave it out",
+            ],
+        );
+    }
+
     /// What is right by itself may be wrong beside the rest.
     pub(super) fn guest_fits(&mut self, plan: &Plan) {
         let guest = &plan.guest;

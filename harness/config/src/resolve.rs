@@ -32,6 +32,7 @@ pub(super) fn resolve(layers: &Layers, usable: &[PlatformKind]) -> Result<Plan, 
     acknowledge_interrupts_by_exits(&mut plan);
     resolver.hurry_large_guests(&mut plan);
     resolver.sampling(&mut plan);
+    resolver.symbols(&mut plan);
     resolver.phases(&mut plan);
     resolver.deadlines(&mut plan);
     resolver.emulated_for_nested_only(&plan);

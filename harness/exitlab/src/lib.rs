@@ -25,6 +25,7 @@ pub mod expected;
 pub mod litter;
 pub mod minutes;
 pub mod out_dir;
+pub mod own_symbols;
 pub mod pages;
 pub mod provenance;
 pub mod results;

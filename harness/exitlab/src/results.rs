@@ -123,9 +123,16 @@ impl Results {
         for (name, text) in export::tables(record) {
             write_whole(&self.dir.join(name), text.as_bytes())?;
         }
+        Ok(())
+    }
+
+    /// Writes the log of exits, if there is one and samples to hold it against.
+    pub fn log(&self, record: &RunRecord) -> Result<()> {
         match &record.log {
-            Some(summary) => self.exits.write(&self.dir.join(layout::LOG), summary),
-            None => Ok(()),
+            Some(summary) if !record.samples.is_empty() => {
+                self.exits.write(&self.dir.join(layout::LOG), summary)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::doctor;
 use crate::minutes::{self, Minutes};
 use crate::out_dir::OutDir;
+use crate::own_symbols::OwnSymbols;
 use crate::pages;
 use crate::provenance;
 use crate::results::Results;
@@ -79,6 +80,8 @@ pub async fn run(
     ui.choice(plan);
     say_limit(plan, ui);
     doctor::check(plan, cache.root()).require()?;
+    let own = plan.guest_symbols.as_deref();
+    let own = own.map(OwnSymbols::read).transpose()?;
     let prepare = async {
         let artifacts = build(plan, cache, ui).await?;
         let booted = Booted::of(plan, &artifacts, cache).await?;
@@ -94,6 +97,12 @@ pub async fn run(
     let outcome = outcome.and_then(|()| booted.require_unchanged(cache));
 
     results.close_machine();
+    // Symbols of the user's name what is in it, so it comes before all else that is kept.
+    let logged = results.log(&record);
+    let outcome = outcome.and(logged).and_then(|()| match &own {
+        Some(own) => own.name(&mut record, results.dir()),
+        None => Ok(()),
+    });
     record.outcome = minutes::outcome(&outcome, &record);
     record.finished = Some(provenance::now());
     let kept = keep(&results, &record);

@@ -25,6 +25,9 @@ pub struct Plan {
     pub host: HostPlan,
     /// The guest.
     pub guest: GuestPlan,
+    /// What names code of the guest that the guest does not name itself: a file of the user's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub guest_symbols: Option<PathBuf>,
     /// When and how counters are read.
     pub sampling: SamplingPlan,
     /// Commands run in the guest over SSH after the last sample, each between two

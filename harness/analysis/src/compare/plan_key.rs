@@ -5,8 +5,8 @@ pub(super) const PLAN: &str = "plan ";
 
 /// What of a plan decides no count: bounds of waits, how a machine is reached, what runs after
 /// the last sample, what only other platforms read, which
-/// process a VM is, and how and why something was chosen.
-const DECIDES_NOTHING: [&str; 8] = [
+/// process a VM is, what only names things, and how and why something was chosen.
+const DECIDES_NOTHING: [&str; 9] = [
     "platform_choice",
     "deadlines",
     "inspect",
@@ -15,6 +15,7 @@ const DECIDES_NOTHING: [&str; 8] = [
     "host.accelerator",
     "attached.pid",
     "sampling.auto",
+    "guest_symbols",
 ];
 
 /// Whether a key of a plan decides no count.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::guests::{assemble, experiment};
-use super::log;
+use super::{log, own_symbols};
 use crate::support::{Place, run};
 
 /// Lines of `details.csv` up to the end, less those up to READY: what the guest did by itself.
@@ -211,5 +211,6 @@ fn a_guest_that_does_known_things_is_told_to_the_last_of_them_on_tcg_svm() {
     assert_eq!(longer.code, Some(0), "{}", longer.stderr);
     assert_explained(&place, written);
 
+    own_symbols::assert_named(&place, &program, written, &sets);
     log::assert_logged(&place, &program, written, &sets);
 }

@@ -7,6 +7,7 @@ mod guests;
 mod kernels;
 mod log;
 mod machines;
+mod own_symbols;
 mod partings;
 mod regression;
 mod witness;
