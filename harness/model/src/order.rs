@@ -134,6 +134,9 @@ pub struct TrialOrder {
     /// Whether counters may be those of all VMs together.
     #[serde(default)]
     pub all_vms: bool,
+    /// Whether an eighth of what is tried thousands of times is enough.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quick: bool,
 }
 
 /// Where agents live that work for this user on this machine, below the cache.

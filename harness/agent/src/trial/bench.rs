@@ -23,6 +23,8 @@ const TRIES: u32 = 100;
 const PATIENCE: u32 = 8;
 /// No table has a reason from here up to the codes of nested paging.
 const FAR: u32 = 0x300;
+/// The part that a quick look tries of what is tried thousands of times.
+const QUICK: usize = 8;
 /// Beginning of the random indices, the same in every trial.
 const SEED: u32 = 0x9e37_79b9;
 
@@ -67,6 +69,14 @@ impl Bench {
     pub fn with_map(&self, map: LeafMap) -> Bench {
         let (maker, order) = (self.maker.clone(), self.order.clone());
         Bench::new(maker, self.table, map, order)
+    }
+
+    /// How often to try what is tried so often: for a quick look an eighth of it.
+    pub fn often(&self, times: usize) -> usize {
+        match self.order.quick {
+            true => times / QUICK,
+            false => times,
+        }
     }
 
     /// The leaf without which there is nothing to judge.

@@ -44,7 +44,7 @@ pub struct ConformanceArgs {
     pub jobs: Option<u16>,
     /// Grade what is missing in the results directory of many kernels.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "sets", "platform", "host",
-        "out", "kernels", "list", "leaf_map", "sdm", "profile"])]
+        "out", "kernels", "list", "leaf_map", "sdm", "profile", "quick"])]
     pub resume: Option<PathBuf>,
     /// Which leaf answers what when the kernel has booted [default: that of --profile].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=3))]
@@ -55,6 +55,9 @@ pub struct ConformanceArgs {
     /// The manual of this year says which reasons are defined [default: whichever fits best].
     #[arg(long, value_name = "YEAR")]
     pub sdm: Option<u16>,
+    /// A first look: every rule, but an eighth of what is tried thousands of times.
+    #[arg(long)]
+    pub quick: bool,
     /// How the findings are written.
     #[arg(long, value_enum, default_value_t = ReportFormat::Table, value_name = "FORMAT")]
     pub format: ReportFormat,

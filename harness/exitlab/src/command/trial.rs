@@ -13,6 +13,7 @@ pub fn order(args: &ConformanceArgs, isa: Option<Isa>) -> Result<TrialOrder> {
         sdm: args.sdm,
         totals_only: args.profile == Profile::Totals,
         all_vms: args.profile != Profile::Census,
+        quick: args.quick,
     })
 }
 

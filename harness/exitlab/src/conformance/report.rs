@@ -36,6 +36,9 @@ pub struct Report {
     pub leaf_map: u8,
     /// The year of the manual that says which reasons are defined, if not the current.
     pub sdm: Option<u16>,
+    /// Whether an eighth was tried of what is tried thousands of times.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quick: bool,
     /// Findings in the order in which they were made.
     pub findings: Vec<Finding>,
 }
@@ -54,6 +57,7 @@ impl Report {
             cpu: String::new(),
             leaf_map: order.leaf_map,
             sdm: order.sdm,
+            quick: order.quick,
             findings: Vec::new(),
         }
     }
@@ -133,6 +137,9 @@ impl Report {
         let [held, broken, not_judged] = self.tally();
         let all = self.findings.len();
         text += &format!("\n{all} rules: {held} hold, {broken} broken, {not_judged} not judged");
+        if self.quick {
+            text += "\na quick look: an eighth of what is tried thousands of times";
+        }
         text
     }
 }
@@ -153,6 +160,7 @@ mod tests {
             cpu: "Intel(R) Core(TM) i7-4770 CPU @ 3.40GHz".into(),
             leaf_map: 1,
             sdm: None,
+            quick: false,
             findings: vec![
                 finding(
                     Rule::Present,
@@ -183,6 +191,19 @@ mod tests {
     #[test]
     fn for_people() {
         insta::assert_snapshot!(report().for_people());
+    }
+
+    #[test]
+    fn a_quick_look_is_called_that() {
+        let mut quick = report();
+        assert!(!quick.to_json().expect("JSON").contains("quick"));
+        quick.quick = true;
+        assert!(
+            quick
+                .for_people()
+                .ends_with("what is tried thousands of times")
+        );
+        assert!(quick.to_json().expect("JSON").contains("\"quick\": true"));
     }
 
     #[test]

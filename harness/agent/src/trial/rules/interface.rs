@@ -22,7 +22,7 @@ use exitlab_model::rule::{Rule, Verdict};
 /// The histogram of the statistics.
 const HISTOGRAM: &str = "exits_by_reason";
 /// Indices below this, and so many random ones, are tried with each leaf map.
-const INDICES: u32 = 0x400;
+const INDICES: usize = 0x400;
 const RANDOM: usize = 2000;
 
 /// `exits_by_reason` of `KVM_GET_STATS_FD` rises as the leaves do.
@@ -120,8 +120,8 @@ pub fn leaf_maps(bench: &Bench, found: &Found) -> Result<Verdict> {
         return not_judged("this kernel has no switch for its leaf map");
     }
     // What is wrong in one map already, is no mistake of the others.
-    let mut indices: Vec<u32> = (0..INDICES).collect();
-    indices.extend(Bench::random(RANDOM));
+    let mut indices: Vec<u32> = (0..bench.often(INDICES) as u32).collect();
+    indices.extend(Bench::random(bench.often(RANDOM)));
     if found.is_broken(Rule::Range) {
         indices.clear();
     }

@@ -123,7 +123,8 @@ pub fn mixed_up(bench: &Bench) -> Result<Option<String>> {
     };
     let mut vm = bench.maker.vm(asked.len() as u32)?;
     let alone = vm.run(&[0, 1, 2, 3].map(ask))?;
-    let at_once = vm.run_all(&|vcpu| vec![ask(vcpu); READINGS])?;
+    let readings = bench.often(READINGS);
+    let at_once = vm.run_all(&|vcpu| vec![ask(vcpu); readings])?;
     let shape = bench.shape();
     for (vcpu, answers) in at_once.iter().enumerate() {
         let grows = [1, 3].contains(&vcpu);

@@ -13,7 +13,7 @@ use super::verdict::{holds, mistake, not_judged};
 use exitlab_model::rule::Verdict;
 
 /// Exits during which the host's log and memory are watched.
-const WATCHED: u32 = 20_000;
+const WATCHED: usize = 20_000;
 /// Exits that show a kernel which prints on each; there may be far too many lines of more.
 const FEW: u32 = 200;
 /// Readings during which the host's log is watched.
@@ -26,6 +26,7 @@ const BYTES_EACH: u64 = 8;
 /// The host prints nothing, loses no memory and allocates none while exits are counted and
 /// counts are read.
 pub fn quiet(bench: &Bench) -> Result<Verdict> {
+    let watched = bench.often(WATCHED) as u32;
     let mut vm = bench.maker.vm(1)?;
     // Once for what the first exits of a VM rightly allocate.
     vm.run(&[Step::hammer(100)])?;
@@ -40,18 +41,18 @@ pub fn quiet(bench: &Bench) -> Result<Verdict> {
     let (mut lost, mut made) = (u64::MAX, None);
     for _ in 0..2 {
         let (before, slabs) = (free_memory(), Slabs::count());
-        vm.run(&[Step::hammer(WATCHED)])?;
+        vm.run(&[Step::hammer(watched)])?;
         let round = slabs.zip(Slabs::count()).map(|(a, b)| b.saturating_sub(a));
         made = made.map_or(round, |made: u64| round.map(|round| round.min(made)));
         lost = lost.min(before.saturating_sub(free_memory()));
     }
     let printed = log.printed();
     if printed.count > OTHER_LINES {
-        let seen = told(&printed, &format!("{WATCHED} exits"));
+        let seen = told(&printed, &format!("{watched} exits"));
         return mistake(9, "a printk on every exit, or on every reading", seen);
     }
-    if lost > BYTES_EACH * u64::from(WATCHED) {
-        let seen = format!("the host lost {lost} bytes in {WATCHED} exits");
+    if lost > BYTES_EACH * u64::from(watched) {
+        let seen = format!("the host lost {lost} bytes in {watched} exits");
         return mistake(9, "an allocation on every exit that is never freed", seen);
     }
     let why = "an allocation on every exit, even if it is freed";
@@ -60,16 +61,16 @@ pub fn quiet(bench: &Bench) -> Result<Verdict> {
         .as_ref()
         .map(|code| code.allocations.join("; "));
     match (made, allocates) {
-        (Some(made), _) if made > u64::from(WATCHED) / 2 => mistake(
+        (Some(made), _) if made > u64::from(watched) / 2 => mistake(
             9,
             why,
-            format!("the host allocated {made} times in {WATCHED} exits"),
+            format!("the host allocated {made} times in {watched} exits"),
         ),
         (None, Ok(places)) if !places.is_empty() => {
             mistake(9, why, format!("in the kernel's code {places}"))
         }
         (Some(made), _) => holds(format!(
-            "{WATCHED} exits: {} lines printed, {made} allocations",
+            "{watched} exits: {} lines printed, {made} allocations",
             printed.count
         )),
         (None, allocates) => {
@@ -78,7 +79,7 @@ pub fn quiet(bench: &Bench) -> Result<Verdict> {
                 Err(_) => "memory that is freed at once does not show in this kernel",
             };
             holds(format!(
-                "{WATCHED} exits: {} lines printed, {} KiB of memory gone; {freed}",
+                "{watched} exits: {} lines printed, {} KiB of memory gone; {freed}",
                 printed.count,
                 lost / 1024
             ))

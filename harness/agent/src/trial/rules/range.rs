@@ -12,13 +12,14 @@ use super::verdict::{holds, looks_like, mistake};
 use exitlab_model::rule::Verdict;
 
 /// Every index below is tried.
-const EVERY: u32 = 0x1_0000;
+const EVERY: usize = 0x1_0000;
 /// Random indices of 32 bits that are tried after those.
 const RANDOM: usize = 10_000;
 /// Readings between two looks at the clock.
-const PART: usize = 2048;
-/// How long one leaf may take, on the host's clock: a kernel that prints a lot is slow.
-const BUDGET: Duration = Duration::from_secs(6);
+const PART: usize = 512;
+/// How long one leaf may take, milliseconds of the host's clock: a kernel that prints a lot is
+/// slow.
+const BUDGET_MS: usize = 6000;
 
 /// The answer to an index that nobody defines, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +46,9 @@ pub fn every_index(bench: &Bench) -> Result<Verdict> {
     if bench.shape().has_cycles(bench.map) {
         leaves.push(bench.map.cycles);
     }
-    let every: Vec<u32> = (0..EVERY).collect();
-    let all = [every, Bench::random(RANDOM)].concat();
+    let (below, random) = (bench.often(EVERY), bench.often(RANDOM));
+    let every: Vec<u32> = (0..below as u32).collect();
+    let all = [every, Bench::random(random)].concat();
     let mut asked = 0;
     for leaf in &leaves {
         let (wrong, tried) = sweep(bench, &mut vm, *leaf, &all)?;
@@ -65,7 +67,7 @@ pub fn every_index(bench: &Bench) -> Result<Verdict> {
         ));
     }
     holds(format!(
-        "{asked} readings: every index below {EVERY}, and {RANDOM} random ones of 32 bits"
+        "{asked} readings: every index below {below}, and {random} random ones of 32 bits"
     ))
 }
 
@@ -118,10 +120,10 @@ pub fn sweep(
     leaf: u32,
     indices: &[u32],
 ) -> Result<(Option<Wrong>, usize)> {
-    let started = Instant::now();
+    let (started, budget) = (Instant::now(), bench.often(BUDGET_MS));
     let mut tried = 0;
     for part in indices.chunks(PART) {
-        if started.elapsed() > BUDGET {
+        if started.elapsed() > Duration::from_millis(budget as u64) {
             break;
         }
         let step = |index: &u32| Step::cpuid(leaf, *index, POISON);
