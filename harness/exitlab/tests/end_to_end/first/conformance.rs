@@ -11,12 +11,7 @@ use crate::rig::planted_kernel;
 use crate::support::{Outcome, Place, exitlab};
 
 /// Judges a kernel, and returns the findings with the exit code.
-fn judge(sets: &[&str]) -> (Report, Option<i32>) {
-    judge_as(&[], sets)
-}
-
-/// The same with more arguments.
-fn judge_as(arguments: &[&str], sets: &[&str]) -> (Report, Option<i32>) {
+fn judge(arguments: &[&str], sets: &[&str]) -> (Report, Option<i32>) {
     let place = Place::new();
     let mut command = exitlab();
     command.args(["conformance", "--progress", "plain", "--format", "json"]);
@@ -36,8 +31,8 @@ fn rules_that(report: &Report, is: fn(&Verdict) -> bool) -> Vec<Rule> {
     those.map(|finding| finding.rule).collect()
 }
 
-fn assert_all_hold(sets: &[&str]) {
-    let (report, code) = judge(sets);
+fn assert_all_hold(arguments: &[&str], sets: &[&str]) {
+    let (report, code) = judge(arguments, sets);
     let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
     assert_eq!(held, Rule::ALL, "{}", report.for_people());
     assert_eq!(code, Some(exit_code::SUCCESS.into()));
@@ -47,29 +42,34 @@ const BOCHS: &str = "platform=bochs-vmx";
 const TCG: &str = "platform=tcg-svm";
 const LINUX_6_1: &str = "kernel.source=debian:linux-source-6.1";
 
+/// Every rule, and an eighth of what is tried thousands of times. What this finds, a whole trial
+/// finds; that a mistake breaks nothing that only a whole trial sees, is tried with pairs.
+const QUICK: [&str; 1] = ["--quick"];
+const WHOLE: [&str; 0] = [];
+
 #[test]
 fn every_rule_holds_on_vmx() {
-    assert_all_hold(&[BOCHS]);
+    assert_all_hold(&WHOLE, &[BOCHS]);
 }
 
 #[test]
 fn every_rule_holds_on_svm() {
-    assert_all_hold(&[TCG]);
+    assert_all_hold(&WHOLE, &[TCG]);
 }
 
 #[test]
 fn every_rule_holds_on_vmx_of_linux_6_1() {
-    assert_all_hold(&[BOCHS, LINUX_6_1]);
+    assert_all_hold(&QUICK, &[BOCHS, LINUX_6_1]);
 }
 
 #[test]
 fn every_rule_holds_on_svm_of_linux_6_1() {
-    assert_all_hold(&[TCG, LINUX_6_1]);
+    assert_all_hold(&QUICK, &[TCG, LINUX_6_1]);
 }
 
 #[test]
 fn a_kernel_without_the_census_is_recognised() {
-    let (report, code) = judge(&[TCG, "kernel.census=false"]);
+    let (report, code) = judge(&WHOLE, &[TCG, "kernel.census=false"]);
     let broken = rules_that(&report, |v| matches!(v, Verdict::Broken { .. }));
     assert_eq!(broken, [Rule::Present], "{}", report.for_people());
     let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
@@ -83,7 +83,7 @@ fn a_kernel_without_the_census_is_recognised() {
 fn every_rule_holds_while_no_planted_mistake_is_made() {
     let [patches, fragments] = planted_kernel();
     for platform in [TCG, BOCHS] {
-        let (report, code) = judge(&[platform, &patches, &fragments]);
+        let (report, code) = judge(&QUICK, &[platform, &patches, &fragments]);
         let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
         assert_eq!(held, Rule::ALL, "{}", report.for_people());
         assert_eq!(code, Some(exit_code::SUCCESS.into()));
@@ -96,6 +96,7 @@ fn every_rule_holds_while_no_planted_mistake_is_made() {
         );
         let read = "no allocation in the kernel's code";
         assert!(seen(Rule::Quiet).contains(read), "{}", report.for_people());
+        assert!(report.quick && seen(Rule::Range).starts_with("18884 readings"));
     }
 }
 
@@ -115,7 +116,7 @@ type Told<'a> = &'a [(Rule, Option<u8>)];
 /// A kernel that makes these mistakes is told just that: these rules are broken and no others,
 /// with the hints that belong to them, and evidence that holds the words.
 fn assert_told(mistakes: &str, told: Told<'_>, words: &[&str], sets: &[&str]) -> Report {
-    assert_told_as(&[], mistakes, told, words, sets)
+    assert_told_as(&QUICK, mistakes, told, words, sets)
 }
 
 fn assert_told_as(
@@ -128,7 +129,7 @@ fn assert_told_as(
     let [patches, fragments] = planted_kernel();
     let mistake = format!("kvm.planted_mistake={mistakes}");
     let sets = [&[&*patches, &fragments, &mistake], sets].concat();
-    let (report, code) = judge_as(arguments, &sets);
+    let (report, code) = judge(arguments, &sets);
     let people = report.for_people();
     let broken = report.findings.iter();
     let broken = broken.filter(|found| matches!(found.verdict, Verdict::Broken { .. }));
@@ -159,10 +160,10 @@ fn mistake_1_fast_paths_is_found() {
     assert_found(Rule::FastPaths, &[BOCHS]);
 }
 
+/// On Intel's processor with mistake 1, and with an odd table.
 #[test]
 fn mistake_2_shortcuts_is_found() {
     assert_found(Rule::Shortcuts, &[TCG]);
-    assert_found(Rule::Shortcuts, &[BOCHS]);
 }
 
 #[test]
@@ -176,10 +177,9 @@ fn mistake_4_range_is_found() {
     assert_found(Rule::Range, &[BOCHS]);
 }
 
-/// Bit 31 is a word of VMX.
+/// Bit 31 is a word of VMX, where it is found with an old table, which is no mistake.
 #[test]
 fn mistake_5_basic_reason_is_found() {
-    assert_found(Rule::BasicReason, &[BOCHS]);
     let told = [(Rule::BasicReason, Some(5))];
     let report = assert_told("5", &told, &["VMEXIT_INVALID"], &[TCG]);
     assert!(
@@ -223,21 +223,29 @@ fn mistake_10_cycles_is_found() {
     assert_found(Rule::Cycles, &[TCG]);
 }
 
-/// `array[i]++` is one instruction: emulated processors never lose a count by it.
+/// Three forms at once, of which each breaks a rule of its own, on either processor: what a
+/// leaf answers that is none differs, and so does the code that is read.
 #[test]
-fn a_plain_increment_of_what_vcpus_share_is_found_in_the_code() {
-    let told = [(Rule::NoneLost, Some(6))];
-    for platform in [TCG, BOCHS] {
-        // Of the VM or of all: the planted kernel has the code of both.
-        let words = ["adds to a variable of the ", "without lock"];
-        assert_told("11", &told, &words, &[platform]);
-    }
-}
-
-#[test]
-fn an_allocation_that_is_freed_at_once_is_found() {
-    let told = [(Rule::Quiet, Some(9))];
-    assert_told("13", &told, &["kvm_exit_census_waste calls "], &[TCG]);
+fn forms_in_the_code_in_a_leaf_and_in_the_array_are_told_apart() {
+    // `array[i]++` is one instruction: emulated processors never lose a count by it. Of the VM
+    // or of all: the planted kernel has the code of both.
+    let never = "0x4fffffff (the totals) answers what CPUID answers for a leaf that nobody";
+    let increment = ["adds to a variable of the ", "without lock"];
+    let short = ["62", "rose by"];
+    let told = [
+        (Rule::NoneLost, Some(6)),
+        (Rule::Leaves, None),
+        (Rule::Range, Some(4)),
+    ];
+    let words = [&[never][..], &increment, &short].concat();
+    assert_told("11,14,17", &told, &words, &[BOCHS]);
+    let told = [
+        (Rule::Quiet, Some(9)),
+        (Rule::Leaves, None),
+        (Rule::Registers, Some(3)),
+    ];
+    let words = ["kvm_exit_census_waste calls ", never, "with ecx 0x5"];
+    assert_told("13,14,22", &told, &words, &[TCG]);
 }
 
 #[test]
@@ -246,18 +254,11 @@ fn lines_on_each_reading_are_a_flood_and_no_death() {
     assert_told("20", &told, &["during 50 readings"], &[TCG]);
 }
 
-#[test]
-fn a_leaf_that_is_never_answered_is_called_that() {
-    let words = ["0x4fffffff (the totals) answers what CPUID answers for a leaf that nobody"];
-    for platform in [TCG, BOCHS] {
-        assert_told("14", &[(Rule::Leaves, None)], &words, &[platform]);
-    }
-}
-
 /// The host has one processor, which the loop keeps: nobody is left to tell.
 #[test]
 fn a_loop_without_end_is_a_finding_with_all_that_was_judged_before() {
-    let sets = [TCG, "deadlines.silence=20s"];
+    // A host that is slow, as one in a loop is on TCG, has ten times as long.
+    let sets = [TCG, "deadlines.silence=1s"];
     let report = assert_told("15", &[(Rule::Leaves, None)], &["silent"], &sets);
     let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
     assert_eq!(held, [Rule::Present]);
@@ -276,32 +277,13 @@ fn a_null_pointer_is_told_with_its_place_and_the_rest_is_judged() {
     assert!(held.len() >= 14, "{}", report.for_people());
 }
 
+/// Neither is what its rule is about most often: a total without a number, a total of cycles
+/// that is not one of swapped registers.
 #[test]
-fn a_short_array_is_told_by_its_neighbour() {
-    let words = ["62", "rose by"];
-    assert_told("17", &[(Rule::Range, Some(4))], &words, &[BOCHS]);
-}
-
-#[test]
-fn a_total_kept_apart_is_told_without_a_number() {
-    assert_told(
-        "18",
-        &[(Rule::Totals, None)],
-        &["the total rose by"],
-        &[TCG],
-    );
-}
-
-#[test]
-fn cycles_of_all_vms_are_not_swapped_registers() {
-    let words = ["cycles old reads"];
-    assert_told("19", &[(Rule::PerVm, Some(7))], &words, &[TCG]);
-}
-
-#[test]
-fn a_reason_that_the_code_forgets_is_told_as_left_over() {
-    let words = ["with ecx 0x5"];
-    assert_told("22", &[(Rule::Registers, Some(3))], &words, &[TCG]);
+fn totals_of_their_own_are_told_as_what_they_are() {
+    let told = [(Rule::Totals, None), (Rule::PerVm, Some(7))];
+    let words = ["the total rose by", "cycles old reads"];
+    assert_told("18,19", &told, &words, &[TCG]);
 }
 
 /// The table of the assignment is a manual's, an odd one is a mild mistake of its own; neither
@@ -322,9 +304,9 @@ fn an_old_or_odd_table_hides_nothing() {
 /// What an assignment does not demand is no mistake where it is judged by its own form.
 #[test]
 fn a_form_of_the_assignment_is_judged_by_what_it_demands() {
-    let profile = ["--profile", "totals"];
+    let profile = ["--profile", "totals", "--quick"];
     let sets = [TCG, "host.cmdline=kvm.exit_census_leaf_map=2"];
-    let (report, code) = judge_as(&profile, &sets);
+    let (report, code) = judge(&profile, &sets);
     let broken = rules_that(&report, |v| matches!(v, Verdict::Broken { .. }));
     assert_eq!(broken, [], "{}", report.for_people());
     let held = rules_that(&report, |v| matches!(v, Verdict::Holds { .. }));
@@ -336,13 +318,14 @@ fn a_form_of_the_assignment_is_judged_by_what_it_demands() {
     assert_told_as(&profile, "7,10", &told, &words, &[TCG]);
 }
 
-/// Some pairs of the ten; `scripts/every-pair` tries all.
+/// Some pairs of the ten in whole trials; `scripts/every-pair` tries all.
 #[test]
 fn two_mistakes_are_told_as_two() {
     let told = [(Rule::FastPaths, Some(1)), (Rule::Shortcuts, Some(2))];
-    assert_told("1,2", &told, &[], &[BOCHS]);
+    assert_told_as(&WHOLE, "1,2", &told, &[], &[BOCHS]);
     let told = [(Rule::Registers, Some(3)), (Rule::Answers, Some(8))];
-    assert_told("3,8", &told, &[], &[TCG]);
+    assert_told_as(&WHOLE, "3,8", &told, &[], &[TCG]);
     let told = [(Rule::PerVm, Some(7)), (Rule::NoneLost, Some(6))];
-    assert_told("7,11", &told, &[], &[TCG]);
+    let words = ["adds to a variable of the ", "without lock"];
+    assert_told_as(&WHOLE, "7,11", &told, &words, &[TCG]);
 }
