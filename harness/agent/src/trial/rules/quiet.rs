@@ -37,15 +37,7 @@ pub fn quiet(bench: &Bench) -> Result<Verdict> {
     if let Some(loud) = loud(bench, &mut vm, &mut log)? {
         return mistake(9, "a printk on every exit, or on every reading", loud);
     }
-    // The lesser of two rounds: what the host takes once for reasons of its own is no leak.
-    let (mut lost, mut made) = (u64::MAX, None);
-    for _ in 0..2 {
-        let (before, slabs) = (free_memory(), Slabs::count());
-        vm.run(&[Step::hammer(watched)])?;
-        let round = slabs.zip(Slabs::count()).map(|(a, b)| b.saturating_sub(a));
-        made = made.map_or(round, |made: u64| round.map(|round| round.min(made)));
-        lost = lost.min(before.saturating_sub(free_memory()));
-    }
+    let (lost, made) = taken(&mut vm, watched)?;
     let printed = log.printed();
     if printed.count > OTHER_LINES {
         let seen = told(&printed, &format!("{watched} exits"));
@@ -85,6 +77,20 @@ pub fn quiet(bench: &Bench) -> Result<Verdict> {
             ))
         }
     }
+}
+
+/// Bytes that the host lost and, where it counts them, how often it allocated during so many
+/// exits: the lesser of two rounds, for what it takes once for reasons of its own is no leak.
+fn taken(vm: &mut Vm, watched: u32) -> Result<(u64, Option<u64>)> {
+    let (mut lost, mut made) = (u64::MAX, None);
+    for _ in 0..2 {
+        let (before, slabs) = (free_memory(), Slabs::count());
+        vm.run(&[Step::hammer(watched)])?;
+        let round = slabs.zip(Slabs::count()).map(|(a, b)| b.saturating_sub(a));
+        made = made.map_or(round, |made: u64| round.map(|round| round.min(made)));
+        lost = lost.min(before.saturating_sub(free_memory()));
+    }
+    Ok((lost, made))
 }
 
 /// What is printed on few exits or on few readings.

@@ -273,16 +273,11 @@ fn by_a_job_array_of_slurm(place: &Place, file: &Path, whole: &Counted) {
     );
     let other = place.path("other");
     let other = other.to_str().unwrap();
-    let words = [
-        "--shard",
-        "3/3",
-        "--set",
-        "repeat=3",
-        "--set",
-        "guest.memory=128M",
-        "--out",
-    ];
-    good(&[&["run", file.to_str().unwrap()], &words[..], &[other]].concat());
+    // It has its plan, and nothing else: that is what is refused first.
+    let words = ["--set", "repeat=3", "--set", "guest.memory=128M"];
+    let begin = ["run", text(file), "--shard", "3/3", "--out", other];
+    let cell = Path::new(other).join("cells/r3");
+    killed_before(&[&begin, &words[..]].concat(), "mkdir", 1, Some(&cell));
     refused(&[&one, &two, other], &["parts of different plans"]);
     good(&["merge", merged_text, &one, &two, &three]);
     assert!(counted(&merged) == *whole);

@@ -3,6 +3,7 @@
 mod bisect;
 mod conformance;
 mod grading;
+pub mod machines;
 mod matrix;
 pub(crate) mod planted;
 

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use exitlab_base::shell::quoted;
 use serde_json::Value;
 
+use crate::first::machines::{a_kernel_as_it_is_is_traced, experiment};
 use crate::rig::built;
 use crate::rig::machine::RealMachine;
 use crate::rig::running::Running;
 use crate::support::{Outcome, Place, exitlab};
 
 use super::kernels::debians_kernel;
-use super::machines::{a_kernel_as_it_is_is_traced, experiment};
 use super::witness::{self, perf_tells_the_same};
 
 /// How often the guests execute CPUID each time they are told to.

@@ -6,7 +6,6 @@ mod experiments;
 mod guests;
 mod kernels;
 mod log;
-mod machines;
 mod own_symbols;
 mod partings;
 mod regression;

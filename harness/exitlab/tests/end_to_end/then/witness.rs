@@ -10,7 +10,7 @@ use exitlab_base::archive::{Tree, archive};
 use crate::rig::machine::{self, RealMachine};
 use crate::support::{Outcome, Place};
 
-use super::machines::unless_stopped;
+use crate::first::machines::unless_stopped;
 
 /// How many processors the guest has: of each, the last exit is without an entry.
 const VCPUS: u64 = 2;

@@ -168,7 +168,7 @@ fn a_full_disk_is_named_and_nothing_is_left_running() {
 #[test]
 fn a_stopped_emulator_is_waited_for_and_counts_as_if_nothing_had_been() {
     let place = Place::new();
-    let sets = [QUICK[0], QUICK[1], "deadlines.silence=15s"];
+    let sets = [QUICK[0], QUICK[1], "deadlines.silence=8s"];
     let twin = experiment(&place, "twin", &sets);
     assert_eq!(twin.code, Some(0), "{}", twin.stderr);
     let out = place.path("out");
@@ -176,7 +176,7 @@ fn a_stopped_emulator_is_waited_for_and_counts_as_if_nothing_had_been() {
     running.wait_for("qmp connects");
     let emulator = emulator_below(&out);
     kill(emulator, "-STOP");
-    std::thread::sleep(std::time::Duration::from_secs(20));
+    std::thread::sleep(std::time::Duration::from_secs(11));
     kill(emulator, "-CONT");
     assert_eq!(running.code(), Some(0), "{}", running.stderr());
     // QEMU may stop this guest of itself, and then it stops its twin, too.

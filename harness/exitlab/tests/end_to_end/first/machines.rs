@@ -18,7 +18,7 @@ fn everywhere() -> String {
 /// The outcome of a run on the emulated machine. Its QEMU can deliver an interrupt twice, and
 /// a guest that meets this with a lock held stops for good (docs/determinism.md). That is not
 /// what is tried here: such a run is told by its silence, and is made again.
-pub(super) fn unless_stopped(out: &Path, run: impl Fn(&Path) -> Outcome) -> Outcome {
+pub fn unless_stopped(out: &Path, run: impl Fn(&Path) -> Outcome) -> Outcome {
     for _ in 0..3 {
         let outcome = run(out);
         if outcome.code != Some(5) || !outcome.stderr.contains("the host fell silent") {
@@ -35,7 +35,7 @@ fn kernel() -> PathBuf {
 }
 
 /// The experiment below `place`, and its two files for the `/exp` of a machine.
-pub(super) fn experiment(place: &Place) -> (PathBuf, Vec<(&'static str, Vec<u8>)>) {
+pub fn experiment(place: &Place) -> (PathBuf, Vec<(&'static str, Vec<u8>)>) {
     let image = std::fs::read(kernel()).unwrap();
     let file = place.write("exp/everywhere.toml", &everywhere());
     std::fs::write(place.path("exp/bzImage"), &image).unwrap();
@@ -79,16 +79,20 @@ fn assert_right(platform: &str, table: &str, run: &str) {
     );
 }
 
+/// One machine for all of it: what is tried later finds it as a machine that is in use.
 #[test]
-fn one_experiment_runs_unchanged_on_every_platform() {
+fn one_experiment_runs_on_every_platform_and_a_broken_remote_is_told() {
     let place = Place::new();
     let (file, machine) = machine(&place);
-    let file = file.to_str().unwrap();
-    emulated_hosts_are_right(&place, file);
-
+    let name = file.to_str().unwrap();
+    emulated_hosts_are_right(&place, name);
     it_runs_on_it(&place, &machine);
-    it_runs_over_ssh(&place, file, &machine);
-    drop(machine);
+    it_runs_over_ssh(&place, name, &machine);
+
+    what_cannot_work_is_refused(&place, &file, &machine);
+    nothing_is_changed_there(&machine);
+    the_end_of_either_side_is_told(&place, &file, &machine);
+    the_end_of_the_machine_is_told(&place, &file, machine);
     place.assert_deserted();
 }
 
@@ -183,21 +187,13 @@ fn assert_first_sample_kept(out: &Path, state: &str) {
     assert!(read(out, "counts.csv").lines().count() > 10);
 }
 
-#[test]
-fn a_broken_remote_is_told_and_nothing_is_left_there() {
-    let place = Place::new();
-    let (file, machine) = machine(&place);
-    what_cannot_work_is_refused(&place, &file, &machine);
-    nothing_is_changed_there(&machine);
-    the_end_of_either_side_is_told(&place, &file, &machine);
-
-    let mut dead = long_run(&machine, &place, &file, "machine-dead");
+fn the_end_of_the_machine_is_told(place: &Place, file: &Path, machine: RealMachine) {
+    let mut dead = long_run(&machine, place, file, "machine-dead");
     machine.die();
     assert_eq!(dead.code(), Some(5), "{}", dead.stderr());
     let words = "whether the machine can still be reached";
     assert!(dead.stderr().contains(words), "{}", dead.stderr());
     assert_first_sample_kept(&place.path("machine-dead"), "failed");
-    place.assert_deserted();
 }
 
 fn what_cannot_work_is_refused(place: &Place, file: &Path, machine: &RealMachine) {
@@ -302,7 +298,7 @@ fn the_end_of_either_side_is_told(place: &Place, file: &Path, machine: &RealMach
 
 /// The same on a machine that runs a distribution's kernel as it is, on it and by SSH: the
 /// tracepoint counts every exit, and however a run ends, nothing is left in tracefs.
-pub(super) fn a_kernel_as_it_is_is_traced(place: &Place, machine: &RealMachine) {
+pub fn a_kernel_as_it_is_is_traced(place: &Place, machine: &RealMachine) {
     // Times take an event of its own in tracefs, beside the instance.
     let timed = "[sampling]\nchannels = [\"trace\"]\ntime = true\n";
     let timed = everywhere().replace("[sampling]\n", timed);
