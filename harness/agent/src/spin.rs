@@ -19,8 +19,9 @@ const KVM: &str = "/sys/kernel/debug/kvm";
 /// Time between two looks, on the host's clock.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// After so many looks at nothing but spinning the guest is given up.
-const LOOKS: u32 = 8;
+/// After so many looks at nothing but spinning the guest is given up. A Linux that lives has
+/// hundreds of interrupts in that second, and each look more costs TCG some ten seconds.
+const LOOKS: u32 = 4;
 
 /// After so many one that has not begun: a kernel that unpacks itself takes no interrupt and
 /// needs nothing, for ten seconds and more where it is large and its host is slow.

@@ -43,10 +43,10 @@ fn measure(place: &Place, kernel: &Path, out: &str, sets: &[&str]) {
 }
 
 /// What `exitlab diverge` says of the base and a change: where the only vCPU parts first, and the
-/// cause that moved the most.
+/// causes, the one that moved the most before the others.
 struct Found {
     parting: Value,
-    most: Value,
+    causes: Vec<Value>,
 }
 
 #[expect(clippy::print_stdout, reason = "a test that fails shows every parting")]
@@ -63,7 +63,7 @@ fn diverge(place: &Place, change: &str) -> Found {
     let json: Value = serde_json::from_str(&told("json")).unwrap();
     Found {
         parting: json["vcpus"][0]["partings"][0].clone(),
-        most: json["causes"][0].clone(),
+        causes: json["causes"].as_array().unwrap().clone(),
     }
 }
 
@@ -74,11 +74,18 @@ impl Found {
         ["reason", "detail", "place"].map(|key| exit[key].as_str().unwrap())
     }
 
-    /// The cause that moved the most, and by how much.
+    /// The causes by what they moved, the most before the others: detail, place, and how much.
+    fn moved(&self) -> impl Iterator<Item = (&str, &str, i64)> {
+        self.causes.iter().map(|cause| {
+            let word = |key: &str| cause[key].as_str().unwrap();
+            let count = |key: &str| cause[key].as_i64().unwrap();
+            (word("detail"), word("place"), count("head") - count("base"))
+        })
+    }
+
+    /// The cause that moved the most.
     fn most(&self) -> (&str, &str, i64) {
-        let word = |key: &str| self.most[key].as_str().unwrap();
-        let count = |key: &str| self.most[key].as_i64().unwrap();
-        (word("detail"), word("place"), count("head") - count("base"))
+        self.moved().next().unwrap()
     }
 }
 
@@ -121,18 +128,18 @@ fn planted_changes_part_where_they_are_on_tcg_svm() {
     assert_eq!(first("head"), "0x04e Exception #PF page fault");
     assert_eq!(paging.exit("head")[2], "0xfff0 (firmware or real mode)");
 
-    // The timer is set more often, by the function that sets it.
+    // The timer is set more often, by the function that sets it. Only the ends of the interrupts
+    // that it makes are as many.
     let tick = diverge(&place, "tick");
-    let (detail, at, more) = tick.most();
-    assert_eq!(detail, "write MSR 0x6e0 (IA32_TSC_DEADLINE)");
-    assert!(
-        at.starts_with("lapic_next_deadline+") && more > 20,
-        "{at} {more}"
-    );
+    let set = "write MSR 0x6e0 (IA32_TSC_DEADLINE)";
+    let of_timer = |(detail, at, more): (&str, &str, i64)| {
+        detail == set && at.starts_with("lapic_next_deadline+") && more > 20
+    };
+    assert!(tick.moved().take(2).any(of_timer), "{:?}", tick.causes);
 
     // A change of the host: no code of the guest's causes more or fewer exits to speak of.
     let polling = diverge(&place, "polling");
-    assert!(polling.most().2.abs() < 20, "{}", polling.most);
+    assert!(polling.most().2.abs() < 20, "{:?}", polling.causes);
     place.assert_deserted();
 }
 
