@@ -175,11 +175,12 @@ fn shown(bounds: Option<Bounds>) -> String {
     }
 }
 
-/// What a span is called.
+/// What a span is called: like no other of the run, for it is a heading.
 pub(super) fn span_title(figures: &RunFigures, span: &Span) -> String {
-    match span.is_whole() {
-        true => "All phases".to_owned(),
-        false => grid::phase_title(&figures.table, span.to),
+    match (span.is_whole(), span.to) {
+        (true, _) => "All phases".to_owned(),
+        (false, 0) => grid::phase_title(&figures.table, 0),
+        (false, to) => grid::interval_title(&figures.table, to),
     }
 }
 
@@ -228,7 +229,11 @@ mod tests {
         assert!(files.iter().any(|(name, _)| *name == "times.csv"));
         assert_eq!(file(&fixture::detailed()), None);
         let (_, table) = files.iter().find(|(name, _)| *name == "table.md").unwrap();
-        for title in ["## How long exits took", "### All phases", "### idle +5s"] {
+        for title in [
+            "## How long exits took",
+            "### All phases",
+            "### idle +5s (1→2)",
+        ] {
             assert!(table.contains(title), "no {title} in {table}");
         }
     }

@@ -258,6 +258,23 @@ mod tests {
         )));
     }
 
+    /// A heading is a place to link to.
+    #[test]
+    fn no_two_headings_are_equal() {
+        let mut alike = fixture::timed();
+        let last = alike.samples.last().unwrap().clone();
+        for sample in &mut alike.samples {
+            (sample.phase, sample.label) = (last.phase.clone(), last.label.clone());
+        }
+        let phases = fixture::record();
+        for record in [alike, fixture::timed(), fixture::detailed(), phases] {
+            let text = table_md(&RunFigures::of_record(&record, ReasonTable::vmx()));
+            let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
+            let different: std::collections::BTreeSet<_> = headings.iter().collect();
+            assert_eq!(different.len(), headings.len(), "{headings:?}");
+        }
+    }
+
     #[test]
     fn cells_cannot_break_the_table() {
         let rows = [vec!["a\\|b".to_owned(), "1\n2".to_owned()]];
