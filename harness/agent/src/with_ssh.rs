@@ -6,7 +6,7 @@ use exitlab_model::event::{Event, Stage};
 use exitlab_model::failure::FailureKind;
 use exitlab_model::plan::Moment;
 use exitlab_model::record::{Channel, Inspection};
-use exitlab_model::symbols::{Symbols, Told};
+use exitlab_model::symbols::{Mappings, Symbols, Told};
 
 use crate::census::Counted;
 use crate::clock::host_seconds;
@@ -26,6 +26,14 @@ const SYMBOLS: &str = "cat /proc/kallsyms";
 
 /// Bytes of that that are kept: a distribution's kernel with its modules has 15 million.
 const MOST_SYMBOLS: usize = 32 << 20;
+
+/// What tells which files its programs execute, and where. Kernel threads have no `exe`, and who
+/// is not root sees its own programs only.
+const PROGRAMS: &str = "for p in /proc/[0-9]*; do [ -e $p/exe ] && read -r name < $p/comm && \
+     echo \"@ $name\" && cat $p/maps; done 2> /dev/null; true";
+
+/// Bytes of that that are kept: a desktop's three hundred programs have as many.
+const MOST_PROGRAMS: usize = 16 << 20;
 
 /// Characters that are kept of why it did not.
 const MOST_SAID: usize = 200;
@@ -75,7 +83,7 @@ pub async fn run(
         events.emit(Event::Inspected(found));
     }
     if order.sampling.places || order.sampling.log.is_some() {
-        let told = symbols(channels, shell, &inspecting).await?;
+        let told = names(channels, shell, &inspecting).await?;
         events.emit(Event::Symbols(told));
     }
     Ok(())
@@ -144,35 +152,51 @@ async fn phases(
     Ok(())
 }
 
-/// What names the places that were counted, from the guest's own table: its addresses are those
-/// of this boot, wherever the kernel was put, and its modules are in it. A guest that has none,
-/// or hides it, is no failure.
-async fn symbols(
+/// What names the places that were counted. A guest that does not tell it is no failure.
+async fn names(
     channels: &Channels<'_>,
     shell: &dyn Shell,
     watchdog: &Watchdog,
 ) -> Result<Told, Failure> {
+    let symbols = symbols(shell, watchdog).await?;
+    let mappings = programs(shell, watchdog).await?;
+    let seen = channels.addresses();
+    let seen = seen.map_err(|why| watchdog.failure(FailureKind::Host, why))?;
+    let mappings = mappings.of(seen.iter().copied());
+    let (symbols, lacks) = match symbols {
+        Ok(all) => (all.of(seen).iter().cloned().collect(), None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
+    Ok(Told {
+        symbols,
+        mappings,
+        lacks,
+    })
+}
+
+/// The kernel's own table: its addresses are those of this boot, wherever the kernel was put, and
+/// its modules are in it. A guest may have none, or hide it.
+async fn symbols(
+    shell: &dyn Shell,
+    watchdog: &Watchdog,
+) -> Result<Result<Symbols, String>, Failure> {
     let printed = Printed::up_to(MOST_SYMBOLS);
     let end = exec(shell, SYMBOLS, "the guest's symbols", &printed, watchdog).await?;
     let (stdout, stderr) = printed.texts();
-    let lacks = |why: String| Told {
-        symbols: Vec::new(),
-        lacks: Some(why),
-    };
     if end != End::Exit(0) {
         let said = shortened(stderr.trim(), MOST_SAID);
-        return Ok(lacks(format!("`{SYMBOLS}` in the guest: {end}: {said}")));
+        return Ok(Err(format!("`{SYMBOLS}` in the guest: {end}: {said}")));
     }
-    let all = match Symbols::parse(&stdout) {
-        Ok(all) => all,
-        Err(why) => return Ok(lacks(format!("/proc/kallsyms of the guest: {why}"))),
-    };
-    let seen = channels.addresses();
-    let seen = seen.map_err(|why| watchdog.failure(FailureKind::Host, why))?;
-    Ok(Told {
-        symbols: all.of(seen).iter().cloned().collect(),
-        lacks: None,
-    })
+    let parsed = Symbols::parse(&stdout);
+    Ok(parsed.map_err(|why| format!("/proc/kallsyms of the guest: {why}")))
+}
+
+/// What programs execute, of those that run now.
+async fn programs(shell: &dyn Shell, watchdog: &Watchdog) -> Result<Mappings, Failure> {
+    let printed = Printed::up_to(MOST_PROGRAMS);
+    exec(shell, PROGRAMS, "the guest's programs", &printed, watchdog).await?;
+    let (stdout, _) = printed.texts();
+    Ok(Mappings::parse(&stdout))
 }
 
 async fn inspect(

@@ -91,7 +91,11 @@ impl OwnSymbols {
         let mut symbols = told.symbols;
         symbols.extend(more);
         symbols.sort_by_key(|symbol| symbol.start);
-        Told { symbols, lacks }
+        Told {
+            symbols,
+            mappings: told.mappings,
+            lacks,
+        }
     }
 
     fn has(&self, address: u64) -> bool {
@@ -150,7 +154,7 @@ ffffffff81000200 D data
                 name: "as_the_guest_says".to_owned(),
                 module: None,
             }],
-            lacks: None,
+            ..Told::default()
         };
         let seen = [0xffff_ffff_8100_0110, 0x10_0004, 0xffff_ffff_8100_0204].into();
         let told = own().told(guests, &seen);
@@ -159,6 +163,7 @@ ffffffff81000200 D data
         let nobody = Told {
             symbols: Vec::new(),
             lacks: Some("nobody can log in".to_owned()),
+            ..Told::default()
         };
         let told = own().told(nobody.clone(), &seen);
         assert_eq!(

@@ -1,10 +1,14 @@
 //! Addresses of a guest's code by name: the symbols of a kernel, as `/proc/kallsyms`,
 //! `System.map` and nm(1) write them, and what an address without one can be.
 
+mod mapping;
+
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use mapping::{Mapping, Mappings};
 
 /// Most symbols that are kept: a distribution's kernel with its modules has 200,000.
 const MOST: usize = 1 << 20;
@@ -34,23 +38,27 @@ pub struct Symbol {
     pub module: Option<String>,
 }
 
-/// What a guest tells of its kernel's code: as much as names the addresses that were seen.
+/// What a guest tells of its code: as much as names the addresses that were seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Told {
-    /// Symbols, by address.
+    /// Symbols of its kernel, by address.
     pub symbols: Vec<Symbol>,
-    /// Why there are none.
+    /// What its programs execute, of those that ran when it was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub mappings: Vec<Mapping>,
+    /// Why there are no symbols.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lacks: Option<String>,
 }
 
-/// The symbols of one kernel.
+/// The symbols of one kernel, and what programs execute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Symbols {
     /// By address, one for each.
     symbols: Vec<Symbol>,
     /// Where something begins that is no code, by address.
     others: Vec<u64>,
+    mappings: Mappings,
 }
 
 /// Why a text is no table of symbols.
@@ -83,8 +91,10 @@ impl Symbols {
     pub fn new(mut symbols: Vec<Symbol>) -> Symbols {
         symbols.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
         symbols.dedup_by_key(|symbol| symbol.start);
-        let others = Vec::new();
-        Symbols { symbols, others }
+        Symbols {
+            symbols,
+            ..Symbols::default()
+        }
     }
 
     /// Reads lines "address type name", with `[module]` where it is one's. Lines of other forms
@@ -143,18 +153,36 @@ impl Symbols {
         self.symbols.iter()
     }
 
-    /// What is at this address: `name+0x1f`, with `[module]` where it is one's, or what kind of
-    /// place it is.
+    /// What is called so at this address: `name+0x1f`, with `[module]` where it is one's; of a
+    /// program its file, `busybox+0x1f (init)`. Below 4 GiB that is not certain, and the name says
+    /// so: firmware, or a kernel that unpacked itself, may have been there before.
     ///
     /// The tracepoint gives `RIP`, which in real mode is an offset within the code segment.
+    pub fn name(&self, address: u64) -> Option<String> {
+        if let Some((symbol, offset)) = self.at(address) {
+            let module = symbol.module.as_ref();
+            let module = module.map(|name| format!(" [{name}]")).unwrap_or_default();
+            return Some(format!("{}+{offset:#x}{module}", symbol.name));
+        }
+        let told = self.mappings.told(address)?;
+        Some(match Region::of(address) {
+            region @ (Region::Early | Region::Low) => format!("{told} or {region}"),
+            Region::User | Region::Kernel => told,
+        })
+    }
+
+    /// What is at this address: its name, or what kind of place it is.
     pub fn told(&self, address: u64) -> String {
-        match self.at(address) {
-            Some((symbol, offset)) => {
-                let module = symbol.module.as_ref();
-                let module = module.map(|name| format!(" [{name}]")).unwrap_or_default();
-                format!("{}+{offset:#x}{module}", symbol.name)
-            }
-            None => Region::of(address).to_string(),
+        let name = self.name(address);
+        name.unwrap_or_else(|| Region::of(address).to_string())
+    }
+}
+
+impl From<Told> for Symbols {
+    fn from(told: Told) -> Symbols {
+        Symbols {
+            mappings: Mappings::new(told.mappings),
+            ..Symbols::new(told.symbols)
         }
     }
 }
@@ -257,6 +285,29 @@ not a line
         assert_eq!(told(0xfff0), "firmware or real mode");
         assert_eq!(told(0x40_1000), "low memory");
         assert_eq!(told(0x7fff_0000_1000), "user space");
+    }
+
+    #[test]
+    fn a_program_is_named_where_the_kernel_has_no_symbol() {
+        let mapping = |start: u64| Mapping {
+            start,
+            end: start + 0x1000,
+            offset: 0x2000,
+            file: "/bin/busybox".to_owned(),
+            programs: vec!["init".to_owned()],
+        };
+        let symbols = Symbols::from(Told {
+            symbols: table().iter().cloned().collect(),
+            mappings: [0x40_1000, 0x7fff_0000_1000].map(mapping).to_vec(),
+            lacks: None,
+        });
+        let told = |address| symbols.told(address);
+        assert_eq!(told(0x7fff_0000_1010), "busybox+0x2010 (init)");
+        assert_eq!(told(0x7fff_0000_2000), "user space");
+        // A kernel may have unpacked itself there.
+        assert_eq!(told(0x40_1010), "busybox+0x2010 (init) or low memory");
+        assert_eq!(told(0xffff_ffff_8100_0041), "later+0x1");
+        assert_eq!(symbols.name(0x50_0000), None);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn detailed() -> RunRecord {
             name: "io_serial_out".to_owned(),
             module: Some("8250".to_owned()),
         }],
-        lacks: None,
+        ..Told::default()
     });
     record
 }

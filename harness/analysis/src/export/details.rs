@@ -379,7 +379,7 @@ mod tests {
         };
         record.symbols = Some(Told {
             symbols: vec![serial],
-            lacks: None,
+            ..Told::default()
         });
         let text = terminal_table(&RunFigures::of_record(&record, ReasonTable::vmx()));
         assert!(!text.contains(Part::Details.title()), "{text}");

@@ -121,7 +121,7 @@ impl Decoder<'_> {
         let readings: Vec<_> = readings.filter_map(|s| s.trace.as_ref()).collect();
         let told = record.symbols.clone().unwrap_or_default();
         Decoder {
-            symbols: Symbols::new(told.symbols),
+            symbols: Symbols::from(told),
             isa: reasons.isa(),
             nested: is_nested(&readings, reasons),
             machine: record.plan.machine(),

@@ -139,7 +139,7 @@ pub(crate) fn placed() -> RunRecord {
     };
     record.symbols = Some(exitlab_model::symbols::Told {
         symbols: vec![serial],
-        lacks: None,
+        ..exitlab_model::symbols::Told::default()
     });
     record
 }

@@ -103,7 +103,7 @@ pub(crate) fn record(ends: [u64; 3]) -> RunRecord {
             symbol(0xffff_ffff_8100_0000, "io_serial_out"),
             symbol(0xffff_ffff_8100_0040, "idle\u{1b}[2J"),
         ],
-        lacks: None,
+        ..Told::default()
     });
     record
 }

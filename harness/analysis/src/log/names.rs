@@ -112,19 +112,17 @@ impl Names<'_> {
         }
     }
 
-    /// An address of a program without the part of it that is drawn by lot when the program
-    /// starts (ASLR); none of other places.
+    /// An address of a program that has no name, without the part of it that is drawn by lot when
+    /// the program starts (ASLR); none of other places.
     pub fn within_its_page(&self, rip: u64) -> Option<String> {
-        let user = Region::of(rip) == Region::User && self.decoder.symbols.at(rip).is_none();
+        let user = Region::of(rip) == Region::User && self.decoder.symbols.name(rip).is_none();
         user.then(|| format!("0x…{:03x} ({})", rip & 0xfff, Region::User))
     }
 
-    /// The symbol and how far into it, or the address and what can be there.
+    /// The symbol, or a program's file, and how far into it; or the address and what can be
+    /// there.
     pub fn place(&self, rip: u64) -> String {
-        let told = self.decoder.symbols.told(rip);
-        match self.decoder.symbols.at(rip) {
-            Some(_) => told,
-            None => format!("{rip:#x} ({told})"),
-        }
+        let name = self.decoder.symbols.name(rip);
+        name.unwrap_or_else(|| format!("{rip:#x} ({})", Region::of(rip)))
     }
 }

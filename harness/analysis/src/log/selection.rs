@@ -156,5 +156,7 @@ fn is_at(word: &str, rip: u64, names: &Names) -> bool {
     }
     let place = names.place(rip);
     let symbol = place.split_once('+').map_or("", |(symbol, _)| symbol);
-    place == word || symbol == word
+    // Without the module, or the programs.
+    let bare = place.split_once(' ').map_or(&*place, |(bare, _)| bare);
+    [&*place, symbol, bare].contains(&word)
 }

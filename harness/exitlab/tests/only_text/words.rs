@@ -55,6 +55,8 @@ fn whole() -> Value {
     }
     record["symbols"] = json!({
         "symbols": [{"start": 0xffff_ffff_8100_0000_u64, "name": "io", "module": "8250"}],
+        "mappings": [{"start": 0x7f00_0000_0000_u64, "end": 0x7f00_0001_0000_u64, "offset": 0,
+            "file": "/bin/sh", "programs": ["init"]}],
         "lacks": "it hides them",
     });
     record["kvm_parameters"] = json!([{"parameter": "kvm_amd.npt", "asked": "1", "found": "Y"}]);
