@@ -115,6 +115,7 @@ fn read(number: u32, vm: &Running, trace: &Trace, begun: &Begun) -> Result<Sampl
             host_end_tsc: Some(tsc()),
         },
         trace: Some(TraceReading {
+            vcpus: tally.vcpus(),
             counts: tally.counts,
             other: tally.other,
             dropped: tally.dropped,

@@ -148,6 +148,7 @@ impl Channels<'_> {
             self.qmp.resume(watchdog).await?;
         }
         Ok(TraceReading {
+            vcpus: tally.vcpus(),
             counts: tally.counts,
             other: tally.other,
             dropped: tally.dropped,

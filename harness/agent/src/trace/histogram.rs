@@ -1,6 +1,6 @@
 //! Exits by reason, out of the histogram of `kvm_exit`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exitlab_model::reasons::{Isa, ReasonTable};
 
@@ -14,10 +14,26 @@ pub const KEYS: &str = "common_pid,exit_reason,isa";
 pub struct Tally {
     /// Counts; the index is that of a census.
     pub counts: Vec<u64>,
+    /// The same of each thread that has any.
+    pub threads: BTreeMap<u64, BTreeMap<usize, u64>>,
     /// Exits whose reason no table defines.
     pub other: u64,
     /// Exits for which there was no room, of all VMs.
     pub dropped: u64,
+}
+
+impl Tally {
+    /// Of several vCPUs, what each one caused, in the order of their threads.
+    pub fn vcpus(&self) -> Vec<Vec<[u64; 2]>> {
+        if self.threads.len() < 2 {
+            return Vec::new();
+        }
+        let pairs = |counts: &BTreeMap<usize, u64>| {
+            let counts = counts.iter();
+            counts.map(|(slot, n)| [*slot as u64, *n]).collect()
+        };
+        self.threads.values().map(pairs).collect()
+    }
 }
 
 /// Sums the entries of `threads` by reason. Entries of one key may come in several lines, and
@@ -25,6 +41,7 @@ pub struct Tally {
 pub fn tally(text: &str, threads: &BTreeSet<u64>, table: &ReasonTable) -> Result<Tally, String> {
     let mut tally = Tally {
         counts: vec![0; table.len_slots()],
+        threads: BTreeMap::new(),
         other: 0,
         dropped: 0,
     };
@@ -41,8 +58,16 @@ pub fn tally(text: &str, threads: &BTreeSet<u64>, table: &ReasonTable) -> Result
                 "the histogram has '{line}', which is not of {isa:?}"
             ));
         }
-        let slot = slot(table, entry.reason).and_then(|slot| tally.counts.get_mut(slot));
-        let count = slot.unwrap_or(&mut tally.other);
+        let slot = slot(table, entry.reason).filter(|slot| *slot < tally.counts.len());
+        let count = match slot {
+            Some(slot) => {
+                let thread = tally.threads.entry(entry.thread).or_default();
+                let own = thread.entry(slot).or_insert(0);
+                *own = own.saturating_add(entry.count);
+                &mut tally.counts[slot]
+            }
+            None => &mut tally.other,
+        };
         *count = count.saturating_add(entry.count);
     }
     match section::dropped(section) {
@@ -121,6 +146,11 @@ Totals:
         let counted: Vec<_> = (0..).zip(&tally.counts).filter(|(_, n)| **n > 0).collect();
         assert_eq!(counted, [(33, &3), (48, &8665), (54, &2)]);
         assert_eq!(tally.other, 4);
+        let each = [vec![[33, 3], [48, 10], [54, 2]], vec![[48, 8655]]];
+        assert_eq!(tally.vcpus(), each);
+        let alone = BTreeSet::from([92]);
+        let alone = super::tally(HISTOGRAM, &alone, ReasonTable::vmx()).unwrap();
+        assert!(alone.vcpus().is_empty());
     }
 
     #[test]

@@ -16,8 +16,8 @@ Examples:
   exitlab watch web --plain --every 10s      one after the other
 
 Keys: q quit, space pause, arrows samples and rows, s order, / filter, a reasons without exits,
-b compare with the interval that is shown. A VM is counted as by `exitlab attach`, as root where
-it runs; it is not asked, stopped or told. docs/watch.md has more.";
+b compare with the interval that is shown, v one vCPU alone. A VM is counted as by `exitlab
+attach`, as root where it runs; it is not asked, stopped or told. docs/watch.md has more.";
 
 /// `exitlab watch`
 #[derive(Debug, Clone, Args)]
@@ -35,6 +35,9 @@ pub struct WatchArgs {
     /// Time between samples of a VM: 500ms, 5s, 1m [default: 1s].
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub every: Option<f64>,
+    /// One vCPU alone, from 0, in the order in which their threads began [default: all].
+    #[arg(long, value_name = "NUMBER")]
+    pub vcpu: Option<usize>,
     /// The machine on which the VM runs, as ssh takes it [default: this one].
     #[arg(long, value_name = "MACHINE")]
     pub host: Option<String>,

@@ -21,7 +21,7 @@ pub async fn run(args: WatchArgs) -> Result<()> {
     let mut source = source(&args, place.path())?;
     let text = args.plain || args.once || !watch::is_there();
     let recorded = source.counter.is_none() && !source.feed.is_going_on();
-    let mut view = View::new(&args.target, recorded && !text);
+    let mut view = View::new(&args.target, recorded && !text).with_vcpu(args.vcpu);
     let outcome = match text {
         true => {
             watch::follow(

@@ -38,6 +38,8 @@ pub enum Action {
     Down,
     /// Shows what lies below the chosen reason, or no more.
     Open,
+    /// The next vCPU alone; after the last one all of them.
+    Vcpu,
     /// Begins to write a filter.
     Filter,
     /// A character of the filter.

@@ -32,7 +32,10 @@ pub fn draw(frame: &mut Frame<'_>, view: &View, area: Rect) {
     let [head, taken, lists] = Layout::vertical([one, one, Constraint::Min(0)]).areas(area);
     let underlined = Style::new().add_modifier(Modifier::UNDERLINED);
     let Some((row, within)) = view.below() else {
-        let words = "nothing below the reasons is counted here (sampling.detail, .places, .time)";
+        let words = match view.whose() {
+            None => "nothing below the reasons is counted here (sampling.detail, .places, .time)",
+            Some(_) => "what lies below is told of all vCPUs together (v)",
+        };
         frame.render_widget(Paragraph::new(words).style(underlined), head);
         return;
     };

@@ -79,6 +79,9 @@ fn heading(view: &View) -> Text<'_> {
     if let Some(baseline) = now.baseline {
         second += &format!("  × against sample {baseline}");
     }
+    if let Some(whose) = view.whose() {
+        second += &format!("  {whose}");
+    }
     let rate = now.length.map_or_else(String::new, |length| {
         format!("  {}/s", per_second(now.new as f64 / length))
     });

@@ -6,7 +6,7 @@ use super::action::Action;
 
 /// The last line of the screen.
 pub const HELP: &str =
-    "q quit  space pause  ←→ sample  ↑↓ row  enter below  s sort  / find  a all  b ×";
+    "q quit  space stop  ←→ sample  ↑↓ row  ⏎ more  s sort  / find  a all  v cpu  b ×";
 
 /// What a key asks for, in the filter or outside of it.
 pub fn action(key: KeyEvent, filtering: bool) -> Option<Action> {
@@ -32,6 +32,7 @@ pub fn action(key: KeyEvent, filtering: bool) -> Option<Action> {
         KeyCode::Char('s') => Action::Sort,
         KeyCode::Char('a') => Action::All,
         KeyCode::Char('b') => Action::Baseline,
+        KeyCode::Char('v') => Action::Vcpu,
         KeyCode::Up | KeyCode::Char('k') => Action::Up,
         KeyCode::Down | KeyCode::Char('j') => Action::Down,
         KeyCode::Enter => Action::Open,

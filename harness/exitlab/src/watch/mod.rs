@@ -8,6 +8,7 @@ mod draw;
 mod feed;
 mod kept;
 mod keys;
+mod moment;
 mod plain;
 mod terminal;
 mod view;

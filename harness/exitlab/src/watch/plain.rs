@@ -82,8 +82,10 @@ fn table(view: &View) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    let whose = view.whose().map(|whose| format!(", {whose}"));
+    let whose = whose.unwrap_or_default();
     format!(
-        "sample {} {} ({}) at {:.2} s: {} exits, {} new\n{}\n\n",
+        "sample {} {} ({}) at {:.2} s{whose}: {} exits, {} new\n{}\n\n",
         now.number,
         now.label,
         now.phase,

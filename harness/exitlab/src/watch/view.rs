@@ -3,6 +3,7 @@
 
 use super::action::{Action, Sort};
 use super::kept::Kept;
+use super::moment::{Moment, Stand};
 use exitlab_analysis::figures::Within;
 use exitlab_base::foreign::cell;
 use exitlab_model::event::Event;
@@ -14,18 +15,6 @@ const MOST: usize = 4096;
 
 /// So many intervals a row's small picture has at most.
 pub const PICTURED: usize = 60;
-
-/// A sample, as far as it is shown.
-#[derive(Debug, Clone)]
-struct Moment {
-    number: u32,
-    label: String,
-    phase: String,
-    /// On the guest's clock, or else the host's.
-    seconds: f64,
-    counts: Vec<u64>,
-    cycles: Option<Vec<u64>>,
-}
 
 /// What is shown.
 #[derive(Debug)]
@@ -54,6 +43,8 @@ pub struct View {
     follows: bool,
     all: bool,
     baseline: Option<usize>,
+    /// The vCPU that alone is shown.
+    vcpu: Option<usize>,
     kept: Kept,
 }
 
@@ -82,29 +73,6 @@ pub struct Row {
     pub past: Vec<u64>,
 }
 
-/// Where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Moments {
-    /// The sample's number; 0 before there is one.
-    pub number: u32,
-    /// Samples that are there.
-    pub of: usize,
-    /// `+5s`.
-    pub label: String,
-    /// `idle`.
-    pub phase: String,
-    /// On the guest's clock, or else the host's.
-    pub seconds: f64,
-    /// Length of the interval before it.
-    pub length: Option<f64>,
-    /// All exits up to the sample.
-    pub total: u64,
-    /// All exits of the interval.
-    pub new: u64,
-    /// The number of the sample at whose interval the baseline is.
-    pub baseline: Option<u32>,
-}
-
 impl View {
     /// Of nothing yet; `recorded` begins with the first sample and plays, else the last is
     /// followed.
@@ -125,8 +93,14 @@ impl View {
             follows: !recorded,
             all: false,
             baseline: None,
+            vcpu: None,
             kept: Kept::default(),
         }
+    }
+
+    /// Shows one vCPU alone, from 0, or all of them.
+    pub fn with_vcpu(self, vcpu: Option<usize>) -> View {
+        View { vcpu, ..self }
     }
 
     /// Forgets all that came.
@@ -134,6 +108,7 @@ impl View {
         let title = std::mem::take(&mut self.title);
         *self = View {
             title,
+            vcpu: self.vcpu,
             ..View::new("", self.recorded)
         };
     }
@@ -166,14 +141,7 @@ impl View {
             self.baseline = self.baseline.and_then(|at| at.checked_sub(1));
         }
         self.kept.push(sample.trace.as_ref());
-        self.moments.push(Moment {
-            number: sample.number,
-            label: cell(&sample.label),
-            phase: cell(&sample.phase),
-            seconds: sample.clocks.guest_s.unwrap_or(sample.clocks.host_s),
-            counts: sample.counts().to_vec(),
-            cycles: sample.cycles().map(<[u64]>::to_vec),
-        });
+        self.moments.push(Moment::of(sample));
         if self.follows && !self.paused {
             self.at = self.moments.len() - 1;
         }
@@ -228,6 +196,10 @@ impl View {
             Action::Up => self.selected = self.selected.saturating_sub(1),
             Action::Down => self.selected += 1,
             Action::Open => self.open = !self.open,
+            Action::Vcpu => {
+                let next = self.vcpu.map_or(0, |vcpu| vcpu + 1);
+                self.vcpu = (next < self.vcpus()).then_some(next);
+            }
             Action::Filter => self.filtering = true,
             Action::Write(c) => self.filter.push(c),
             Action::Erase => drop(self.filter.pop()),
@@ -246,10 +218,25 @@ impl View {
         self.moments.is_empty()
     }
 
+    /// How many vCPUs are told apart at the sample that is shown.
+    fn vcpus(&self) -> usize {
+        self.moments.get(self.at).map_or(0, |now| now.vcpus.len())
+    }
+
+    /// Which vCPU alone is shown, if one is: `vCPU 1 of 4`.
+    pub fn whose(&self) -> Option<String> {
+        let vcpu = self.vcpu?;
+        Some(match self.vcpus() {
+            0 => format!("vCPU {vcpu}: nobody tells vCPUs apart here"),
+            of if vcpu < of => format!("vCPU {vcpu} of {of}"),
+            of => format!("vCPU {vcpu}: {of} have had exits"),
+        })
+    }
+
     /// Where it stands.
-    pub fn moment(&self) -> Moments {
+    pub fn moment(&self) -> Stand {
         let Some(now) = self.moments.get(self.at) else {
-            return Moments {
+            return Stand {
                 number: 0,
                 of: 0,
                 label: String::new(),
@@ -261,16 +248,16 @@ impl View {
                 baseline: None,
             };
         };
-        let counts = 0..now.counts.len();
-        Moments {
+        let slots = 0..now.counts.len();
+        Stand {
             number: now.number,
             of: self.moments.len(),
             label: now.label.clone(),
             phase: now.phase.clone(),
             seconds: now.seconds,
             length: self.length(self.at),
-            total: now.counts.iter().sum(),
-            new: counts.map(|slot| self.new_at(self.at, slot)).sum(),
+            total: slots.clone().map(|slot| now.count(slot, self.vcpu)).sum(),
+            new: slots.map(|slot| self.new_at(self.at, slot)).sum(),
             baseline: self.baseline.map(|at| self.moments[at].number),
         }
     }
@@ -284,7 +271,7 @@ impl View {
         let wanted = self.filter.to_lowercase();
         let mut rows: Vec<(usize, Row)> = Vec::new();
         for (slot, number) in table.slots() {
-            let count = now.counts.get(slot).copied().unwrap_or(0);
+            let count = now.count(slot, self.vcpu);
             let (label, name) = (table.isa().label(number), table.name(number));
             let fits = name.to_lowercase().contains(&wanted) || label == wanted;
             if !fits || (count == 0 && !self.all) {
@@ -299,7 +286,10 @@ impl View {
                 rate: self.rate(self.at, slot),
                 share: fresh as f64 / new,
                 cycles: self.cycles(slot),
-                mean_ns: self.kept.mean_ns(self.at, number, table),
+                mean_ns: match self.vcpu {
+                    None => self.kept.mean_ns(self.at, number, table),
+                    Some(_) => None,
+                },
                 against: self.against(slot),
                 past: self.past(slot),
             };
@@ -316,7 +306,9 @@ impl View {
     /// What lies below the reason of the chosen row, in the interval that is shown: none where
     /// that is not known any more.
     pub fn below(&self) -> Option<(Row, Within)> {
-        let row = self.rows().into_iter().nth(self.selected)?;
+        // It is told of all vCPUs together.
+        let row = self.rows().into_iter().nth(self.selected);
+        let row = row.filter(|_| self.vcpu.is_none())?;
         let table = self.table?;
         let mut slots = table.slots().into_iter();
         let (_, reason) = slots.find(|(_, number)| table.isa().label(*number) == row.number)?;
@@ -326,7 +318,7 @@ impl View {
 
     /// Exits of the interval that ends with a sample; the first has all that came before it.
     fn new_at(&self, at: usize, slot: usize) -> u64 {
-        let count = |at: usize| self.moments[at].counts.get(slot).copied().unwrap_or(0);
+        let count = |at: usize| self.moments[at].count(slot, self.vcpu);
         count(at).saturating_sub(at.checked_sub(1).map_or(0, count))
     }
 
@@ -340,7 +332,11 @@ impl View {
         Some(self.new_at(at, slot) as f64 / self.length(at)?)
     }
 
+    /// Only of all vCPUs together.
     fn cycles(&self, slot: usize) -> Option<f64> {
+        if self.vcpu.is_some() {
+            return None;
+        }
         let of = |at: usize| self.moments[at].cycles.as_ref()?.get(slot).copied();
         let before = match self.at.checked_sub(1) {
             Some(before) => of(before)?,

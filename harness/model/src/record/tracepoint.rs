@@ -17,6 +17,10 @@ pub struct TraceReading {
     pub counts: Vec<u64>,
     /// Events whose basic reason no table defines.
     pub other: u64,
+    /// Of a VM with several vCPUs, the same for each one, in the order in which their threads
+    /// began: slots that have events, and how many. Their sums are `counts`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub vcpus: Vec<Vec<[u64; 2]>>,
     /// Events for which the histogram had no room, of all VMs of the host; 0 if it is complete.
     #[serde(skip_serializing_if = "is_none", default)]
     pub dropped: u64,

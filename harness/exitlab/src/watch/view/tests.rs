@@ -103,6 +103,48 @@ fn rows_are_sorted_filtered_and_compared() {
     assert_eq!((row.rate, row.against), (Some(10.0), Some(0.5)));
 }
 
+/// Two vCPUs: of 800 CPUIDs and more every fourth is the second one's, and all of the I/O the
+/// first one's.
+fn of_two(number: u32) -> Event {
+    let mut value = serde_json::to_value(idle(number)).unwrap();
+    let cpuid = 800 + 10 * u64::from(number);
+    let second = cpuid / 4;
+    value["trace"]["vcpus"] = json!([[[10, cpuid - second], [30, 20_000]], [[10, second]]]);
+    event(value)
+}
+
+#[test]
+fn one_vcpu_alone_is_shown_and_then_the_next() {
+    let mut view = View::new("x", false);
+    view.take(&started());
+    for number in [4, 8] {
+        view.take(&of_two(number));
+    }
+    let seen = |view: &View| -> (Vec<_>, u64, Option<String>) {
+        let rows = told(view).into_iter();
+        let rows = rows.map(|(number, count, _)| (number, count)).collect();
+        (rows, view.moment().new, view.whose())
+    };
+    let of = |number: &str, count| (number.to_owned(), count);
+    let both = (vec![of("10", 880), of("30", 20_000)], 40, None);
+    assert_eq!(seen(&view), both);
+    view.act(Action::Vcpu);
+    let whose = Some("vCPU 0 of 2".to_owned());
+    let first = (vec![of("10", 660), of("30", 20_000)], 30, whose);
+    assert_eq!(seen(&view), first);
+    view.act(Action::Vcpu);
+    let second = (vec![of("10", 220)], 10, Some("vCPU 1 of 2".to_owned()));
+    assert_eq!(seen(&view), second);
+    assert!(view.below().is_none());
+    view.act(Action::Vcpu);
+    assert_eq!(seen(&view), both);
+
+    // Where they are not told apart, and where there is none of that number.
+    assert_eq!(live().with_vcpu(Some(0)).moment().total, 20_830);
+    let other = live().with_vcpu(Some(3));
+    assert!(other.rows().is_empty() && other.whose().unwrap().contains("nobody tells"));
+}
+
 #[test]
 fn a_long_watch_forgets_its_beginning() {
     let mut view = live();

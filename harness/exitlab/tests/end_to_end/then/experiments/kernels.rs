@@ -20,6 +20,7 @@ fn assert_trace(dir: &Path, samples: usize) {
         let sum = events.iter().sum::<u64>() + trace["other"].as_u64().unwrap();
         assert_eq!(sum, stats["exits"], "KVM's own count");
         assert!(sum > 1000, "a guest that boots exits often: {sum}");
+        assert_vcpus(trace, &events);
     }
     let table = read(dir, "table.md");
     assert!(
@@ -27,6 +28,23 @@ fn assert_trace(dir: &Path, samples: usize) {
         "{table}"
     );
     assert!(!table.contains(['✗', '△']), "a check failed:\n{table}");
+}
+
+/// What the two vCPUs caused comes to what the guest did.
+fn assert_vcpus(trace: &Value, events: &[u64]) {
+    let vcpus = trace["vcpus"].as_array().unwrap();
+    let mut sums = vec![0; events.len()];
+    for vcpu in vcpus {
+        let pairs = vcpu.as_array().unwrap().iter();
+        let pairs: Vec<[u64; 2]> = pairs
+            .map(|pair| serde_json::from_value(pair.clone()).unwrap())
+            .collect();
+        assert!(pairs.iter().any(|[_, count]| *count > 0));
+        for [slot, count] in pairs {
+            sums[slot as usize] += count;
+        }
+    }
+    assert_eq!((vcpus.len(), &sums[..]), (2, events));
 }
 
 /// Details of ports, MSRs and all that the exit tells itself come to their reasons' counts.

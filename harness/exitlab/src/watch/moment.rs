@@ -1,0 +1,77 @@
+//! A sample, as far as it is shown, and where the view stands.
+
+use exitlab_model::record::Sample;
+
+use exitlab_base::foreign::cell;
+
+/// A sample, as far as it is shown.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// The sample's number.
+    pub number: u32,
+    /// `+5s`.
+    pub label: String,
+    /// `idle`.
+    pub phase: String,
+    /// On the guest's clock, or else the host's.
+    pub seconds: f64,
+    /// Exits up to here, by slot.
+    pub counts: Vec<u64>,
+    /// Of each vCPU, if there are several and somebody tells them apart: slots and counts.
+    pub vcpus: Vec<Vec<[u64; 2]>>,
+    /// Cycles up to here, if they are counted.
+    pub cycles: Option<Vec<u64>>,
+}
+
+impl Moment {
+    /// Of this sample.
+    pub fn of(sample: &Sample) -> Moment {
+        let vcpus = sample.trace.as_ref().map(|trace| trace.vcpus.clone());
+        Moment {
+            number: sample.number,
+            label: cell(&sample.label),
+            phase: cell(&sample.phase),
+            seconds: sample.clocks.guest_s.unwrap_or(sample.clocks.host_s),
+            counts: sample.counts().to_vec(),
+            vcpus: vcpus.unwrap_or_default(),
+            cycles: sample.cycles().map(<[u64]>::to_vec),
+        }
+    }
+
+    /// Exits up to here, of one vCPU or of all.
+    pub fn count(&self, slot: usize, vcpu: Option<usize>) -> u64 {
+        let all = || self.counts.get(slot).copied().unwrap_or(0);
+        let vcpu = match vcpu {
+            Some(vcpu) if !self.vcpus.is_empty() => vcpu,
+            // So far, only the first one had exits.
+            None | Some(0) => return all(),
+            Some(_) => return 0,
+        };
+        let mut pairs = self.vcpus.get(vcpu).into_iter().flatten();
+        let own = pairs.find(|[at, _]| *at == slot as u64);
+        own.map_or(0, |[_, count]| *count)
+    }
+}
+
+/// Where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stand {
+    /// The sample's number; 0 before there is one.
+    pub number: u32,
+    /// Samples that are there.
+    pub of: usize,
+    /// `+5s`.
+    pub label: String,
+    /// `idle`.
+    pub phase: String,
+    /// On the guest's clock, or else the host's.
+    pub seconds: f64,
+    /// Length of the interval before it.
+    pub length: Option<f64>,
+    /// All exits up to the sample.
+    pub total: u64,
+    /// All exits of the interval.
+    pub new: u64,
+    /// The number of the sample at whose interval the baseline is.
+    pub baseline: Option<u32>,
+}
