@@ -120,9 +120,48 @@ impl Names<'_> {
     }
 
     /// The symbol, or a program's file, and how far into it; or the address and what can be
-    /// there.
+    /// there, where that is not certain.
     pub fn place(&self, rip: u64) -> String {
-        let name = self.decoder.symbols.name(rip);
-        name.unwrap_or_else(|| format!("{rip:#x} ({})", Region::of(rip)))
+        let symbols = &self.decoder.symbols;
+        let told = symbols.told(rip);
+        let program = Region::of(rip) == Region::User && symbols.name(rip).is_some();
+        match symbols.at(rip).is_some() || program {
+            true => told,
+            false => format!("{rip:#x} ({told})"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use exitlab_model::symbols::Mapping;
+
+    #[test]
+    fn a_program_is_a_file_and_what_is_not_certain_keeps_its_address() {
+        let mut record = fixture::record([1, 2, 3]);
+        let mapping = |start: u64, file: &str| Mapping {
+            start,
+            end: start + 0x1000,
+            offset: 0x1000,
+            file: file.to_owned(),
+            programs: vec!["sh".to_owned()],
+        };
+        let mappings = [
+            mapping(0x40_1000, "/bin/busybox"),
+            mapping(0x7f00_0000_1000, "/lib/libc.so.6"),
+        ];
+        record.symbols.as_mut().unwrap().mappings = mappings.to_vec();
+        let names = Names::of(&record);
+        let low = "0x401004 (busybox+0x1004 (sh) or low memory)";
+        assert_eq!(names.place(0x40_1004), low);
+        assert_eq!(names.place(0x7f00_0000_1010), "libc.so.6+0x1010 (sh)");
+        assert_eq!(names.place(0x7f00_0000_2010), "0x7f0000002010 (user space)");
+        // The offset in a file is not drawn by lot.
+        assert_eq!(names.within_its_page(0x7f00_0000_1010), None);
+        let unnamed = names.within_its_page(0x7f00_0000_2010);
+        assert_eq!(unnamed.as_deref(), Some("0x…010 (user space)"));
     }
 }
