@@ -37,9 +37,11 @@ const YOUNG_NS: u64 = 10_000_000;
 /// Most bytes of a format.
 const MOST_FORMAT: u64 = 64 << 10;
 
-/// A log that is being kept.
+/// A log that is being kept. Where it is let go before its end, the kernel keeps nothing of it:
+/// an instance goes once nobody holds its buffers.
 #[derive(Debug)]
 pub struct ExitLog {
+    /// Nobody else's, so that its buffers are let go before the instance is.
     recorder: Arc<Mutex<Recorder>>,
     taker: JoinHandle<()>,
     instance: Instance,
@@ -86,12 +88,15 @@ impl ExitLog {
             failed: None,
         };
         let recorder = Arc::new(Mutex::new(recorder));
-        let of_task = recorder.clone();
+        let of_task = Arc::downgrade(&recorder);
         let taker = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(PERIOD).await;
+                let Some(recorder) = of_task.upgrade() else {
+                    return;
+                };
                 let until = now_ns().saturating_sub(YOUNG_NS);
-                lock(&of_task).take(until);
+                lock(&recorder).take(until);
             }
         });
         Ok(ExitLog {

@@ -349,6 +349,23 @@ pub fn a_kernel_as_it_is_is_traced(place: &Place, machine: &RealMachine) {
     gone.code();
     machine.assert_deserted();
     assert_eq!(machine.instances(), "");
+    what_is_taken_of_no_guest_is_let_go(place, machine, file);
+}
+
+/// Everything that has something of its own in tracefs, begun before QEMU that does not start.
+fn what_is_taken_of_no_guest_is_let_go(place: &Place, machine: &RealMachine, timed: &Path) {
+    let sets = [
+        "guest.devices=[\"no-such-device\"]",
+        "sampling.detail=true",
+        "sampling.places=true",
+        "sampling.log=true",
+    ];
+    let mut args: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    args.extend([timed.to_str().unwrap(), "--out"]);
+    let mut command = machine.run_there("machine", &args);
+    let outcome: Outcome = command.arg(place.path("no-guest")).output().unwrap().into();
+    outcome.assert_failed(5, &["no-such-device"]);
+    assert_eq!(machine.instances(), "");
 }
 
 /// Every sample is the tracepoint's alone, and its sum is KVM's own count, with difference 0.
