@@ -25,7 +25,7 @@ pub use durations::{Bucket, Durations};
 pub use histogram::{Histogram, REGION, Source};
 pub use outcome::Outcome;
 pub use plan::RecordedPlan;
-pub use tracepoint::{OwnExits, OwnSource, TraceReading};
+pub use tracepoint::{OwnExits, OwnSource, TraceReading, VcpuReading};
 
 /// Version of `run.json`. A record of version 1 reads as one: it holds no cycles, no
 /// totals, and its host was VMX.

@@ -35,7 +35,7 @@ pub struct WatchArgs {
     /// Time between samples of a VM: 500ms, 5s, 1m [default: 1s].
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub every: Option<f64>,
-    /// One vCPU alone, from 0, in the order in which their threads began [default: all].
+    /// One vCPU alone, from 0, by their threads [default: all].
     #[arg(long, value_name = "NUMBER")]
     pub vcpu: Option<usize>,
     /// The machine on which the VM runs, as ssh takes it [default: this one].

@@ -1,6 +1,6 @@
 //! A sample, as far as it is shown, and where the view stands.
 
-use exitlab_model::record::Sample;
+use exitlab_model::record::{Sample, VcpuReading};
 
 use exitlab_base::foreign::cell;
 
@@ -17,10 +17,22 @@ pub struct Moment {
     pub seconds: f64,
     /// Exits up to here, by slot.
     pub counts: Vec<u64>,
-    /// Of each vCPU, if there are several and somebody tells them apart: slots and counts.
-    pub vcpus: Vec<Vec<[u64; 2]>>,
+    /// Of each vCPU that had an exit, if somebody tells them apart.
+    pub vcpus: Vec<VcpuReading>,
     /// Cycles up to here, if they are counted.
     pub cycles: Option<Vec<u64>>,
+}
+
+/// Whose exits are shown. A vCPU is known by its thread: how many had exits before it may change
+/// from sample to sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// All vCPUs'.
+    All,
+    /// Those of the vCPU that this thread of the host is.
+    Thread(u64),
+    /// Those of a vCPU that is not there.
+    Nobody,
 }
 
 impl Moment {
@@ -38,18 +50,17 @@ impl Moment {
         }
     }
 
-    /// Exits up to here, of one vCPU or of all.
-    pub fn count(&self, slot: usize, vcpu: Option<usize>) -> u64 {
-        let all = || self.counts.get(slot).copied().unwrap_or(0);
-        let vcpu = match vcpu {
-            Some(vcpu) if !self.vcpus.is_empty() => vcpu,
-            // So far, only the first one had exits.
-            None | Some(0) => return all(),
-            Some(_) => return 0,
+    /// Exits up to here.
+    pub fn count(&self, slot: usize, of: Whose) -> u64 {
+        let thread = match of {
+            Whose::All => return self.counts.get(slot).copied().unwrap_or(0),
+            Whose::Thread(thread) => thread,
+            Whose::Nobody => return 0,
         };
-        let mut pairs = self.vcpus.get(vcpu).into_iter().flatten();
-        let own = pairs.find(|[at, _]| *at == slot as u64);
-        own.map_or(0, |[_, count]| *count)
+        let own = self.vcpus.iter().filter(|vcpu| vcpu.thread == thread);
+        let mut pairs = own.flat_map(|vcpu| &vcpu.counts);
+        let pair = pairs.find(|[at, _]| *at == slot as u64);
+        pair.map_or(0, |[_, count]| *count)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What is looked at: samples, and how they are shown. Pure: keys and events go in, rows
 //! come out.
 
+use std::collections::BTreeSet;
+
 use super::action::{Action, Sort};
 use super::kept::Kept;
-use super::moment::{Moment, Stand};
+use super::moment::{Moment, Stand, Whose};
 use exitlab_analysis::figures::Within;
 use exitlab_base::foreign::cell;
 use exitlab_model::event::Event;
@@ -43,8 +45,10 @@ pub struct View {
     follows: bool,
     all: bool,
     baseline: Option<usize>,
-    /// The vCPU that alone is shown.
+    /// The vCPU that alone is shown, by its place among `threads`.
     vcpu: Option<usize>,
+    /// The threads of vCPUs that have had an exit in any sample.
+    threads: BTreeSet<u64>,
     kept: Kept,
 }
 
@@ -94,6 +98,7 @@ impl View {
             all: false,
             baseline: None,
             vcpu: None,
+            threads: BTreeSet::new(),
             kept: Kept::default(),
         }
     }
@@ -117,11 +122,11 @@ impl View {
     pub fn take(&mut self, event: &Event) {
         match event {
             Event::Started { isa, kernel, .. } => {
-                self.of(*isa);
+                self.on(*isa);
                 self.status = format!("Linux {}", cell(kernel));
             }
             Event::Attached(vm) => self.title = format!("{} ({})", cell(&vm.name), vm.pid),
-            Event::Discovered(discovery) => self.of(Some(discovery.isa)),
+            Event::Discovered(discovery) => self.on(Some(discovery.isa)),
             Event::Stage { stage, .. } => self.status = stage.to_string(),
             Event::Sample(sample) => self.sample(sample),
             Event::Finished { .. } => self.status = "finished".to_owned(),
@@ -129,7 +134,7 @@ impl View {
         }
     }
 
-    fn of(&mut self, isa: Option<Isa>) {
+    fn on(&mut self, isa: Option<Isa>) {
         self.table = isa.map(ReasonTable::of).or(self.table);
     }
 
@@ -141,7 +146,10 @@ impl View {
             self.baseline = self.baseline.and_then(|at| at.checked_sub(1));
         }
         self.kept.push(sample.trace.as_ref());
-        self.moments.push(Moment::of(sample));
+        let moment = Moment::of(sample);
+        let threads = moment.vcpus.iter().map(|vcpu| vcpu.thread);
+        self.threads.extend(threads);
+        self.moments.push(moment);
         if self.follows && !self.paused {
             self.at = self.moments.len() - 1;
         }
@@ -198,7 +206,7 @@ impl View {
             Action::Open => self.open = !self.open,
             Action::Vcpu => {
                 let next = self.vcpu.map_or(0, |vcpu| vcpu + 1);
-                self.vcpu = (next < self.vcpus()).then_some(next);
+                self.vcpu = (next < self.threads.len()).then_some(next);
             }
             Action::Filter => self.filtering = true,
             Action::Write(c) => self.filter.push(c),
@@ -218,18 +226,21 @@ impl View {
         self.moments.is_empty()
     }
 
-    /// How many vCPUs are told apart at the sample that is shown.
-    fn vcpus(&self) -> usize {
-        self.moments.get(self.at).map_or(0, |now| now.vcpus.len())
+    fn of(&self) -> Whose {
+        let Some(vcpu) = self.vcpu else {
+            return Whose::All;
+        };
+        let thread = self.threads.iter().nth(vcpu);
+        thread.map_or(Whose::Nobody, |thread| Whose::Thread(*thread))
     }
 
-    /// Which vCPU alone is shown, if one is: `vCPU 1 of 4`.
+    /// Which vCPU alone is shown, if one is: `vCPU 1 of 4, thread 4711`.
     pub fn whose(&self) -> Option<String> {
-        let vcpu = self.vcpu?;
-        Some(match self.vcpus() {
-            0 => format!("vCPU {vcpu}: nobody tells vCPUs apart here"),
-            of if vcpu < of => format!("vCPU {vcpu} of {of}"),
-            of => format!("vCPU {vcpu}: {of} have had exits"),
+        let (vcpu, of) = (self.vcpu?, self.threads.len());
+        Some(match (self.of(), of) {
+            (Whose::Thread(thread), _) => format!("vCPU {vcpu} of {of}, thread {thread}"),
+            (_, 0) => format!("vCPU {vcpu}: nobody tells vCPUs apart here"),
+            _ => format!("vCPU {vcpu}: {of} have had exits"),
         })
     }
 
@@ -256,7 +267,7 @@ impl View {
             phase: now.phase.clone(),
             seconds: now.seconds,
             length: self.length(self.at),
-            total: slots.clone().map(|slot| now.count(slot, self.vcpu)).sum(),
+            total: slots.clone().map(|slot| now.count(slot, self.of())).sum(),
             new: slots.map(|slot| self.new_at(self.at, slot)).sum(),
             baseline: self.baseline.map(|at| self.moments[at].number),
         }
@@ -271,7 +282,7 @@ impl View {
         let wanted = self.filter.to_lowercase();
         let mut rows: Vec<(usize, Row)> = Vec::new();
         for (slot, number) in table.slots() {
-            let count = now.count(slot, self.vcpu);
+            let count = now.count(slot, self.of());
             let (label, name) = (table.isa().label(number), table.name(number));
             let fits = name.to_lowercase().contains(&wanted) || label == wanted;
             if !fits || (count == 0 && !self.all) {
@@ -318,7 +329,7 @@ impl View {
 
     /// Exits of the interval that ends with a sample; the first has all that came before it.
     fn new_at(&self, at: usize, slot: usize) -> u64 {
-        let count = |at: usize| self.moments[at].count(slot, self.vcpu);
+        let count = |at: usize| self.moments[at].count(slot, self.of());
         count(at).saturating_sub(at.checked_sub(1).map_or(0, count))
     }
 

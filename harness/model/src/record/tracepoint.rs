@@ -17,10 +17,9 @@ pub struct TraceReading {
     pub counts: Vec<u64>,
     /// Events whose basic reason no table defines.
     pub other: u64,
-    /// Of a VM with several vCPUs, the same for each one, in the order in which their threads
-    /// began: slots that have events, and how many. Their sums are `counts`.
+    /// The same of each vCPU that has any, by thread. Their sums are `counts`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub vcpus: Vec<Vec<[u64; 2]>>,
+    pub vcpus: Vec<VcpuReading>,
     /// Events for which the histogram had no room, of all VMs of the host; 0 if it is complete.
     #[serde(skip_serializing_if = "is_none", default)]
     pub dropped: u64,
@@ -41,6 +40,15 @@ pub struct TraceReading {
     /// How far the log of single exits had come (`sampling.log`).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub log: Option<LogReading>,
+}
+
+/// What one vCPU caused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VcpuReading {
+    /// Its thread on the host.
+    pub thread: u64,
+    /// Slots that have events, and how many.
+    pub counts: Vec<[u64; 2]>,
 }
 
 fn is_none(dropped: &u64) -> bool {

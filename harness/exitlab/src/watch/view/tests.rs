@@ -109,7 +109,10 @@ fn of_two(number: u32) -> Event {
     let mut value = serde_json::to_value(idle(number)).unwrap();
     let cpuid = 800 + 10 * u64::from(number);
     let second = cpuid / 4;
-    value["trace"]["vcpus"] = json!([[[10, cpuid - second], [30, 20_000]], [[10, second]]]);
+    value["trace"]["vcpus"] = json!([
+        {"thread": 91, "counts": [[10, cpuid - second], [30, 20_000]]},
+        {"thread": 92, "counts": [[10, second]]},
+    ]);
     event(value)
 }
 
@@ -129,20 +132,48 @@ fn one_vcpu_alone_is_shown_and_then_the_next() {
     let both = (vec![of("10", 880), of("30", 20_000)], 40, None);
     assert_eq!(seen(&view), both);
     view.act(Action::Vcpu);
-    let whose = Some("vCPU 0 of 2".to_owned());
+    let whose = Some("vCPU 0 of 2, thread 91".to_owned());
     let first = (vec![of("10", 660), of("30", 20_000)], 30, whose);
     assert_eq!(seen(&view), first);
     view.act(Action::Vcpu);
-    let second = (vec![of("10", 220)], 10, Some("vCPU 1 of 2".to_owned()));
+    let second = (
+        vec![of("10", 220)],
+        10,
+        Some("vCPU 1 of 2, thread 92".to_owned()),
+    );
     assert_eq!(seen(&view), second);
     assert!(view.below().is_none());
     view.act(Action::Vcpu);
     assert_eq!(seen(&view), both);
 
     // Where they are not told apart, and where there is none of that number.
-    assert_eq!(live().with_vcpu(Some(0)).moment().total, 20_830);
-    let other = live().with_vcpu(Some(3));
+    let other = live().with_vcpu(Some(0));
     assert!(other.rows().is_empty() && other.whose().unwrap().contains("nobody tells"));
+    let third = view.with_vcpu(Some(2));
+    assert!(third.rows().is_empty() && third.whose().unwrap().contains("2 have had exits"));
+}
+
+/// Of a VM that was idle when its counting began: the second vCPU exits first.
+#[test]
+fn a_vcpu_is_the_same_one_in_every_sample() {
+    let sample = |number: u32, first: u64, second: u64| {
+        let mut value = serde_json::to_value(idle(number)).unwrap();
+        value["trace"]["counts"][10] = (first + second).into();
+        let all = [(91, first), (92, second)].into_iter();
+        let some = all.filter(|(_, count)| *count > 0);
+        let some = some.map(|(thread, n)| json!({"thread": thread, "counts": [[10, n]]}));
+        value["trace"]["vcpus"] = some.collect();
+        event(value)
+    };
+    let mut view = View::new("x", false).with_vcpu(Some(0));
+    view.take(&started());
+    view.take(&sample(1, 0, 500));
+    assert_eq!(view.moment().new, 500);
+    view.take(&sample(2, 3, 507));
+    // The one of the lower thread is the first, with what it had and nothing of the other's.
+    assert_eq!((view.moment().new, view.moment().total), (3, 3));
+    view.act(Action::Vcpu);
+    assert_eq!((view.moment().new, view.moment().total), (7, 507));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn assert_vcpus(trace: &Value, events: &[u64]) {
     let vcpus = trace["vcpus"].as_array().unwrap();
     let mut sums = vec![0; events.len()];
     for vcpu in vcpus {
-        let pairs = vcpu.as_array().unwrap().iter();
+        let pairs = vcpu["counts"].as_array().unwrap().iter();
         let pairs: Vec<[u64; 2]> = pairs
             .map(|pair| serde_json::from_value(pair.clone()).unwrap())
             .collect();
