@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::parting::{Parting, partings};
+use super::parting::{Exits, Parting, partings};
 use super::{Log, Names};
 use crate::compare::{CellCounts, Difference, channels_of, unlike};
 use crate::reading::{records, results_of};
@@ -222,7 +222,7 @@ fn parted(
         let all = partings(
             &one.exits,
             &other.exits,
-            &|exit| causes.alike(exit),
+            causes,
             MOST_PARTINGS.max(extent.partings),
         );
         let (hosts, all) = of_the_guest(causes, one, other, all);

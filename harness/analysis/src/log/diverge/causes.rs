@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::told::{Exit, Moved};
+use crate::log::parting::Exits;
 use crate::log::{Log, Names};
 use exitlab_base::error::Result;
 use exitlab_model::log::Cause;
@@ -97,16 +98,10 @@ impl Causes {
         number
     }
 
-    /// What stands for all that is alike.
-    pub fn alike(&self, cause: u32) -> u32 {
-        self.alike.get(cause as usize).copied().unwrap_or(cause)
-    }
-
     /// Whether none of these exits is the guest's doing: they came when the host had something
     /// to do.
     pub fn are_the_hosts(&self, exits: &[u32]) -> bool {
-        let hosts = |cause: &u32| self.hosts.get(*cause as usize).copied().unwrap_or(false);
-        exits.iter().all(hosts)
+        exits.iter().all(|cause| self.is_the_hosts(*cause))
     }
 
     /// Some exits of a vCPU, as far as it has them.
@@ -135,5 +130,15 @@ impl Causes {
             base,
             head,
         }
+    }
+}
+
+impl Exits for Causes {
+    fn alike(&self, cause: u32) -> u32 {
+        self.alike.get(cause as usize).copied().unwrap_or(cause)
+    }
+
+    fn is_the_hosts(&self, cause: u32) -> bool {
+        self.hosts.get(cause as usize).copied().unwrap_or(false)
     }
 }
