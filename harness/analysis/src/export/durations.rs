@@ -176,7 +176,7 @@ fn shown(bounds: Option<Bounds>) -> String {
 }
 
 /// What a span is called: like no other of the run, for it is a heading.
-pub(super) fn span_title(figures: &RunFigures, span: &Span) -> String {
+pub fn span_title(figures: &RunFigures, span: &Span) -> String {
     match (span.is_whole(), span.to) {
         (true, _) => "All phases".to_owned(),
         (false, 0) => grid::phase_title(&figures.table, 0),

@@ -229,7 +229,7 @@ fn title(figure: Figure, table: &CountTable) -> String {
 }
 
 /// A phase as tables call it: its name, and of an idle one how long it is, too.
-pub fn phase_title(table: &CountTable, sample: usize) -> String {
+pub(super) fn phase_title(table: &CountTable, sample: usize) -> String {
     let column = &table.columns[sample];
     match (column.phase.as_str(), column.label.as_str()) {
         ("idle", label) => format!("idle {label}"),
@@ -238,7 +238,7 @@ pub fn phase_title(table: &CountTable, sample: usize) -> String {
 }
 
 /// An interval that ends with a sample: `idle +5s (2→3)`.
-pub fn interval_title(table: &CountTable, sample: usize) -> String {
+pub(super) fn interval_title(table: &CountTable, sample: usize) -> String {
     let phase = phase_title(table, sample);
     match phase.trim() {
         "" => format!("{sample}→{}", sample + 1),

@@ -39,8 +39,8 @@ pub use comparison::{
 };
 pub(crate) use csv::csv_text;
 pub use durations::explanations as duration_explanations;
+pub use durations::span_title as duration_title;
 pub use finding::{finding_details, finding_line, finding_test};
-pub use grid::{interval_title, phase_title};
 pub use ktap::{Result as KtapResult, Test as KtapTest, ktap};
 pub use laws::checks;
 pub(crate) use markdown::aligned;

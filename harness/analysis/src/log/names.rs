@@ -122,12 +122,11 @@ impl Names<'_> {
     /// The symbol, or a program's file, and how far into it; or the address and what can be
     /// there, where that is not certain.
     pub fn place(&self, rip: u64) -> String {
-        let symbols = &self.decoder.symbols;
-        let told = symbols.told(rip);
-        let program = Region::of(rip) == Region::User && symbols.name(rip).is_some();
-        match symbols.at(rip).is_some() || program {
-            true => told,
-            false => format!("{rip:#x} ({told})"),
+        let (symbols, region) = (&self.decoder.symbols, Region::of(rip));
+        match symbols.name(rip) {
+            Some(name) if region == Region::User || symbols.at(rip).is_some() => name,
+            Some(name) => format!("{rip:#x} ({name})"),
+            None => format!("{rip:#x} ({region})"),
         }
     }
 }

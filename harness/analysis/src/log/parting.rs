@@ -154,10 +154,9 @@ mod tests {
     /// A CPUID more, and the host's timer comes a little later: the parting is the CPUID's alone.
     #[test]
     fn interrupts_of_the_host_do_not_hide_where_sides_meet() {
-        let base: Vec<u32> = (0..50).collect();
+        let mut base: Vec<u32> = (0..50).collect();
         let mut head = base.clone();
         head.insert(20, 77);
-        let mut base = base;
         base.insert(23, 9001);
         head.insert(28, 9001);
         let found = of(&base, &head);
@@ -175,7 +174,7 @@ mod tests {
         assert_eq!(of(&base, &base), []);
         let mut head = base.clone();
         head.insert(40, 7);
-        head.splice(60..63, [1050, 1051]);
+        head.splice(60..63, [1000, 1001]);
         let found = of(&base, &head);
         assert_eq!(
             found,

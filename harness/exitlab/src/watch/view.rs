@@ -122,11 +122,11 @@ impl View {
     pub fn take(&mut self, event: &Event) {
         match event {
             Event::Started { isa, kernel, .. } => {
-                self.on(*isa);
+                self.of(*isa);
                 self.status = format!("Linux {}", cell(kernel));
             }
             Event::Attached(vm) => self.title = format!("{} ({})", cell(&vm.name), vm.pid),
-            Event::Discovered(discovery) => self.on(Some(discovery.isa)),
+            Event::Discovered(discovery) => self.of(Some(discovery.isa)),
             Event::Stage { stage, .. } => self.status = stage.to_string(),
             Event::Sample(sample) => self.sample(sample),
             Event::Finished { .. } => self.status = "finished".to_owned(),
@@ -134,7 +134,7 @@ impl View {
         }
     }
 
-    fn on(&mut self, isa: Option<Isa>) {
+    fn of(&mut self, isa: Option<Isa>) {
         self.table = isa.map(ReasonTable::of).or(self.table);
     }
 
@@ -226,7 +226,7 @@ impl View {
         self.moments.is_empty()
     }
 
-    fn of(&self) -> Whose {
+    fn chosen(&self) -> Whose {
         let Some(vcpu) = self.vcpu else {
             return Whose::All;
         };
@@ -237,7 +237,7 @@ impl View {
     /// Which vCPU alone is shown, if one is: `vCPU 1 of 4, thread 4711`.
     pub fn whose(&self) -> Option<String> {
         let (vcpu, of) = (self.vcpu?, self.threads.len());
-        Some(match (self.of(), of) {
+        Some(match (self.chosen(), of) {
             (Whose::Thread(thread), _) => format!("vCPU {vcpu} of {of}, thread {thread}"),
             (_, 0) => format!("vCPU {vcpu}: nobody tells vCPUs apart here"),
             _ => format!("vCPU {vcpu}: {of} have had exits"),
@@ -267,7 +267,10 @@ impl View {
             phase: now.phase.clone(),
             seconds: now.seconds,
             length: self.length(self.at),
-            total: slots.clone().map(|slot| now.count(slot, self.of())).sum(),
+            total: slots
+                .clone()
+                .map(|slot| now.count(slot, self.chosen()))
+                .sum(),
             new: slots.map(|slot| self.new_at(self.at, slot)).sum(),
             baseline: self.baseline.map(|at| self.moments[at].number),
         }
@@ -282,7 +285,7 @@ impl View {
         let wanted = self.filter.to_lowercase();
         let mut rows: Vec<(usize, Row)> = Vec::new();
         for (slot, number) in table.slots() {
-            let count = now.count(slot, self.of());
+            let count = now.count(slot, self.chosen());
             let (label, name) = (table.isa().label(number), table.name(number));
             let fits = name.to_lowercase().contains(&wanted) || label == wanted;
             if !fits || (count == 0 && !self.all) {
@@ -329,7 +332,7 @@ impl View {
 
     /// Exits of the interval that ends with a sample; the first has all that came before it.
     fn new_at(&self, at: usize, slot: usize) -> u64 {
-        let count = |at: usize| self.moments[at].count(slot, self.of());
+        let count = |at: usize| self.moments[at].count(slot, self.chosen());
         count(at).saturating_sub(at.checked_sub(1).map_or(0, count))
     }
 

@@ -1,9 +1,7 @@
 //! How long exits took, if their times were taken: a table of those in which the guest worked
 //! and one of those by which it waited, each reason drawn from its shortest time to its longest.
 
-use exitlab_analysis::export::{
-    duration_explanations, grouped, interval_title, nanoseconds, phase_title,
-};
+use exitlab_analysis::export::{duration_explanations, duration_title, grouped, nanoseconds};
 use exitlab_analysis::figures::{self, Bounds, DurationRow, RunFigures, Spread};
 
 use super::reasons::folded;
@@ -42,10 +40,7 @@ pub fn section(figures: &RunFigures) -> Option<Section> {
         if phases <= MOST_PHASES {
             let parts = durations.spans.iter().filter(|span| *span != whole);
             content.extend(parts.map(|span| {
-                let title = match span.to {
-                    0 => phase_title(&figures.table, 0),
-                    to => interval_title(&figures.table, to),
-                };
+                let title = duration_title(figures, span);
                 folded("phase", &title).all(tables(figures, span, scale))
             }));
         }
