@@ -9,6 +9,7 @@ use crate::broken::broken;
 use crate::context::Context;
 use crate::minutes;
 use crate::out_dir::OutDir;
+use crate::pace::Pace;
 use crate::provenance;
 use crate::results::Results;
 use crate::run::{Run, draw, keep};
@@ -22,6 +23,10 @@ use exitlab_model::order::Task;
 use exitlab_model::plan::Plan;
 use exitlab_model::record::{RecordedPlan, RunRecord, Sample};
 use exitlab_model::stream::Broken;
+
+/// `run.json` is written whole, with every sample of perhaps hours, and may take one part in so
+/// many of the time; what came since is in the events until the end.
+const RECORDING: u32 = 500;
 
 /// What is asked for: an order with a target, and the command that it is held for.
 #[derive(Debug)]
@@ -67,6 +72,7 @@ pub async fn run(plan: &Plan, asked: &Asked, out: &OutDir, cx: &mut Context) -> 
     let mut record = new_record(plan)?;
     results.record(&record)?;
 
+    let mut pace = Pace::one_in(RECORDING);
     let (tell, attached) = watch::channel(false);
     let mut end = End {
         interrupt: cx.interrupt.clone(),
@@ -87,7 +93,7 @@ pub async fn run(plan: &Plan, asked: &Asked, out: &OutDir, cx: &mut Context) -> 
             take(event, &asked.order, &mut record)?;
             match event {
                 Event::Attached(_) => drop(tell.send(true)),
-                Event::Sample(_) => results.record(&record)?,
+                Event::Sample(_) => pace.keep(|| results.record(&record))?,
                 _ => {}
             }
             Ok(())

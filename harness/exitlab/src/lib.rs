@@ -26,6 +26,7 @@ pub mod litter;
 pub mod minutes;
 pub mod out_dir;
 pub mod own_symbols;
+mod pace;
 pub mod pages;
 pub mod provenance;
 pub mod results;
