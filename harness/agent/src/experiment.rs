@@ -157,6 +157,12 @@ impl Started<'_> {
                 with_ssh::run(&channels, counted, &shell, &watchdog).await?;
             }
         }
+        if order.sampling.detail || log.is_some() {
+            // Devices are where firmware and guest have put them by now, and nothing that the
+            // guest does is counted any more.
+            let inspecting = watchdog.in_stage(Stage::Inspecting, exchange_s);
+            events.emit(Event::Map(qmp.address_map(&inspecting).await?));
+        }
         events.stage(Stage::Shutdown);
         qmp.quit(&watchdog.in_stage(Stage::Shutdown, exchange_s))
             .await

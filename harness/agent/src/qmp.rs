@@ -9,6 +9,7 @@ use std::time::Duration;
 use qapi::qmp::{self, QmpCommand};
 use tokio::net::UnixStream;
 
+use exitlab_model::address_map::AddressMap;
 use exitlab_model::failure::FailureKind;
 use exitlab_model::record::StatsReading;
 
@@ -78,15 +79,38 @@ impl Qmp {
     /// The TCP port on 127.0.0.1 that leads to the guest's SSH server (`info usernet` by
     /// `human-monitor-command`: QMP has no command of its own for it).
     pub async fn ssh_port(&self, watchdog: &Watchdog) -> Result<u16, Failure> {
-        let command = qmp::human_monitor_command {
-            command_line: "info usernet".to_owned(),
-            cpu_index: None,
-        };
-        let text = self.execute(command, watchdog).await?;
+        let text = self.execute(monitor("info usernet"), watchdog).await?;
         forwarded_port(&text).ok_or_else(|| {
             let why = format!("QEMU forwards no port to the guest: {text}");
             watchdog.failure(FailureKind::Protocol, why)
         })
+    }
+
+    /// What answers at the guest's ports and addresses. A QEMU that does not tell it is no
+    /// failure.
+    pub async fn address_map(&self, watchdog: &Watchdog) -> Result<AddressMap, Failure> {
+        let mut map = match self.told("info mtree -f -o", watchdog).await? {
+            Ok(mtree) => AddressMap::parse(&mtree),
+            Err(why) => return Ok(AddressMap::lacking(why)),
+        };
+        if map.has_transports()
+            && let Ok(qtree) = self.told("info qtree", watchdog).await?
+        {
+            map.plug(&qtree);
+        }
+        Ok(map)
+    }
+
+    /// What the human monitor prints, or why QEMU refuses to ask it.
+    async fn told(
+        &self,
+        command: &str,
+        watchdog: &Watchdog,
+    ) -> Result<Result<String, String>, Failure> {
+        match self.execute(monitor(command), watchdog).await {
+            Err(failure) if is_refusal(&failure) => Ok(Err(failure.message)),
+            printed => printed.map(Ok),
+        }
     }
 
     /// Whether KVM's statistics carry the exit census.
@@ -180,7 +204,20 @@ impl Qmp {
 
 /// Whether QEMU answered that it has no `query-stats`: it is older than 7.1.
 fn is_unknown(failure: &Failure) -> bool {
-    failure.kind == FailureKind::Protocol && failure.message.contains("has not been found")
+    is_refusal(failure) && failure.message.contains("has not been found")
+}
+
+/// Whether QEMU answered, and did not do as it was asked.
+fn is_refusal(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Protocol && failure.message.contains(session::REFUSED)
+}
+
+/// A command of the human monitor, where QMP has none.
+fn monitor(command: &str) -> qmp::human_monitor_command {
+    qmp::human_monitor_command {
+        command_line: command.to_owned(),
+        cpu_index: None,
+    }
 }
 
 /// As QEMU writes it.
@@ -205,11 +242,10 @@ pub(crate) async fn any_session(stream: UnixStream, counted: Counted) {
     };
     while let Ok(vcpus) = session.execute(stats::request(counted)).await {
         let _ = stats::sum(&vcpus, counted);
-        let command = qmp::human_monitor_command {
-            command_line: "info usernet".to_owned(),
-            cpu_index: None,
-        };
-        let usernet = session.execute(command).await.unwrap_or_default();
+        let usernet = session
+            .execute(monitor("info usernet"))
+            .await
+            .unwrap_or_default();
         let _ = forwarded_port(&usernet);
         let status = session.execute(qmp::query_status {}).await;
         let _ = status.map(|status| name_of(status.status));

@@ -68,6 +68,7 @@ pub(crate) fn enter(event: &Event, record: &mut RunRecord) {
         Event::Sample(sample) => record.samples.push(*sample),
         Event::LeftBehind(left) => record.left_behind.push(left),
         Event::Inspected(inspection) => record.inspections.push(inspection),
+        Event::Map(map) => record.address_map = Some(map),
         Event::Symbols(told) => record.symbols = Some(told),
         Event::Logged(summary) => record.log = Some(summary),
         Event::Stage { .. }

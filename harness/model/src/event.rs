@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::address_map::AddressMap;
 use crate::attach::FoundVm;
 use crate::failure::FailureKind;
 use crate::log::{LogPart, LogSummary};
@@ -152,6 +153,8 @@ pub enum Event {
     LeftBehind(Remainder),
     /// Output of one `inspect` command.
     Inspected(Inspection),
+    /// What QEMU tells of what is at the guest's ports and addresses.
+    Map(AddressMap),
     /// What the guest tells of its kernel's code.
     Symbols(Told),
     /// A part of the log, after the guest has ended.

@@ -6,6 +6,7 @@
 //! ```
 
 mod absent;
+pub mod address_map;
 pub mod artifacts;
 pub mod attach;
 pub mod build;

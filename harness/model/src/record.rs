@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::address_map::AddressMap;
 use crate::log::LogSummary;
 use crate::reasons::{Isa, ReasonTable};
 use crate::symbols::Told;
@@ -364,6 +365,10 @@ pub struct RunRecord {
     pub left_behind: Vec<Remainder>,
     /// Output of `inspect` commands.
     pub inspections: Vec<Inspection>,
+    /// What QEMU said is at the guest's ports and addresses, where details were counted or exits
+    /// logged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address_map: Option<AddressMap>,
     /// What the guest told of its kernel's code, where places were counted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub symbols: Option<Told>,

@@ -22,6 +22,9 @@ use tokio::task::JoinHandle;
 
 use crate::watchdog::Shutdown;
 
+/// Begins what is said of a command that QEMU does not carry out.
+pub const REFUSED: &str = "QEMU refused";
+
 /// Longest line that QEMU may send, bytes.
 const LONGEST_LINE: u64 = 16 << 20;
 
@@ -129,7 +132,7 @@ impl Session {
         let strange = || format!("QEMU answered {name} with '{}'", shown(&line));
         let answer: Answer<C::Ok> = serde_json::from_slice(&line).map_err(|_| strange())?;
         match answer {
-            Answer { error: Some(e), .. } => Err(format!("QEMU refused {name}: {}", e.desc)),
+            Answer { error: Some(e), .. } => Err(format!("{REFUSED} {name}: {}", e.desc)),
             Answer { value, .. } => value.ok_or_else(strange),
         }
     }

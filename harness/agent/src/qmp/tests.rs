@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::console::Tail;
 use crate::scripted::{Act, Script, counted, returns};
+use exitlab_model::address_map::Space;
 use exitlab_model::event::Stage;
 
 /// A real QEMU without a machine, and a watchdog that learns of its end.
@@ -58,6 +59,62 @@ async fn a_real_qemu_chooses_the_port_and_says_which() {
     let port = qmp.ssh_port(&watchdog).await.unwrap();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     qmp.quit(&watchdog).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_real_qemu_says_what_is_where() {
+    let machine = [
+        "-M",
+        "microvm",
+        "-S",
+        "-serial",
+        "null",
+        "-device",
+        "virtio-serial-device",
+    ];
+    let tells = |args: Vec<&'static str>| async move {
+        let dir = tempfile::tempdir().unwrap();
+        let watchdog = bare_qemu(dir.path(), &args);
+        let qmp = Qmp::connect(&dir.path().join("qmp"), counted(), &watchdog)
+            .await
+            .unwrap();
+        let map = qmp.address_map(&watchdog).await.unwrap();
+        qmp.quit(&watchdog).await.unwrap();
+        map
+    };
+    let map = tells(machine.to_vec()).await;
+    let name = |space, address| map.at(space, address).map(|region| &*region.name);
+    assert_eq!(name(Space::Io, 0x3fd), Some("serial"));
+    assert_eq!(name(Space::Io, 0x2f8), None);
+    assert_eq!(name(Space::Memory, 0xfec0_0000), Some("ioapic"));
+    assert_eq!(name(Space::Memory, 0x1000), None, "it is memory");
+    let mut devices = map
+        .regions
+        .iter()
+        .filter_map(|region| region.device.as_deref());
+    assert!(
+        devices.any(|device| device == "virtio-serial-device"),
+        "{map:?}"
+    );
+    assert!(
+        tells(Vec::new()).await.lacks.is_some(),
+        "there is no machine"
+    );
+}
+
+#[tokio::test]
+async fn a_qemu_that_refuses_to_draw_its_map_is_good_all_the_same() {
+    let refuses = json!({ "error": { "class": "CommandNotFound", "desc": "no monitor here" } });
+    let script = Script::start(move |_, asked| match asked {
+        "human-monitor-command" => Act::Say(vec![refuses.clone()]),
+        _ => Act::AsUsual,
+    });
+    let (qmp, watchdog) = connect(&script).await;
+    let lacks = qmp.address_map(&watchdog).await.unwrap().lacks.unwrap();
+    assert!(lacks.contains("no monitor here"), "{lacks}");
+    script.stage.die();
+    let failure = qmp.address_map(&watchdog).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::QemuDied);
 }
 
 #[tokio::test]

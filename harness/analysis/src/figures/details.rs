@@ -125,6 +125,7 @@ impl Decoder<'_> {
             isa: reasons.isa(),
             nested: is_nested(&readings, reasons),
             machine: record.plan.machine(),
+            map: record.address_map.as_ref(),
         }
     }
 }

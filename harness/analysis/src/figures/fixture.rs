@@ -203,6 +203,7 @@ pub(crate) fn record_of(isa: Isa, cycles: bool) -> RunRecord {
         samples: (0..3).map(|at| sample(at, reasons, cycles)).collect(),
         left_behind: Vec::new(),
         inspections: Vec::new(),
+        address_map: None,
         symbols: None,
         log: None,
     }

@@ -73,6 +73,7 @@ fn counts(reading: &TraceReading, reason: u32, reasons: &ReasonTable) -> BTreeMa
         isa: reasons.isa(),
         nested: details::is_nested(&[reading], reasons),
         machine: None,
+        map: None,
     };
     let mut counts = BTreeMap::new();
     for histogram in &reading.details {

@@ -31,6 +31,7 @@ impl RunRecord {
             samples: Vec::new(),
             left_behind: Vec::new(),
             inspections: Vec::new(),
+            address_map: None,
             symbols: None,
             log: None,
         }
@@ -46,6 +47,7 @@ impl RunRecord {
         self.samples.clear();
         self.left_behind.clear();
         self.inspections.clear();
+        self.address_map = None;
         self.symbols = None;
         self.log = None;
     }

@@ -60,8 +60,8 @@ impl Mappings {
         }
         found.sort();
         found.dedup_by(|next, first| {
-            let place = |m: &Mapping| (m.start, m.end, m.offset, m.file.clone());
-            let same = place(next) == place(first);
+            let bounds = |m: &Mapping| (m.start, m.end, m.offset);
+            let same = bounds(next) == bounds(first) && next.file == first.file;
             if same && !first.programs.contains(&next.programs[0]) {
                 first.programs.append(&mut next.programs);
             }

@@ -45,7 +45,8 @@ fn that_halts(status: &'static str) -> Script {
 #[tokio::test]
 async fn a_guest_without_ssh_is_sampled_before_it_starts_at_its_lines_and_at_its_end() {
     let ready = Moment::Line("READY".into());
-    let order = without_ssh(&[Moment::Boot, ready, Moment::End]);
+    let mut order = without_ssh(&[Moment::Boot, ready, Moment::End]);
+    order.sampling.detail = true;
     let script = that_halts("shutdown");
     let went = carry_out(&order, &script, None, &["hello", "all READY", "bye"]).await;
     went.outcome.as_ref().unwrap();
@@ -71,6 +72,11 @@ async fn a_guest_without_ssh_is_sampled_before_it_starts_at_its_lines_and_at_its
             "query-stats",
             "cont"
         ]
+    );
+    // Where devices are is asked when nothing is counted any more.
+    assert!(
+        went.asked
+            .ends_with(&["human-monitor-command".into(), "quit".into()])
     );
 }
 

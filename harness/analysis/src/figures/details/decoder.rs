@@ -4,6 +4,7 @@
 
 use super::kind::{Detail, Kind};
 use crate::naming;
+use exitlab_model::address_map::AddressMap;
 use exitlab_model::reasons::{Isa, ReasonTable};
 use exitlab_model::record::Source;
 use exitlab_model::symbols::Symbols;
@@ -18,6 +19,8 @@ pub struct Decoder<'a> {
     pub nested: bool,
     /// The guest's machine, which decides what is at an address.
     pub machine: Option<&'a str>,
+    /// What QEMU says is there.
+    pub map: Option<&'a AddressMap>,
     /// Names of the guest's code.
     pub symbols: Symbols,
 }
@@ -34,7 +37,7 @@ impl Decoder<'_> {
             Source::Qualification => return self.qualification(u32::try_from(one).ok()?, other),
             Source::Interruption => interruption(u32::try_from(one).ok()?, other),
             Source::PageFault => {
-                let name = naming::memory(other, self.machine);
+                let name = naming::region(other, self.machine);
                 let detail = Detail::of(self.page_fault(), Kind::Region, other);
                 detail.called(name.filter(|_| self.nested))
             }
@@ -104,7 +107,7 @@ impl Decoder<'_> {
     fn mmio(&self, address: u64) -> Detail {
         let reason = self.nested.then(|| self.number(49, 0x400));
         let detail = Detail::of(reason, Kind::Mmio, address);
-        detail.called(naming::memory(address, self.machine))
+        detail.called(naming::device(address, self.machine, self.map))
     }
 
     fn hypercall(&self, number: u64, whose: u64, name: Option<&str>) -> Detail {
@@ -127,7 +130,7 @@ impl Decoder<'_> {
                 let direction = if info & 1 << 4 == 0 { WRITE } else { READ };
                 of(Kind::DebugRegister, info & 7).directed(direction)
             }
-            (Isa::Vmx, 30) => port(reason, info, info & 1 << 3 != 0, info & 1 << 4 != 0),
+            (Isa::Vmx, 30) => self.port(reason, info, info & 1 << 3 != 0, info & 1 << 4 != 0),
             (Isa::Vmx, 44) => {
                 let direction = match info >> 12 & 0xf {
                     0 => READ,
@@ -140,10 +143,22 @@ impl Decoder<'_> {
             (Isa::Vmx, 45) => of(Kind::EndOfInterrupt, info & 0xff),
             (Isa::Vmx, 56) => apic(reason, info & 0xfff).directed(WRITE),
             (Isa::Vmx, 48) => ept_violation(reason, info),
-            (Isa::Svm, 0x7b) => port(reason, info, info & 1 != 0, info & 1 << 2 != 0),
+            (Isa::Svm, 0x7b) => self.port(reason, info, info & 1 != 0, info & 1 << 2 != 0),
             (Isa::Svm, 0x400) => nested_page_fault(reason, info),
             _ => return None,
         })
+    }
+
+    fn port(&self, reason: u32, info: u64, input: bool, string: bool) -> Detail {
+        let port = info >> 16 & 0xffff;
+        let direction = match (input, string) {
+            (true, false) => READ,
+            (false, false) => WRITE,
+            (true, true) => "read string",
+            (false, true) => "write string",
+        };
+        let detail = Detail::of(Some(reason), Kind::Port, port).directed(direction);
+        detail.called(naming::port(port, self.map))
     }
 }
 
@@ -166,18 +181,6 @@ impl Detail {
     fn called(self, name: Option<String>) -> Detail {
         Detail { name, ..self }
     }
-}
-
-fn port(reason: u32, info: u64, input: bool, string: bool) -> Detail {
-    let port = info >> 16 & 0xffff;
-    let direction = match (input, string) {
-        (true, false) => READ,
-        (false, false) => WRITE,
-        (true, true) => "read string",
-        (false, true) => "write string",
-    };
-    let detail = Detail::of(Some(reason), Kind::Port, port).directed(direction);
-    detail.called(naming::port(port).map(str::to_owned))
 }
 
 fn apic(reason: u32, offset: u64) -> Detail {

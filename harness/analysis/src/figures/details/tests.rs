@@ -7,6 +7,7 @@ fn detail(isa: Isa, source: Source, one: u64, other: u64) -> Detail {
         isa,
         nested: true,
         machine: Some("q35"),
+        map: None,
     };
     decoder.decode(source, [one, other]).unwrap()
 }
@@ -131,6 +132,7 @@ fn without_nested_paging_faults_are_below_no_reason() {
         isa: Isa::Vmx,
         nested: false,
         machine: None,
+        map: None,
     };
     let reason = |source| decoder.decode(source, [1, 0xfec0_0000]).unwrap().reason;
     assert_eq!(

@@ -178,6 +178,14 @@ pub(super) fn perf_tells_the_same(place: &Place, machine: &RealMachine) {
     let times = machine.told("cat /tmp/w/times.csv");
     assert_reasons(&report(&data, "vmexit"), &times);
     let table = machine.told("cat /tmp/w/details.csv");
+    // QEMU itself says what is where, and where nothing is.
+    for told in [
+        ",read,ahci,",
+        ",write,PCI configuration address,",
+        "COM2, no device\"",
+    ] {
+        assert!(table.contains(told), "no {told} in {table}");
+    }
     for (event, kind, ways) in [
         ("mmio", "mmio", ["R", "W"]),
         ("msr", "msr", ["R", "W"]),

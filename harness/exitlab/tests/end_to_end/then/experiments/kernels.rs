@@ -60,6 +60,10 @@ fn assert_details(dir: &Path) {
     for kind in ["port", "msr", "page-fault", "region", "injected-interrupt"] {
         assert!(details.contains(&format!(",{kind},")), "no {kind}");
     }
+    // QEMU says which device is behind a transport, and what nothing answers.
+    for told in [" of virtio-net-device,", ", no device\","] {
+        assert!(details.contains(told), "no {told} in {details}");
+    }
 }
 
 /// Places come to their reasons' counts, and the guest named those of its kernel: of HLT all.
