@@ -19,8 +19,9 @@ use crate::kvm_debug;
 use crate::running_vms::{self, Running};
 use crate::trace::{self, Trace};
 
-/// How often threads of the VM are looked for, and whether it still runs.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often threads of the VM are looked for, and whether it still runs. Each look is work for
+/// the host's kernel, and no vCPU lives so short.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// So soon after a sample, seconds, nobody needs another one.
 const SOON_S: f64 = 0.01;
@@ -64,7 +65,7 @@ struct Begun {
 
 async fn sample(
     order: &AttachOrder,
-    end: watch::Receiver<bool>,
+    mut end: watch::Receiver<bool>,
     vm: &Running,
     trace: &Trace,
     begun: &Begun,
@@ -84,7 +85,7 @@ async fn sample(
                 break over;
             }
             let rest = (due - host_seconds()).clamp(0.0, LOOK.as_secs_f64());
-            tokio::time::sleep(Duration::from_secs_f64(rest)).await;
+            let _ = tokio::time::timeout(Duration::from_secs_f64(rest), said(&mut end)).await;
         };
         if !over || number == 1 || host_seconds() - taken.1 > SOON_S {
             let sample = read(number, vm, trace, begun);
@@ -95,6 +96,13 @@ async fn sample(
         if over {
             return Ok(());
         }
+    }
+}
+
+/// Returns when the end is said; who cannot say it any more does not.
+async fn said(end: &mut watch::Receiver<bool>) {
+    if end.wait_for(|end| *end).await.is_err() {
+        std::future::pending().await
     }
 }
 

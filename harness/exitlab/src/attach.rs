@@ -26,7 +26,7 @@ use exitlab_model::stream::Broken;
 
 /// `run.json` is written whole, with every sample of perhaps hours, and may take one part in so
 /// many of the time; what came since is in the events until the end.
-const RECORDING: u32 = 500;
+const RECORDING: u32 = 2_000;
 
 /// What is asked for: an order with a target, and the command that it is held for.
 #[derive(Debug)]

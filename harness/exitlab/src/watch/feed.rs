@@ -60,19 +60,22 @@ impl Feed {
     /// # Errors
     /// If it cannot be read, or is not what exitlab writes.
     pub fn more(&mut self) -> Result<News> {
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
+        let failed = |e| Error::io("read", &self.path)(e);
+        let length = match std::fs::metadata(&self.path) {
+            Ok(file) => file.len(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(News::Events(Vec::new()));
             }
-            Err(e) => return Err(Error::io("open", &self.path)(e)),
+            Err(e) => return Err(failed(e)),
         };
-        let failed = |e| Error::io("read", &self.path)(e);
-        let length = file.metadata().map_err(failed)?.len();
         if length < self.read {
             *self = Feed::of(&self.dir);
             return Ok(News::Again);
         }
+        if length == self.read {
+            return Ok(News::Events(Vec::new()));
+        }
+        let mut file = File::open(&self.path).map_err(failed)?;
         file.seek(SeekFrom::Start(self.read)).map_err(failed)?;
         let mut piece = Vec::new();
         file.take(PIECE).read_to_end(&mut piece).map_err(failed)?;

@@ -13,7 +13,7 @@ use exitlab_analysis::export::grouped;
 use exitlab_base::error::Result;
 
 /// How often it is looked for something new.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Tells each sample that comes, or, `once`, the last one that is there, or else the first
 /// interval that comes, until nothing more can come or the user ends it.

@@ -15,8 +15,8 @@ use exitlab_base::error::{Error, Result};
 /// Said of a run that is at its end.
 const OVER: &str = "over";
 
-/// How often keys and files are looked at: no slower than fingers.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often files are looked at. A key is seen at once.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Time between two samples of what is played back.
 const STEP: Duration = Duration::from_secs(1);
@@ -52,20 +52,24 @@ async fn shown(
             stepped = Instant::now();
             old |= view.tick();
         }
-        while event::poll(Duration::ZERO).map_err(failed)? {
-            old = true;
-            if !obeyed(&event::read().map_err(failed)?, view) {
-                return Ok(());
-            }
-        }
         // Only what changed is worth a processor's time.
         if std::mem::take(&mut old) {
             let drawn = screen.draw(|frame| draw::draw(frame, view));
             drawn.map_err(failed)?;
         }
+        // Nobody else has work for this thread meanwhile.
+        let mut wait = LOOK;
+        while event::poll(wait).map_err(failed)? {
+            wait = Duration::ZERO;
+            old = true;
+            if !obeyed(&event::read().map_err(failed)?, view) {
+                return Ok(());
+            }
+        }
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            biased;
             () = interrupt.asked() => return Ok(()),
+            () = tokio::task::yield_now() => {}
         }
     }
 }
@@ -81,7 +85,11 @@ fn read(source: &mut Source, view: &mut View, over: bool) -> Result<bool> {
             }
             return Ok(false);
         }
-        News::Events(events) => events.iter().for_each(|event| view.take(event)),
+        News::Events(events) => {
+            // A pulse shows nothing.
+            let new = events.iter().filter(|event| view.take(event));
+            return Ok(new.count() > 0);
+        }
     }
     Ok(true)
 }

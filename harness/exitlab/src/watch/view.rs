@@ -118,8 +118,8 @@ impl View {
         };
     }
 
-    /// Takes an event in.
-    pub fn take(&mut self, event: &Event) {
+    /// Takes an event in. Whether there is anything new to show.
+    pub fn take(&mut self, event: &Event) -> bool {
         match event {
             Event::Started { isa, kernel, .. } => {
                 self.of(*isa);
@@ -130,8 +130,9 @@ impl View {
             Event::Stage { stage, .. } => self.status = stage.to_string(),
             Event::Sample(sample) => self.sample(sample),
             Event::Finished { .. } => self.status = "finished".to_owned(),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn of(&mut self, isa: Option<Isa>) {

@@ -26,6 +26,10 @@ use super::watch::Growing;
 /// How often the emulator's files are looked at.
 const POLL: Duration = Duration::from_millis(25);
 
+/// How often those of an agent on a leash are: it may be listened to for hours, and works on the
+/// same machine as what it counts.
+const POLL_LEASH: Duration = Duration::from_millis(100);
+
 /// How long an emulator may take to end after the host's power-off.
 const POWER_OFF: Duration = Duration::from_secs(20);
 
@@ -180,7 +184,8 @@ impl Machine {
             if self.tail.iter().any(|line| line.contains(HALTED)) {
                 return Err(self.died("the host's kernel halted before it began"));
             }
-            tokio::time::sleep(POLL).await;
+            let pause = self.leash.as_ref().map_or(POLL, |_| POLL_LEASH);
+            tokio::time::sleep(pause).await;
         }
     }
 
