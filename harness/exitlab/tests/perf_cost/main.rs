@@ -9,18 +9,20 @@
     reason = "a program of the tests that reports to the terminal, and uses a part of their rig"
 )]
 
+#[path = "../support/debian.rs"]
+mod debian;
 #[path = "../end_to_end/rig/machine.rs"]
 mod machine;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use exitlab_base::archive::{Tree, archive};
 use serde_json::Value;
 
 use machine::RealMachine;
-use support::{Outcome, Place, run};
+use support::{Outcome, Place};
 
 /// Blocks of 16 instructions that exit, of which the shortest counts.
 const BLOCKS: u32 = 2000;
@@ -91,11 +93,6 @@ fn least(machine: &RealMachine, recorder: &str, set: &str) -> Vec<f64> {
 }
 
 fn boot(place: &Place) -> RealMachine {
-    let built = |args: &[&str]| {
-        let outcome = run(&[&["build", "kernel"], args].concat());
-        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-        PathBuf::from(outcome.stdout.trim())
-    };
     let experiment = machine::experiment("exit-cost", r#"["boot"]"#);
     let experiment = experiment.replace("[sampling]\n", "[sampling]\nchannels = [\"trace\"]\n");
     let spin = |what: &str| format!("\"exit-sampler spin {what} {BLOCKS}\"");
@@ -104,20 +101,8 @@ fn boot(place: &Place) -> RealMachine {
     tree.program(Path::new("/usr/bin/perf")).unwrap();
     let files = [
         ("cost.toml", (inspect + &experiment).into_bytes()),
-        ("bzImage", std::fs::read(built(&[])).unwrap()),
+        ("bzImage", std::fs::read(debian::built(&[])).unwrap()),
         ("perf.cpio", archive(&tree)),
     ];
-    let source = format!("kernel.source=package:{}", debians_package().display());
-    let kernel = built(&["--set", &source]);
-    RealMachine::boot(&place.path("machine"), &kernel, &files)
-}
-
-/// Debian's kernel, as `scripts/install-prerequisites --tests` has fetched it.
-fn debians_package() -> PathBuf {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debian-kernel");
-    let packages = std::fs::read_dir(&dir).unwrap();
-    let mut packages: Vec<PathBuf> = packages.map(|entry| entry.unwrap().path()).collect();
-    packages.retain(|path| path.extension().is_some_and(|end| end == "deb"));
-    packages.sort();
-    packages.pop().expect("a package: install-prerequisites")
+    RealMachine::boot(&place.path("machine"), &debian::kernel(), &files)
 }
