@@ -60,6 +60,13 @@ impl Element {
         self
     }
 
+    /// With a sentence at the end of what it holds: no number stands apart from its `%`.
+    pub fn sentence(mut self, words: impl AsRef<str>) -> Element {
+        let words = foreign::html(words.as_ref()).replace(" %", "&nbsp;%");
+        self.inside.push_str(&words);
+        self
+    }
+
     /// With lines at the end of what it holds, for `pre`.
     pub fn lines(mut self, words: &str) -> Element {
         let lines: Vec<String> = words.lines().map(foreign::html).collect();
@@ -117,6 +124,15 @@ mod tests {
             .words(bad)
             .holds(element("input").flag("hidden"));
         insta::assert_snapshot!(element, @r#"<p title="&lt;/p&gt;&lt;script&gt;a(&#39;&quot;&amp;\u001b\u202e&#39;)&lt;/script&gt;">&lt;/p&gt;&lt;script&gt;a(&#39;&quot;&amp;\u001b\u202e&#39;)&lt;/script&gt;<input hidden/></p>"#);
+    }
+
+    #[test]
+    fn a_number_stays_with_its_unit() {
+        let item = element("li").sentence("2,977 (36.0 % of all <exits>).");
+        assert_eq!(
+            item.to_string(),
+            "<li>2,977 (36.0&nbsp;% of all &lt;exits&gt;).</li>"
+        );
     }
 
     #[test]

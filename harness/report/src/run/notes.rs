@@ -25,7 +25,7 @@ pub fn observations(figures: &RunFigures) -> Option<Element> {
     let items = lines
         .iter()
         .filter(said)
-        .map(|line| element("li").words(line));
+        .map(|line| element("li").sentence(line));
     let items: Vec<Element> = items.collect();
     (!items.is_empty()).then(|| {
         let list = element("ul").class("notes").all(items);
@@ -40,7 +40,7 @@ pub fn checks(figures: &RunFigures) -> Option<Section> {
     let lines = export::checks(figures, figures.checks.as_ref()?);
     let cost = export::sampling(figures);
     let cost = (!cost.is_empty()).then(|| {
-        let items = cost.iter().map(|line| element("li").words(line));
+        let items = cost.iter().map(|line| element("li").sentence(line));
         folded("cost", "What sampling cost").holds(element("ul").class("notes").all(items))
     });
     Some(Section {

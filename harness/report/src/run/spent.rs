@@ -43,7 +43,7 @@ pub fn section(figures: &RunFigures, spans: &[Span]) -> Option<Section> {
         subject: 1,
     };
     let notes = [time_explanations(time), time_observations(time, figures)].concat();
-    let notes = notes.iter().map(|note| element("li").words(note));
+    let notes = notes.iter().map(|note| element("li").sentence(note));
     Some(Section {
         id: "time",
         title: "Time by reason".to_owned(),
