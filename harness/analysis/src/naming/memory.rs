@@ -94,6 +94,7 @@ mod tests {
         assert_eq!(region(0xfeb0_0250, None), None);
         assert_eq!(of(0x20_0000, "q35"), None);
     }
+
     #[test]
     fn a_map_tells_which_device_is_behind_an_address() {
         let text = " AS \"memory\", root: system
