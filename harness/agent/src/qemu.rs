@@ -88,7 +88,7 @@ impl Qemu {
         // spin costs no more than anything else.
         let (tell, spins) = watch::channel(false);
         let looks = order.guest.ssh && order.pulse_s.is_some();
-        let look = looks.then(|| spin::watch(process, tell));
+        let look = looks.then(|| spin::watch(process, guest.clone(), tell));
         let (kill, killed) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
         Ok(Qemu {

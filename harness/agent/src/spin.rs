@@ -13,6 +13,8 @@ use exitlab_base::process::stat::Stat;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::console::Tail;
+
 /// Where KVM's counters are.
 const KVM: &str = "/sys/kernel/debug/kvm";
 
@@ -27,9 +29,12 @@ const LOOKS: u32 = 4;
 /// needs nothing, for ten seconds and more where it is large and its host is slow.
 const LOOKS_AT_FIRST: u32 = 160;
 
-/// With fewer interrupts taken a guest has not begun. Firmware has 18 in a second, of its timer;
-/// a kernel has hundreds.
+/// With fewer interrupts taken a guest has not begun, for all that KVM knows. Firmware has 18 in
+/// a second, of its timer; a kernel has hundreds, but a small one is at its SSH server before.
 const BEGUN: u64 = 64;
+
+/// How the lines of `guest-image/init` begin, which runs when the kernel has long been unpacked.
+const INIT: &str = "exitlab-guest: ";
 
 /// So much processor time between two looks is a processor that is busy: 80 in a hundred.
 const BUSY: Duration = Duration::from_millis(200);
@@ -52,15 +57,17 @@ struct Moment {
     alive: [u64; SIGNS_OF_LIFE.len()],
 }
 
-/// Looks at the VM of the QEMU that is this process, and tells once it spins for good. Where
-/// KVM's counters cannot be read it never tells.
-pub fn watch(process: u32, tell: watch::Sender<bool>) -> JoinHandle<()> {
+/// Looks at the VM of the QEMU that is this process and has this console, and tells once it
+/// spins for good. Where KVM's counters cannot be read it never tells.
+pub fn watch(process: u32, console: Tail, tell: watch::Sender<bool>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut spins = Spins::default();
+        let mut init = false;
         loop {
             tokio::time::sleep(PERIOD).await;
+            init = init || console.lines().iter().any(|line| line.starts_with(INIT));
             let moment = Moment::of(process);
-            let most = moment.as_ref().map_or(LOOKS, Moment::patience);
+            let most = moment.as_ref().map_or(LOOKS, |now| now.patience(init));
             if spins.see(moment) >= most {
                 tell.send_replace(true);
                 return;
@@ -92,10 +99,11 @@ impl Spins {
 }
 
 impl Moment {
-    /// How many looks in a row at nothing but spinning are enough.
-    fn patience(&self) -> u32 {
+    /// How many looks in a row at nothing but spinning are enough of a guest whose `init` runs,
+    /// or of which that is not known.
+    fn patience(&self, init: bool) -> u32 {
         let [interrupts, ..] = self.alive;
-        if interrupts < BEGUN {
+        if interrupts < BEGUN && !init {
             LOOKS_AT_FIRST
         } else {
             LOOKS
@@ -168,8 +176,12 @@ mod tests {
             busy: Duration::ZERO,
             alive: [interrupts, 3, 4, 5, 6],
         };
-        assert_eq!(moment(20).patience(), LOOKS_AT_FIRST);
-        assert_eq!(moment(200).patience(), LOOKS);
+        assert_eq!(moment(20).patience(false), LOOKS_AT_FIRST);
+        assert_eq!(moment(200).patience(false), LOOKS);
+        // Its kernel needed few interrupts.
+        assert_eq!(moment(20).patience(true), LOOKS);
+        let init = include_str!("../../../guest-image/init");
+        assert!(init.contains(&format!("echo \"{INIT}")));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Element {
 
     /// With a sentence at the end of what it holds: no number stands apart from its `%`.
     pub fn sentence(mut self, words: impl AsRef<str>) -> Element {
-        let words = foreign::html(words.as_ref()).replace(" %", "&nbsp;%");
+        let words = foreign::html(words.as_ref()).replace(" %", "\u{a0}%");
         self.inside.push_str(&words);
         self
     }
@@ -131,7 +131,7 @@ mod tests {
         let item = element("li").sentence("2,977 (36.0 % of all <exits>).");
         assert_eq!(
             item.to_string(),
-            "<li>2,977 (36.0&nbsp;% of all &lt;exits&gt;).</li>"
+            "<li>2,977 (36.0\u{a0}% of all &lt;exits&gt;).</li>"
         );
     }
 
