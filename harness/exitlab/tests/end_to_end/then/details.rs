@@ -38,7 +38,7 @@ fn assert_known(found: &[(String, i64)]) {
         ("123,port,0x3fd,read,COM1", 200),
         // The emulated processor is left at each of 25 bytes, and where it finds none left; one
         // of silicon once.
-        ("123,port,0xed,write string,delay", 26),
+        ("123,port,0xed,write string,\"delay, no device\"", 26),
         ("123,port,0x3f8,write,COM1", "details: DONE\n".len() as i64),
         ("123,port,0x604,write,ACPI PM1 control", 1),
         ("114,leaf,0x7.0x1,,extended features", 100),

@@ -78,7 +78,7 @@ fn assert_order(log: &[Value], written: usize) {
         [
             &("write port 0x80 (POST code, delay)", 300),
             &("read port 0x3fd (COM1)", 200),
-            &("write string port 0xed (delay)", 26),
+            &("write string port 0xed (delay, no device)", 26),
             &("write port 0x3f8 (COM1)", 14),
             &("write port 0x604 (ACPI PM1 control)", 1),
         ]
