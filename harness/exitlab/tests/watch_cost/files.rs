@@ -4,6 +4,8 @@ use std::path::Path;
 
 use exitlab_base::archive::{Tree, archive};
 
+use crate::machine::firmware;
+
 /// Where Python's own modules are.
 const PYTHON: &str = "/usr/lib/python3.11";
 
@@ -45,19 +47,11 @@ const PROGRAM: [u8; 88] = [
     0xcf, // iret
 ];
 
-fn firmware() -> Vec<u8> {
-    let mut rom = vec![0xf4; 1 << 16];
-    rom[..PROGRAM.len()].copy_from_slice(&PROGRAM);
-    // Where processors begin: ljmp $0xf000, $0.
-    rom[0xfff0..0xfff5].copy_from_slice(&[0xea, 0x00, 0x00, 0x00, 0xf0]);
-    rom
-}
-
 /// For the `/exp` of the machine.
 pub fn all() -> [(&'static str, Vec<u8>); 3] {
     let kvm_stat = std::env::var_os(KVM_STAT).expect("scripts/benchmark-watch says where it is");
     [
-        ("rom", firmware()),
+        ("rom", firmware(&PROGRAM)),
         ("kvm_stat", std::fs::read(kvm_stat).unwrap()),
         ("tools.cpio", archive(&tools())),
     ]

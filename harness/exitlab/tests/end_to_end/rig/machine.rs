@@ -59,6 +59,15 @@ silence = \"1m\"
     )
 }
 
+/// A firmware of 16-bit code, for a VM that is nothing else.
+pub fn firmware(program: &[u8]) -> Vec<u8> {
+    let mut rom = vec![0xf4; 1 << 16];
+    rom[..program.len()].copy_from_slice(program);
+    // Where processors begin: ljmp $0xf000, $0.
+    rom[0xfff0..0xfff5].copy_from_slice(&[0xea, 0x00, 0x00, 0x00, 0xf0]);
+    rom
+}
+
 /// What loads modules on a host that exitlab boots.
 const LOAD: &str = include_str!("../../../../host/src/image/load-modules.sh");
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::first::machines::{a_kernel_as_it_is_is_traced, experiment};
 use crate::rig::built;
-use crate::rig::machine::RealMachine;
+use crate::rig::machine::{RealMachine, firmware};
 use crate::rig::running::Running;
 use crate::support::{Outcome, Place, exitlab};
 
@@ -46,21 +46,13 @@ const PROGRAM: [u8; 31] = [
 /// The program of the VMM that is no QEMU, and so the name of its VM.
 const OTHER: &str = "other-vmm";
 
-fn firmware() -> Vec<u8> {
-    let mut rom = vec![0xf4; 1 << 16];
-    rom[..PROGRAM.len()].copy_from_slice(&PROGRAM);
-    // Where processors begin: ljmp $0xf000, $0.
-    rom[0xfff0..0xfff5].copy_from_slice(&[0xea, 0x00, 0x00, 0x00, 0xf0]);
-    rom
-}
-
 /// The machine, with the firmware and an experiment on it; and the experiment here.
 fn machine(place: &Place) -> RealMachine {
     let (_, package, _) = debians_kernel();
     let source = format!("kernel.source=package:{}", package.display());
     let kernel = built(&["kernel", "--set", &source]);
     let (_, mut files) = experiment(place);
-    files.push(("rom", firmware()));
+    files.push(("rom", firmware(&PROGRAM)));
     files.push((OTHER, other_vmm(place)));
     files.extend(witness::files());
     RealMachine::boot(&place.path("machine"), &kernel, &files)
