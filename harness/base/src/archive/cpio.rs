@@ -5,23 +5,30 @@
 //! come from the machine that builds.
 
 use super::tree::{Node, Tree};
+use crate::error::Result;
 
 const DIR: u32 = 0o040_000;
 const FILE: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
 
 /// The tree as an uncompressed archive.
-pub fn archive(tree: &Tree) -> Vec<u8> {
+///
+/// # Errors
+///
+/// If a file of this machine in it cannot be read, or changed meanwhile.
+pub fn archive(tree: &Tree) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for (number, (path, node)) in (1..).zip(tree.nodes()) {
         match node {
             Node::Dir => entry(&mut out, number, path, DIR | 0o755, &[]),
-            Node::File { content, mode } => entry(&mut out, number, path, FILE | mode, content),
+            Node::File { content, mode } => {
+                entry(&mut out, number, path, FILE | mode, &content.read()?)
+            }
             Node::Link { target } => entry(&mut out, number, path, LINK | 0o777, target.as_bytes()),
         }
     }
     entry(&mut out, 0, "TRAILER!!!", 0, &[]);
-    out
+    Ok(out)
 }
 
 fn entry(out: &mut Vec<u8>, inode: u32, path: &str, mode: u32, content: &[u8]) {
@@ -79,7 +86,7 @@ mod tests {
             .stdin
             .take()
             .unwrap()
-            .write_all(&archive(&tree))
+            .write_all(&archive(&tree).unwrap())
             .unwrap();
         let output = child.wait_with_output().unwrap();
         insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"

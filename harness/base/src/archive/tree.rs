@@ -1,9 +1,12 @@
-//! A file tree in memory: what an image will hold, before it has a format.
+//! A file tree: what an image will hold, before it has a format. Files of this machine are read
+//! when it gets one: an image that is in the cache already needs their digests alone.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::artifact::{Cache, Digest, digest};
 use crate::dir::Dir;
 use crate::error::{Error, Result};
 
@@ -16,7 +19,7 @@ pub enum Node {
     /// A file with its content.
     File {
         /// The content.
-        content: Vec<u8>,
+        content: Content,
         /// Permission bits.
         mode: u32,
     },
@@ -25,6 +28,46 @@ pub enum Node {
         /// Where it points.
         target: String,
     },
+}
+
+/// What is in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What is in a file of this machine.
+    Of {
+        /// The file.
+        path: PathBuf,
+        /// What the tree's digest was made of, once it was.
+        digest: Option<Digest>,
+    },
+}
+
+impl Content {
+    /// The bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is another one by now than the digest was made of.
+    pub fn read(&self) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Content::Bytes(bytes) => Ok(bytes.into()),
+            Content::Of { path, digest } => {
+                let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+                let known = digest.as_ref();
+                if known.is_some_and(|known| *known != digest::bytes(&bytes)) {
+                    return Err(Error::Build {
+                        stage: "image".into(),
+                        message: format!("{} changed while an image was made", path.display()),
+                        tail: Vec::new(),
+                        cure: "run it again once packages are installed".into(),
+                    });
+                }
+                Ok(bytes.into())
+            }
+        }
+    }
 }
 
 /// A file tree. Keys are paths without a leading slash and without `.` and `..`, so that the
@@ -55,7 +98,7 @@ impl Tree {
         self.insert(
             path,
             Node::File {
-                content: content.into(),
+                content: Content::Bytes(content.into()),
                 mode,
             },
         );
@@ -73,8 +116,12 @@ impl Tree {
 
     /// Copies a file of this machine to `path`; symbolic links are followed.
     pub fn copy(&mut self, from: &Path, path: &str, mode: u32) -> Result<()> {
-        let content = std::fs::read(from).map_err(Error::io("read", from))?;
-        self.file(path, content, mode);
+        std::fs::metadata(from).map_err(Error::io("read", from))?;
+        let content = Content::Of {
+            path: from.to_owned(),
+            digest: None,
+        };
+        self.insert(path, Node::File { content, mode });
         self.origins.insert(from.to_owned());
         Ok(())
     }
@@ -104,28 +151,31 @@ impl Tree {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))
     }
 
-    /// Digest of everything in the tree.
-    pub fn digest(&self) -> blake3::Hash {
+    /// Digest of everything in the tree. Files of this machine are read only if `cache` does not
+    /// remember them, and must be the same when the tree is packed.
+    pub fn digest(&mut self, cache: &Cache) -> Result<Digest> {
         let mut hasher = blake3::Hasher::new();
-        let mut field = |bytes: &[u8]| {
-            hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
-        for (path, node) in &self.nodes {
-            field(path.as_bytes());
+        for (path, node) in &mut self.nodes {
+            digest::feed(&mut hasher, path.as_bytes());
             match node {
-                Node::Dir => field(b"dir"),
+                Node::Dir => digest::feed(&mut hasher, b"dir"),
                 Node::File { content, mode } => {
-                    field(&mode.to_le_bytes());
-                    field(content);
+                    digest::feed(&mut hasher, &mode.to_le_bytes());
+                    let of = match content {
+                        Content::Bytes(bytes) => digest::bytes(bytes),
+                        Content::Of { path, digest } => {
+                            digest.insert(cache.file_digest(path)?).clone()
+                        }
+                    };
+                    digest::feed(&mut hasher, of.hex().as_bytes());
                 }
                 Node::Link { target } => {
-                    field(b"link");
-                    field(target.as_bytes());
+                    digest::feed(&mut hasher, b"link");
+                    digest::feed(&mut hasher, target.as_bytes());
                 }
             }
         }
-        hasher.finalize()
+        Ok(Digest::of(&hasher))
     }
 
     /// Writes the tree below an existing directory that nothing is in.
@@ -148,7 +198,7 @@ impl Tree {
             match node {
                 Node::Dir => drop(dir.make(name)?),
                 Node::File { content, mode } => {
-                    dir.write(name, content, *mode)?;
+                    dir.write(name, &content.read()?, *mode)?;
                     // Whatever the umask is.
                     let at = dir.path().join(name);
                     let permissions = std::fs::Permissions::from_mode(*mode);
@@ -184,6 +234,7 @@ fn key(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::archive;
     use super::*;
 
     #[test]
@@ -197,10 +248,12 @@ mod tests {
 
     #[test]
     fn digest_tells_content_mode_and_place_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path()).unwrap();
         let tree = |path: &str, content: &str, mode| {
             let mut tree = Tree::default();
             tree.file(path, content, mode);
-            tree.digest()
+            tree.digest(&cache).unwrap()
         };
         let base = tree("a", "x", 0o644);
         assert_eq!(base, tree("a", "x", 0o644));
@@ -211,6 +264,33 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn a_copied_file_is_its_content_and_must_stay_what_its_digest_was_made_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path().join("cache")).unwrap();
+        let from = dir.path().join("from");
+        std::fs::write(&from, "x").unwrap();
+        let mut copied = Tree::default();
+        copied.copy(&from, "a", 0o644).unwrap();
+        let mut written = Tree::default();
+        written.file("a", "x", 0o644);
+        let digest = copied.digest(&cache).unwrap();
+        assert_eq!(digest, written.digest(&cache).unwrap());
+        assert_eq!(archive(&copied).unwrap(), archive(&written).unwrap());
+
+        std::fs::write(&from, "y").unwrap();
+        let error = archive(&copied).unwrap_err().to_string();
+        assert!(error.contains("changed while an image was made"), "{error}");
+        assert_ne!(copied.digest(&cache).unwrap(), digest);
+        archive(&copied).unwrap();
+
+        std::fs::remove_file(&from).unwrap();
+        let error = archive(&copied).unwrap_err().to_string();
+        assert!(error.contains("from"), "{error}");
+        let error = copied.copy(&from, "b", 0o644).unwrap_err().to_string();
+        assert!(error.contains("from"), "{error}");
     }
 
     #[test]

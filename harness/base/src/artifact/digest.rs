@@ -17,7 +17,7 @@ impl Digest {
         &self.0
     }
 
-    pub(super) fn of(hasher: &blake3::Hasher) -> Self {
+    pub(crate) fn of(hasher: &blake3::Hasher) -> Self {
         Self(hasher.finalize().to_hex().to_string())
     }
 
@@ -44,7 +44,7 @@ pub fn file(path: &Path) -> Result<Digest> {
 }
 
 /// Feeds a value and its length, so that neighbours cannot flow into one another.
-pub(super) fn feed(hasher: &mut blake3::Hasher, value: &[u8]) {
+pub(crate) fn feed(hasher: &mut blake3::Hasher, value: &[u8]) {
     hasher.update(&(value.len() as u64).to_le_bytes());
     hasher.update(value);
 }

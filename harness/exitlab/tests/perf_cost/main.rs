@@ -102,7 +102,7 @@ fn boot(place: &Place) -> RealMachine {
     let files = [
         ("cost.toml", (inspect + &experiment).into_bytes()),
         ("bzImage", std::fs::read(debian::built(&[])).unwrap()),
-        ("perf.cpio", archive(&tree)),
+        ("perf.cpio", archive(&tree).unwrap()),
     ];
     RealMachine::boot(&place.path("machine"), &debian::kernel(), &files)
 }

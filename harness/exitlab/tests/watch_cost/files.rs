@@ -53,7 +53,7 @@ pub fn all() -> [(&'static str, Vec<u8>); 3] {
     [
         ("rom", firmware(&PROGRAM)),
         ("kvm_stat", std::fs::read(kvm_stat).unwrap()),
-        ("tools.cpio", archive(&tools())),
+        ("tools.cpio", archive(&tools()).unwrap()),
     ]
 }
 

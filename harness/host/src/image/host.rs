@@ -92,33 +92,33 @@ pub async fn build_host(
     if let Some(modules) = modules {
         modules::add(&mut tree, &modules.dir, &modules.order.host)?;
     }
-    build(cache, &tree, form).await
+    build(cache, tree, form).await
 }
 
 /// Builds a root file system with the agent alone, or finds it in the cache. It does not
 /// depend on the kernel: hosts with different kernels share it.
 pub async fn build_bare_host(cache: &Cache, form: HostForm) -> Result<HostImage> {
-    build(cache, &agent_tree()?, form).await
+    build(cache, agent_tree()?, form).await
 }
 
-async fn build(cache: &Cache, tree: &Tree, form: HostForm) -> Result<HostImage> {
-    let digest = tree.digest().to_hex().to_string();
+async fn build(cache: &Cache, mut tree: Tree, form: HostForm) -> Result<HostImage> {
+    let digest = tree.digest(cache)?.hex().to_owned();
     let key = KeyBuilder::new().text("tree", &digest);
     let (artifact, name) = match form {
         HostForm::Disk => {
             let mkfs = tool::require_version("mkfs.erofs", &["-V"], "makes the host's disk")?;
             let key = key.text("mkfs", &mkfs).build();
             let build = async |dir: &Path| {
-                made_of::write(dir, tree)?;
-                make_erofs(dir, tree).await
+                made_of::write(dir, &tree)?;
+                make_erofs(dir, &tree).await
             };
             (cache.get_or_build("host-image", &key, build).await?, DISK)
         }
         HostForm::Initramfs => {
             let build = async |dir: &Path| {
-                made_of::write(dir, tree)?;
+                made_of::write(dir, &tree)?;
                 let path = dir.join(INITRAMFS);
-                std::fs::write(&path, archive(tree)).map_err(Error::io("write", &path))
+                std::fs::write(&path, archive(&tree)?).map_err(Error::io("write", &path))
             };
             let key = key.build();
             let artifact = cache.get_or_build("host-initramfs", &key, build).await?;
@@ -134,7 +134,7 @@ async fn build(cache: &Cache, tree: &Tree, form: HostForm) -> Result<HostImage> 
 
 /// What is appended to an initramfs to add the order to it: Linux unpacks one archive
 /// after the other.
-pub fn order_archive(order: Vec<u8>) -> Vec<u8> {
+pub fn order_archive(order: Vec<u8>) -> Result<Vec<u8>> {
     let mut tree = Tree::default();
     tree.file(ORDER, order, 0o644);
     archive(&tree)

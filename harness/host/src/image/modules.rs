@@ -47,12 +47,12 @@ pub async fn root_initramfs(cache: &Cache, modules: &KernelModules) -> Result<Pa
     let busybox = Search::require_program(BUSYBOX, BUSYBOX_PACKAGE)?;
     tree.copy(&busybox, "bin/busybox", 0o755)?;
     add(&mut tree, &modules.dir, &modules.order.root)?;
-    let digest = tree.digest().to_hex().to_string();
-    let key = KeyBuilder::new().text("tree", digest).build();
+    let digest = tree.digest(cache)?;
+    let key = KeyBuilder::new().text("tree", digest.hex()).build();
     let build = async |dir: &Path| {
         made_of::write(dir, &tree)?;
         let path = dir.join(ROOT);
-        std::fs::write(&path, archive(&tree)).map_err(Error::io("write", path))
+        std::fs::write(&path, archive(&tree)?).map_err(Error::io("write", path))
     };
     let artifact = cache.get_or_build("root-initramfs", &key, build).await?;
     Ok(artifact.dir.join(ROOT))

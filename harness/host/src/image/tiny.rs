@@ -25,15 +25,14 @@ const APPLETS: [&str; 24] = [
 
 /// Builds the initramfs, or finds it in the cache; and says which packages it is made of.
 pub async fn build(cache: &Cache, files: &[PathBuf]) -> Result<(PathBuf, Packages)> {
-    let tree = tree(files, &companion(SAMPLER)?)?;
-    let archive = archive(&tree);
-    let digest = blake3::hash(&archive).to_hex().to_string();
-    let key = KeyBuilder::new().text("archive", &digest).build();
+    let mut tree = tree(files, &companion(SAMPLER)?)?;
+    let digest = tree.digest(cache)?;
+    let key = KeyBuilder::new().text("tree", digest.hex()).build();
     let artifact = cache
         .get_or_build("guest-image", &key, async |dir: &Path| {
             made_of::write(dir, &tree)?;
             let path = dir.join("initramfs.cpio");
-            std::fs::write(&path, &archive).map_err(Error::io("write", &path))
+            std::fs::write(&path, archive(&tree)?).map_err(Error::io("write", &path))
         })
         .await?;
     let packages = made_of::read(&artifact)?;
@@ -49,15 +48,15 @@ pub async fn with_modules(
 ) -> Result<PathBuf> {
     let mut tree = Tree::default();
     modules::add(&mut tree, &kernel.dir, &kernel.order.guest)?;
-    let digest = tree.digest().to_hex().to_string();
+    let digest = tree.digest(cache)?;
     let key = KeyBuilder::new()
         .file("initramfs", initramfs)?
-        .text("modules", digest)
+        .text("modules", digest.hex())
         .build();
     let build = async |dir: &Path| {
         let path = dir.join("initramfs.cpio");
         let mut bytes = std::fs::read(initramfs).map_err(Error::io("read", initramfs))?;
-        bytes.extend(archive(&tree));
+        bytes.extend(archive(&tree)?);
         std::fs::write(&path, bytes).map_err(Error::io("write", path))
     };
     let artifact = cache.get_or_build("guest-image", &key, build).await?;

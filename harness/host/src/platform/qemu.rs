@@ -125,11 +125,12 @@ fn prepare(boot: Boot<'_>, task: &Task, dir: &Path) -> Result<()> {
     symlink(kernel(boot), &link).map_err(Error::io("link", link))?;
     let path = dir.join(INITRAMFS);
     let order = serde_json::to_vec(task).map_err(Error::json("write", &path))?;
+    let order = order_archive(order)?;
     copy(&boot.image.path, &path)?;
     OpenOptions::new()
         .append(true)
         .open(&path)
-        .and_then(|mut file| file.write_all(&order_archive(order)))
+        .and_then(|mut file| file.write_all(&order))
         .map_err(Error::io("write", path))
 }
 

@@ -102,7 +102,7 @@ impl RealMachine {
     pub fn boot(dir: &Path, kernel: &Path, files: &[(&str, Vec<u8>)]) -> RealMachine {
         std::fs::create_dir_all(dir).unwrap();
         let keys = GuestKeys::derive("a real machine");
-        let archive = exitlab_base::archive::archive(&tree(&keys, kernel, files));
+        let archive = exitlab_base::archive::archive(&tree(&keys, kernel, files)).unwrap();
         std::fs::write(dir.join("initramfs"), archive).unwrap();
         let mut qemu = Command::new("qemu-system-x86_64")
             .args(["-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm,-xsave"])

@@ -42,7 +42,7 @@ pub(super) fn files() -> [(&'static str, Vec<u8>); 2] {
     tree.program(Path::new("/usr/bin/perf")).unwrap();
     [
         ("witness.toml", experiment().into_bytes()),
-        ("perf.cpio", archive(&tree)),
+        ("perf.cpio", archive(&tree).unwrap()),
     ]
 }
 
