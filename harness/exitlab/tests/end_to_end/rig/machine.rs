@@ -37,8 +37,12 @@ busybox mount -t tmpfs -o size=2m tmpfs /home/full/.cache/exitlab/parts
 busybox --install -s /bin
 ifconfig lo up
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
-exec dropbear -F -E -r /etc/dropbear/host_key -p 22 -P /run/dropbear.pid
+dropbear -E -r /etc/dropbear/host_key -p 22 -P /run/dropbear.pid && echo 'machine: it listens'
+while :; do sleep 3600; done
 ";
+
+/// What its console says then.
+const LISTENS: &str = "machine: it listens";
 
 /// An experiment for such a machine; its kernel lies beside it. The machine is emulated by QEMU,
 /// and its guests must acknowledge interrupts by exits (docs/determinism.md).
@@ -133,13 +137,13 @@ impl RealMachine {
             .spawn()
             .unwrap();
         let (port, monitor) = forwarded_port(&mut qemu);
-        let machine = RealMachine {
+        let mut machine = RealMachine {
             qemu,
             _monitor: monitor,
             dir: dir.to_owned(),
         };
         machine.configure_ssh(&keys, port);
-        machine.wait_for_login();
+        machine.wait_until_it_listens();
         machine
     }
 
@@ -184,15 +188,19 @@ impl RealMachine {
         );
     }
 
-    fn wait_for_login(&self) {
+    /// Waits until it listens. To ask it by SSH instead takes five seconds each time, for QEMU
+    /// answers in its place.
+    fn wait_until_it_listens(&mut self) {
         let end = Instant::now() + BOOT;
-        while !self.ssh("true").status.success() {
-            let console = std::fs::read_to_string(self.dir.join("console"));
-            assert!(
-                Instant::now() < end,
-                "the machine does not boot: {console:?}"
-            );
-            std::thread::sleep(Duration::from_millis(200));
+        loop {
+            let console = std::fs::read_to_string(self.dir.join("console")).unwrap_or_default();
+            if console.contains(LISTENS) {
+                return;
+            }
+            let ended = self.qemu.try_wait().unwrap();
+            assert_eq!(ended, None, "the machine ended: {console}");
+            assert!(Instant::now() < end, "the machine does not boot: {console}");
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -206,14 +214,8 @@ impl RealMachine {
         Command::new("ssh")
             .arg("-F")
             .arg(self.ssh_config())
-            .args([
-                "-o",
-                "BatchMode=yes",
-                "-o",
-                "ConnectTimeout=5",
-                "machine",
-                command,
-            ])
+            .args("-o BatchMode=yes -o ConnectTimeout=5 machine".split(' '))
+            .arg(command)
             .stdin(Stdio::null())
             .output()
             .unwrap()
@@ -238,12 +240,7 @@ impl RealMachine {
 
     /// The numbers of the processes there whose command line contains `words`.
     pub fn processes(&self, words: &str) -> Vec<u32> {
-        // Written so that the line that looks does not find itself.
-        let (last, before) = (&words[words.len() - 1..], &words[..words.len() - 1]);
-        let found = self.told(&format!(
-            "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | \
-             grep -q -e '{before}[{last}]' && echo ${{p#/proc/}}; done; true"
-        ));
+        let found = self.told(&format!("{}; true", those_of(&[words])));
         found.lines().map(|line| line.parse().unwrap()).collect()
     }
 
@@ -274,15 +271,14 @@ impl RealMachine {
     fn left_of(&self, words: &[&str]) -> Option<String> {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
-            let found = words.iter().flat_map(|words| self.processes(words));
-            let found: Vec<u32> = found.collect();
-            let dirs = self.told("ls -d /root/.cache/exitlab/agents/agent-* 2>/dev/null; true");
-            if found.is_empty() && dirs.is_empty() {
+            let dirs = "ls -d /root/.cache/exitlab/agents/agent-* 2>/dev/null";
+            let found = self.told(&format!("{}; {dirs}; true", those_of(words)));
+            if found.is_empty() {
                 return None;
             }
             if Instant::now() > end {
                 return Some(format!(
-                    "left on the machine: processes {found:?} of {words:?}, directories {dirs:?}"
+                    "left on the machine, processes of {words:?} or directories: {found}"
                 ));
             }
             std::thread::sleep(Duration::from_millis(200));
@@ -304,6 +300,17 @@ impl Drop for RealMachine {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// What prints the numbers of processes whose command line contains one of the `words`, written
+/// so that the line that looks does not find itself.
+fn those_of(words: &[&str]) -> String {
+    let mut line = "ps -o pid,args | grep".to_owned();
+    for words in words {
+        let (before, last) = words.split_at(words.len() - 1);
+        line += &format!(" -e '{before}[{last}]'");
+    }
+    line + " | while read pid rest; do echo $pid; done"
 }
 
 fn tree(keys: &GuestKeys, kernel: &Path, files: &[(&str, Vec<u8>)]) -> Tree {
